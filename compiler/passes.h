@@ -1,0 +1,30 @@
+/* The front end's passes, in order. Each leaves a valid graph; each is one file. */
+#ifndef MICA_COMPILER_PASSES_H
+#define MICA_COMPILER_PASSES_H
+
+#include "graph.h"
+
+/* A binding of a free dimension by name: --dim NAME=SIZE. */
+typedef struct dim_binding {
+    const char *name;
+    int64_t size;
+} dim_binding;
+
+/* onnx_import.c, the only file that sees protobuf: file -> graph. External data is read relative to the file. Nodes of
+ * unknown operators are kept with kind OP_UNSUPPORTED. The first dimension of a graph input is the batch dimension if it
+ * is free (symbolic) or 1 and the input has rank >= 2, unless a later pass finds an operator that mixes it. */
+bool onnx_import(graph *g, const char *path, const dim_binding *dims, size_t n_dims, mica_status *st);
+
+/* shapes.c: infers every shape by the operators' rules, marks batched values, refuses unsupported operators by name. */
+bool graph_infer_shapes(graph *g, mica_status *st);
+/* fold.c: nodes with constant inputs become constants by the operators' float reference. */
+bool graph_fold_constants(graph *g, mica_status *st);
+/* canonical.c: removes Identity, Dropout and dead nodes; fuses BatchNormalization and constant Add/Mul into a preceding
+ * Conv/Gemm/MatMul; MatMul + Add becomes Gemm. */
+bool graph_canonicalise(graph *g, mica_status *st);
+
+/* reference.c: evaluates the graph on float inputs, deterministically (fixed order, no contraction). value[v] receives
+ * the elements of value v (allocated by the caller for every non-constant value; integers are stored as doubles). */
+bool graph_evaluate(const graph *g, const double *const *input, double **value, mica_status *st);
+
+#endif

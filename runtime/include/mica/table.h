@@ -1,0 +1,59 @@
+/* Lookup tables, defined by integer algorithms (docs/formats.md, "Tables"): anyone recomputes them bit for bit on any
+ * CPU. A table has 2^bits rows; row j has key = lo_key + j and, unless it is a range, one value f(key).
+ *
+ * real(x) = mantissa * 2^exponent is an exact dyadic rational.
+ */
+#ifndef MICA_TABLE_H
+#define MICA_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mica/status.h"
+
+#define MICA_MAX_TABLE_BITS 18
+
+typedef enum mica_table_kind {
+    MICA_TABLE_RANGE,    /* tuple (key): key in [0, 2^bits) */
+    MICA_TABLE_RELU,     /* tuple (key, max(key, 0)), exact; for max(a, b) = b + relu(a - b) */
+    MICA_TABLE_IDENTITY, /* tuple (key, clamp(round(key * in_scale / out_scale))) */
+    MICA_TABLE_RELU_SCALED, /* as IDENTITY of max(x, 0) */
+    MICA_TABLE_CLIP,     /* as IDENTITY of min(max(x, param_0), param_1) */
+    MICA_TABLE_SIGMOID,  /* clamp(round(sigmoid(key * in_scale) / out_scale)); likewise below */
+    MICA_TABLE_TANH,
+    MICA_TABLE_EXP,
+    MICA_TABLE_KINDS
+} mica_table_kind;
+
+typedef struct mica_dyadic {
+    int32_t mantissa; /* 0, or 2^30 <= |mantissa| < 2^31 */
+    int32_t exponent; /* -96 <= exponent <= 96; 0 if mantissa is 0 */
+} mica_dyadic;
+
+typedef struct mica_table_def {
+    mica_table_kind kind;
+    uint8_t bits;    /* log2 of the number of rows, 0 <= bits <= MICA_MAX_TABLE_BITS */
+    int32_t lo_key;  /* RANGE: 0; otherwise -2^(bits-1), or 0 for keys that are never negative */
+    mica_dyadic in_scale, out_scale; /* scaled kinds only; > 0 */
+    int32_t lo_value, hi_value;      /* scaled kinds: saturation of the value */
+    mica_dyadic param[2];            /* CLIP: bounds, lower then upper */
+} mica_table_def;
+
+/* Number of tuple components: 1 for RANGE, 2 otherwise. */
+unsigned mica_table_width(const mica_table_def *def);
+
+/* Whether the definition is well-formed: fields unused by the kind are zero, bounds ordered, scales positive. */
+bool mica_table_validate(const mica_table_def *def, mica_status *st);
+
+/* value[j] = f(lo_key + j) for 0 <= j < 2^bits. RANGE has no values: the array is filled with zeros. */
+void mica_table_fill(const mica_table_def *def, int32_t *value);
+
+/* f(key) for one key; key must be a row. */
+int32_t mica_table_value(const mica_table_def *def, int32_t key);
+
+/* The nearest dyadic with a 31-bit mantissa to a finite double; false if it is out of range. */
+bool mica_dyadic_from_double(mica_dyadic *out, double x);
+/* Exact. */
+double mica_dyadic_to_double(mica_dyadic x);
+
+#endif

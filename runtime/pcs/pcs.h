@@ -1,0 +1,96 @@
+/* The commitment scheme: interleaved line codes, row-first opening, a new code at every level
+ * (docs/protocol.md, "Commitment"; Ligerito/WHIR family), unique decoding at every level.
+ *
+ * A group is a matrix over M31 of 2^a rows and 2^b columns, seen as a multilinear polynomial in a+b variables: bit j of
+ * the column index is variable j, bit j of the row index is variable b+j. Rows that are not present are zero: they are
+ * neither stored in codewords nor hashed nor opened. Which rows are present is fixed by the vk and the batch size.
+ *
+ * Opening, for claims P_g(z) = v:
+ *   gamma; classes c = distinct (group, column part zc). u_c[row] = <P[row], eq(zc)>,
+ *     wt_c[row] = sum over claims of the class of gamma^j eq(zr_j, row)
+ *   sumcheck over max a variables of sum_c wt_c[row] u_c[row]                           -> r
+ *   y_g = sum_row eq(r, row) P_g[row]; residual claim sum_c wt_c(r) <y_g, eq(zc_c)> = sigma
+ * Level l >= 1: message (level 1: the y_g stacked by descending length, aligned, zero-padded to a power of two) as
+ * 2^a rows of 2^b' columns over QM31, each coordinate encoded; commit; proof of work; t queries into the level below;
+ * gamma; add the query functionals to the linear form; sumcheck over the a row variables; the folded message goes on.
+ * The last message is sent in the clear; then its queries and the final linear form are checked.
+ */
+#ifndef MICA_PCS_PCS_H
+#define MICA_PCS_PCS_H
+
+#include "base/arena.h"
+#include "field/qvec.h"
+#include "hash/channel.h"
+#include "hash/merkle.h"
+#include "mica/status.h"
+
+#define PCS_MAX_GROUPS 8
+#define PCS_MAX_LEVELS 8
+#define PCS_MAX_ROW_BITS 20 /* a */
+
+typedef struct pcs_shape {
+    unsigned row_vars;       /* a: 2^a rows */
+    unsigned col_vars;       /* b: 2^b columns */
+    unsigned rate_bits;      /* r: rate 2^-r */
+    uint32_t n_present;      /* rows that are present */
+    const uint32_t *present; /* their indices, ascending */
+} pcs_shape;
+
+typedef struct pcs_level {
+    unsigned row_vars, col_vars; /* a, b' of this level's message: 2^(a+b') QM31 values */
+    unsigned rate_bits;
+    unsigned queries;            /* into this level's codeword, made at the next level */
+} pcs_level;
+
+/* All of it is a function of the shapes and the security target (pcs_params_choose); nothing comes from a proof. */
+typedef struct pcs_params {
+    unsigned n_groups;
+    pcs_shape group[PCS_MAX_GROUPS];
+    unsigned group_queries[PCS_MAX_GROUPS];
+    uint64_t group_offset[PCS_MAX_GROUPS]; /* of y_g in the level-1 message */
+    unsigned n_levels;                     /* committed levels >= 1; may be 0: y in the clear */
+    pcs_level level[PCS_MAX_LEVELS];
+    unsigned message_vars; /* log2 of the level-1 message */
+    unsigned final_vars;   /* log2 of the clear message */
+    unsigned query_pow_bits;
+} pcs_params;
+
+typedef struct pcs_claim {
+    uint32_t group;
+    const qm31 *point; /* row_vars + col_vars elements, variable 0 first; selectors are exact 0 and 1 */
+    qm31 value;
+} pcs_claim;
+
+/* Row length and rate for a witness group of `cells` cells, given the groups fixed so far: minimises a fixed integer
+ * cost of proof bytes and prover work. Deterministic and the same on every CPU. */
+void pcs_choose_row_bits(uint64_t cells, unsigned security_bits, unsigned *col_vars, unsigned *rate_bits);
+/* Completes params from group shapes: queries, levels, pow. Fails if the target cannot be met. */
+bool pcs_params_choose(pcs_params *p, const pcs_shape *group, unsigned n_groups, unsigned security_bits,
+                       mica_status *st);
+/* Upper bound of the opening's size in bytes; *expected is the mean over query sets. */
+size_t pcs_proof_bytes(const pcs_params *p, size_t *expected);
+
+/* --- prover --- */
+/* Row i of the matrix is at matrix + (i << b), absent rows included (they are zero). */
+typedef struct pcs_committed {
+    pcs_shape shape;
+    const m31 *matrix;
+    m31 *codeword;    /* n_present rows of 2^(b+r), or NULL: queried columns are recomputed by (I1) */
+    merkle_tree tree;
+} pcs_committed;
+
+/* Encodes and hashes. keep_codeword: allocate and keep it in the arena, else stream it. */
+bool pcs_commit(pcs_committed *c, const pcs_shape *shape, const m31 *matrix, bool keep_codeword, mica_arena *arena,
+                uint8_t root[MERKLE_DIGEST], mica_status *st);
+bool pcs_open(mica_channel *ch, const pcs_params *p, const pcs_committed *group, const pcs_claim *claim,
+              size_t n_claims, mica_arena *arena, mica_status *st);
+size_t pcs_commit_workspace(const pcs_shape *shape, bool keep_codeword);
+size_t pcs_open_workspace(const pcs_params *p, size_t n_claims);
+
+/* --- verifier --- */
+/* root[g]: 32 bytes each. arena: pcs_verify_workspace bytes, a function of params and n_claims alone. */
+bool pcs_verify(mica_channel *ch, const pcs_params *p, const uint8_t (*root)[MERKLE_DIGEST], const pcs_claim *claim,
+                size_t n_claims, mica_arena *arena, mica_status *st);
+size_t pcs_verify_workspace(const pcs_params *p, size_t n_claims);
+
+#endif
