@@ -1,0 +1,53 @@
+/* The statement of a proof and the container that carries both (docs/formats.md, "proof.bin").
+ *
+ *   proof file = header (magic, version), statement, proof part
+ *
+ * The statement is public: the vk's digest, the batch size, an optional verifier nonce, and the integers of every
+ * public input and output (inputs in order, then outputs, each batch item by item, valid cells row-major over the
+ * tensor's axes).
+ */
+#ifndef MICA_STATEMENT_H
+#define MICA_STATEMENT_H
+
+#include "mica/vk.h"
+
+#define MICA_PROOF_MAGIC     "MICAPRF\n"
+#define MICA_PROOF_VERSION   1u
+#define MICA_MAX_NONCE_BYTES 64
+
+typedef struct mica_statement {
+    uint8_t vk_digest[MICA_DIGEST_BYTES];
+    uint32_t batch;
+    uint32_t nonce_size;
+    uint8_t nonce[MICA_MAX_NONCE_BYTES];
+    int32_t **input;  /* [n_inputs][batch * cells] */
+    int32_t **output; /* [n_outputs][batch * cells] */
+} mica_statement;
+
+/* Valid cells of one batch item of a port. */
+uint64_t mica_port_cells(const mica_circuit *c, const mica_port *p);
+
+/* Allocates the value arrays for a batch; free with mica_statement_free. */
+bool mica_statement_create(mica_statement *s, const mica_circuit *c, uint32_t batch, mica_status *st);
+void mica_statement_free(mica_statement *s, const mica_circuit *c);
+
+/* Bytes of header and statement for a batch (fixed by the vk, the batch size and the nonce's length). */
+size_t mica_statement_bytes(const mica_circuit *c, uint32_t batch, uint32_t nonce_size);
+/* Writes header and statement to out (mica_statement_bytes). */
+void mica_statement_write(const mica_statement *s, const mica_circuit *c, uint8_t *out);
+
+/* Reads header and statement from a proof file. MICA_ERR_FORMAT in st: foreign magic or version (exit code 2).
+ * Anything later that is wrong is a rejection in verdict (exit code 1). On success *used is the number of bytes read
+ * and s is to be freed; the digest and ranges are not compared yet (mica_verify does). */
+bool mica_statement_read(mica_statement *s, const mica_circuit *c, const uint8_t *bytes, size_t size, size_t *used,
+                         mica_status *st, mica_verdict *verdict);
+
+/* --- user's values <-> integers of a port --- */
+/* round half away from zero of real/scale, saturated to the tensor's declared range; *saturated counts the values that
+ * were outside it. values: row-major in the user's (ONNX) order, per item; cells: tensor order. NaN is refused. */
+bool mica_port_quantise(const mica_circuit *c, const mica_port *p, const double *values, int32_t *cells,
+                        uint64_t *saturated, mica_status *st);
+/* values[i] = scale * integer, in the user's order. */
+void mica_port_dequantise(const mica_circuit *c, const mica_port *p, const int32_t *cells, double *values);
+
+#endif
