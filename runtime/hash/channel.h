@@ -1,8 +1,9 @@
-/* The proof as a stream: the prover writes and absorbs, the verifier reads and absorbs, through the same calls in the
- * same order. That is the whole of what the two share besides the plan: the schedule, never the checks.
+/* The proof as a stream: the prover writes and absorbs, the verifier reads and absorbs, through the same
+ * calls in the same order. That is the whole of what the two share besides the plan: the schedule, never the
+ * checks.
  *
- * A reading channel rejects (MICA_REJECT_MALFORMED) bytes that are short or not canonical and then returns zeros, so
- * that callers need to test only where they act on it.
+ * A reading channel rejects (MICA_REJECT_MALFORMED) bytes that are short or not canonical and then returns
+ * zeros, so that callers need to test only where they act on it.
  */
 #ifndef MICA_HASH_CHANNEL_H
 #define MICA_HASH_CHANNEL_H
@@ -32,8 +33,8 @@ bool channel_bytes(mica_channel *ch, transcript_tag tag, uint8_t *x, size_t n);
 /* The same without absorbing: data that a root already binds (opened columns, Merkle paths). */
 bool channel_raw_m31(mica_channel *ch, m31 *x, size_t n);
 bool channel_raw_bytes(mica_channel *ch, uint8_t *x, size_t n);
-/* Nonce of a proof of work of `bits` bits: 8 bytes LE, absorbed; nothing at all for 0 bits. Writing: *nonce was found
- * by pow_grind. Reading: rejects a nonce that fails. */
+/* Nonce of a proof of work of `bits` bits: 8 bytes LE, absorbed; nothing at all for 0 bits. Writing: *nonce
+ * was found by pow_grind. Reading: rejects a nonce that fails. */
 bool channel_pow(mica_channel *ch, unsigned bits, uint64_t *nonce);
 /* Reading: rejects unless every byte was consumed. */
 bool channel_end(mica_channel *ch);

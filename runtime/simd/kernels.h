@@ -53,15 +53,16 @@ typedef struct mica_kernels {
      * With broadcast != 0 every i uses x[0]. */
     void (*butterfly)(m31 *u, m31 *v, const m31 *x, int broadcast, size_t n);
 
-    /* --- hashing (hash/blake2s.h) --- */
-    /* digest[i] (32 bytes each) of the n messages whose 32-bit words are word[w][i], w < n_words, under the 8-word
-     * initial state h0 (parameter block and key block already absorbed, `counted` bytes so far). */
-    void (*hash_columns)(const uint32_t h0[8], uint64_t counted, const m31 *const *word, size_t n_words, size_t n,
-                         uint8_t *digest);
-    /* parent[i] = node hash of the 64 bytes child[i], i < n, under h0. */
+    /* --- hashing (simd/hash_kernels.h, hash/blake2s.h) --- */
+    /* digest + 32 i (32 bytes) is the hash of the message whose 32-bit words are word[w][first + i], w < n_words, LE,
+     * for i < n, under the state h0 that has absorbed `counted` bytes (a multiple of 64), key block included.
+     * n_words >= 1. */
+    void (*hash_columns)(const uint32_t h0[8], uint64_t counted, const m31 *const *word, size_t n_words, size_t first,
+                         size_t n, uint8_t *digest);
+    /* parent + 32 i is the hash of the 64 bytes child + 64 i, i < n, under h0. parent and child do not overlap. */
     void (*hash_nodes)(const uint32_t h0[8], uint64_t counted, const uint8_t *child, size_t n, uint8_t *parent);
     /* The first nonce in [first, first + count) whose digest (32-byte state, then nonce as 8 bytes LE) under h0 has its
-     * first `bits` bits (LE 64-bit word, low bits) zero; UINT64_MAX if none. */
+     * first `bits` bits (LE 64-bit word, low bits) zero; UINT64_MAX if none. bits <= 63; first + count < 2^64. */
     uint64_t (*grind)(const uint32_t h0[8], uint64_t counted, const uint8_t state[32], unsigned bits, uint64_t first,
                       uint64_t count);
 } mica_kernels;

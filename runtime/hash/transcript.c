@@ -1,0 +1,113 @@
+#include "hash/transcript.h"
+
+#include <string.h>
+
+#include "base/le.h"
+#include "base/require.h"
+#include "hash/blake2s.h"
+
+#define TRANSCRIPT_KEY "mica transcript v1"
+
+/* Every hash of the transcript starts with state, operation, tag and a 64-bit number, 48 bytes: no message of
+ * one operation can be one of another. */
+enum { OP_ABSORB = 1, OP_SQUEEZE = 2, OP_SQUEEZED = 3 };
+
+static void begin(blake2s *s, const transcript *t, uint32_t op, transcript_tag tag, uint64_t number) {
+    uint8_t head[16];
+    store_le32(head, op);
+    store_le32(head + 4, (uint32_t)tag);
+    store_le64(head + 8, number);
+    blake2s_init(s, TRANSCRIPT_KEY);
+    blake2s_update(s, t->state, sizeof t->state);
+    blake2s_update(s, head, sizeof head);
+}
+
+void transcript_init(transcript *t) {
+    memset(t->state, 0, sizeof t->state);
+}
+
+void transcript_absorb(transcript *t, transcript_tag tag, const void *bytes, size_t size) {
+    blake2s s;
+    begin(&s, t, OP_ABSORB, tag, size);
+    if (size)
+        blake2s_update(&s, bytes, size);
+    blake2s_final(&s, t->state);
+}
+
+void transcript_absorb_qm31(transcript *t, transcript_tag tag, const qm31 *x, size_t n) {
+    blake2s s;
+    begin(&s, t, OP_ABSORB, tag, (uint64_t)n * QM31_BYTES);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t b[QM31_BYTES];
+        for (unsigned j = 0; j < QM31_DEGREE; j++)
+            store_le32(b + 4 * j, x[i].v[j]);
+        blake2s_update(&s, b, sizeof b);
+    }
+    blake2s_final(&s, t->state);
+}
+
+/* The stream of 32-bit words squeezed from one state: block after block, eight words each. */
+typedef struct squeeze {
+    const transcript *t;
+    transcript_tag tag;
+    uint64_t counter;
+    unsigned used;
+    uint8_t block[BLAKE2S_BYTES];
+} squeeze;
+
+static uint32_t squeeze_word(squeeze *q) {
+    if (q->used == BLAKE2S_BYTES) {
+        blake2s s;
+        begin(&s, q->t, OP_SQUEEZE, q->tag, q->counter++);
+        blake2s_final(&s, q->block);
+        q->used = 0;
+    }
+    const uint32_t word = load_le32(q->block + q->used);
+    q->used += 4;
+    return word;
+}
+
+/* No two squeezes share a state; n tells apart squeezes of which one is a prefix of the other. */
+static void squeezed(transcript *t, transcript_tag tag, size_t n) {
+    blake2s s;
+    begin(&s, t, OP_SQUEEZED, tag, n);
+    blake2s_final(&s, t->state);
+}
+
+/* Rejecting p (probability 2^-31 per word) leaves the 31-bit words uniform on [0, p). */
+static m31 squeeze_m31(squeeze *q) {
+    uint32_t x;
+    do
+        x = squeeze_word(q) & M31_P;
+    while (x == M31_P);
+    return x;
+}
+
+void transcript_challenge(transcript *t, transcript_tag tag, qm31 *out, size_t n) {
+    squeeze q = {.t = t, .tag = tag, .used = BLAKE2S_BYTES};
+    for (size_t i = 0; i < n; i++) {
+        for (unsigned j = 0; j < QM31_DEGREE; j++)
+            out[i].v[j] = squeeze_m31(&q);
+    }
+    squeezed(t, tag, n);
+}
+
+void transcript_indices(transcript *t, transcript_tag tag, unsigned bits, uint32_t *out, size_t n) {
+    MICA_REQUIRE(bits <= 31);
+    squeeze q = {.t = t, .tag = tag, .used = BLAKE2S_BYTES};
+    for (size_t i = 0; i < n; i++)
+        out[i] = squeeze_word(&q) & (((uint32_t)1 << bits) - 1);
+    squeezed(t, tag, n);
+}
+
+bool transcript_pow_holds(const transcript *t, unsigned bits, uint64_t nonce) {
+    MICA_REQUIRE(bits <= 63);
+    blake2s s;
+    uint8_t digest[BLAKE2S_BYTES], b[8];
+    store_le64(b, nonce);
+    blake2s_init(&s, TRANSCRIPT_POW_KEY);
+    blake2s_update(&s, t->state, sizeof t->state);
+    blake2s_update(&s, b, sizeof b);
+    blake2s_final(&s, digest);
+    return (load_le64(digest) & (((uint64_t)1 << bits) - 1)) == 0;
+}
