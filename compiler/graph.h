@@ -13,6 +13,7 @@
 #include "mica/status.h"
 
 #define GRAPH_MAX_RANK 8
+#define GRAPH_MAX_ELEMENTS (INT64_C(1) << 31) /* of one tensor */
 #define GRAPH_NO_VALUE UINT32_MAX /* an optional input that is absent */
 
 typedef enum graph_dtype {
@@ -62,6 +63,13 @@ typedef struct graph_node {
 
 typedef struct graph_pool graph_pool; /* bump allocator, private to graph.c */
 
+/* A dimension of a graph input that the file leaves open. */
+typedef struct graph_free_dim {
+    uint32_t value, axis;
+    const char *name; /* symbolic name; NULL if it has none */
+    int64_t size;     /* bound by a caller's data; 0 until then, and then taken as 1 */
+} graph_free_dim;
+
 typedef struct graph {
     const char *file;
     const char *name;
@@ -70,6 +78,9 @@ typedef struct graph {
     graph_value *value;
     graph_node *node;
     uint32_t *input, *output; /* value indices; initialisers that are listed as inputs are not inputs */
+    graph_free_dim *free_dim;
+    uint32_t n_free_dims;
+    bool batched; /* axis 0 of every input is the batch axis; shapes.c clears it if an operator mixes that axis */
     graph_pool *pool;
 } graph;
 
