@@ -29,7 +29,7 @@ static inline m31 m31_neg(m31 a) {
 
 /* Any 64-bit x: two foldings leave at most 2^31 + 3, hence less than 2p. */
 static inline m31 m31_reduce64(uint64_t x) {
-    uint64_t t = (x & M31_P) + (x >> 31);         /* < 2^31 + 2^33 */
+    uint64_t t = (x & M31_P) + (x >> 31);             /* < 2^31 + 2^33 */
     uint32_t u = (uint32_t)((t & M31_P) + (t >> 31)); /* < 2^31 + 2^3 */
     return u >= M31_P ? u - M31_P : u;
 }

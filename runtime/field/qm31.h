@@ -29,10 +29,12 @@ static inline qm31 qm31_from_i32(int32_t a) {
 }
 
 static inline qm31 qm31_add(qm31 a, qm31 b) {
-    return (qm31){{m31_add(a.v[0], b.v[0]), m31_add(a.v[1], b.v[1]), m31_add(a.v[2], b.v[2]), m31_add(a.v[3], b.v[3])}};
+    return (qm31){
+        {m31_add(a.v[0], b.v[0]), m31_add(a.v[1], b.v[1]), m31_add(a.v[2], b.v[2]), m31_add(a.v[3], b.v[3])}};
 }
 static inline qm31 qm31_sub(qm31 a, qm31 b) {
-    return (qm31){{m31_sub(a.v[0], b.v[0]), m31_sub(a.v[1], b.v[1]), m31_sub(a.v[2], b.v[2]), m31_sub(a.v[3], b.v[3])}};
+    return (qm31){
+        {m31_sub(a.v[0], b.v[0]), m31_sub(a.v[1], b.v[1]), m31_sub(a.v[2], b.v[2]), m31_sub(a.v[3], b.v[3])}};
 }
 static inline qm31 qm31_neg(qm31 a) {
     return (qm31){{m31_neg(a.v[0]), m31_neg(a.v[1]), m31_neg(a.v[2]), m31_neg(a.v[3])}};

@@ -26,7 +26,8 @@ static inline void qvec_set(qvec v, size_t i, qm31 x) {
 static inline qvec qvec_from(qvec v, size_t first) {
     return (qvec){v.p + first, v.stride};
 }
-/* n elements, not cleared; p is NULL on failure. The stride is n rounded up to 16 so that planes stay aligned. */
+/* n elements, not cleared; p is NULL on failure. The stride is n rounded up to 16 so that planes stay
+ * aligned. */
 static inline qvec qvec_alloc(mica_arena *a, size_t n, mica_status *st) {
     const size_t stride = (n + 15) & ~(size_t)15;
     return (qvec){arena_alloc(a, stride * QM31_DEGREE, sizeof(m31), st), stride};

@@ -1,8 +1,9 @@
 /* The contract between generated code and the runtime.
  *
- * Generated code fills the value arrays of one batch item at a time; the runtime plans the memory, runs the items,
- * commits and proves. Arrays hold int32 cells in the padded row-major layout of mica/circuit.h; cells outside D are
- * zero on entry and must stay zero. Item i of a batched tensor starts at i << mica_item_bits(t).
+ * Generated code fills the value arrays of one batch item at a time; the runtime plans the memory, runs the
+ * items, commits and proves. Arrays hold int32 cells in the padded row-major layout of mica/circuit.h; cells
+ * outside D are zero on entry and must stay zero. Item i of a batched tensor starts at i <<
+ * mica_item_bits(t).
  */
 #ifndef MICA_MODEL_H
 #define MICA_MODEL_H
@@ -10,9 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What one call of `run` sees. value[t] points at tensor t's cells for this item (weights: the whole tensor), for every
- * tensor that is materialised (mica_tensor_is_materialised), NULL for the others. table[k] points at the values of
- * table k (mica_table_fill). scratch has the size the model asked for and is aligned to 64 bytes. */
+/* What one call of `run` sees. value[t] points at tensor t's cells for this item (weights: the whole tensor),
+ * for every tensor that is materialised (mica_tensor_is_materialised), NULL for the others. table[k] points
+ * at the values of table k (mica_table_fill). scratch has the size the model asked for and is aligned to 64
+ * bytes. */
 typedef struct mica_frame {
     int32_t *const *value;
     const int32_t *const *table;

@@ -5,15 +5,16 @@
 #include "mica/model.h"
 #include "mica/statement.h"
 
-/* Chooses the weight commitment's parameters, commits, and fills vk->weight_*. weight[t]: valid cells row-major of
- * WEIGHT tensor t. *file (caller frees) is the weight file that mica_model.weights points at. vk->circuit must be
- * complete and valid; the result is the same on every CPU. */
-bool mica_weights_commit(mica_vk *vk, const int32_t *const *weight, uint8_t **file, size_t *size, mica_status *st);
+/* Chooses the weight commitment's parameters, commits, and fills vk->weight_*. weight[t]: valid cells
+ * row-major of WEIGHT tensor t. *file (caller frees) is the weight file that mica_model.weights points at.
+ * vk->circuit must be complete and valid; the result is the same on every CPU. */
+bool mica_weights_commit(mica_vk *vk, const int32_t *const *weight, uint8_t **file, size_t *size,
+                         mica_status *st);
 
 typedef struct mica_prover mica_prover;
 
-/* Reads the vk and the weights, checks that they belong together, and reserves the workspace for batches up to
- * max_batch (0: the vk's). NULL and a recorded error on failure. */
+/* Reads the vk and the weights, checks that they belong together, and reserves the workspace for batches up
+ * to max_batch (0: the vk's). NULL and a recorded error on failure. */
 mica_prover *mica_prover_create(const mica_model *model, uint32_t max_batch, mica_status *st);
 void mica_prover_free(mica_prover *p);
 const mica_vk *mica_prover_vk(const mica_prover *p);
@@ -41,8 +42,10 @@ const char *mica_phase_name(mica_phase phase);
 /* Called between phases with the share of the expected work that is done, 0 to 1; may be NULL. */
 typedef void (*mica_progress_fn)(void *ctx, mica_phase phase, double done);
 
-/* Fills s->output and s->vk_digest and writes the whole proof file (caller frees *file). stats may be NULL. */
-bool mica_prover_prove(mica_prover *p, mica_statement *s, uint8_t **file, size_t *size, mica_prove_stats *stats,
-                       mica_progress_fn progress, void *progress_ctx, mica_status *st);
+/* Fills s->output and s->vk_digest and writes the whole proof file (caller frees *file). stats may be NULL.
+ */
+bool mica_prover_prove(mica_prover *p, mica_statement *s, uint8_t **file, size_t *size,
+                       mica_prove_stats *stats, mica_progress_fn progress, void *progress_ctx,
+                       mica_status *st);
 
 #endif

@@ -2,9 +2,9 @@
  *
  *   proof file = header (magic, version), statement, proof part
  *
- * The statement is public: the vk's digest, the batch size, an optional verifier nonce, and the integers of every
- * public input and output (inputs in order, then outputs, each batch item by item, valid cells row-major over the
- * tensor's axes).
+ * The statement is public: the vk's digest, the batch size, an optional verifier nonce, and the integers of
+ * every public input and output (inputs in order, then outputs, each batch item by item, valid cells
+ * row-major over the tensor's axes).
  */
 #ifndef MICA_STATEMENT_H
 #define MICA_STATEMENT_H
@@ -36,15 +36,16 @@ size_t mica_statement_bytes(const mica_circuit *c, uint32_t batch, uint32_t nonc
 /* Writes header and statement to out (mica_statement_bytes). */
 void mica_statement_write(const mica_statement *s, const mica_circuit *c, uint8_t *out);
 
-/* Reads header and statement from a proof file. MICA_ERR_FORMAT in st: foreign magic or version (exit code 2).
- * Anything later that is wrong is a rejection in verdict (exit code 1). On success *used is the number of bytes read
- * and s is to be freed; the digest and ranges are not compared yet (mica_verify does). */
-bool mica_statement_read(mica_statement *s, const mica_circuit *c, const uint8_t *bytes, size_t size, size_t *used,
-                         mica_status *st, mica_verdict *verdict);
+/* Reads header and statement from a proof file. MICA_ERR_FORMAT in st: foreign magic or version (exit code
+ * 2). Anything later that is wrong is a rejection in verdict (exit code 1). On success *used is the number of
+ * bytes read and s is to be freed; the digest and ranges are not compared yet (mica_verify does). */
+bool mica_statement_read(mica_statement *s, const mica_circuit *c, const uint8_t *bytes, size_t size,
+                         size_t *used, mica_status *st, mica_verdict *verdict);
 
 /* --- user's values <-> integers of a port --- */
-/* round half away from zero of real/scale, saturated to the tensor's declared range; *saturated counts the values that
- * were outside it. values: row-major in the user's (ONNX) order, per item; cells: tensor order. NaN is refused. */
+/* round half away from zero of real/scale, saturated to the tensor's declared range; *saturated counts the
+ * values that were outside it. values: row-major in the user's (ONNX) order, per item; cells: tensor order.
+ * NaN is refused. */
 bool mica_port_quantise(const mica_circuit *c, const mica_port *p, const double *values, int32_t *cells,
                         uint64_t *saturated, mica_status *st);
 /* values[i] = scale * integer, in the user's order. */

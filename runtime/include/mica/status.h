@@ -30,13 +30,15 @@ typedef struct mica_status {
 
 /* Records an error unless one is recorded already. Always returns false, so that callers can
  * `return mica_fail(st, ...)`. */
-bool mica_fail(mica_status *st, mica_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool mica_fail(mica_status *st, mica_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Acceptance is a pattern that neither zeroed nor random memory holds by accident. */
 typedef enum mica_verdict_code {
     MICA_VERDICT_UNSET = 0,
     MICA_REJECT_MALFORMED,   /* the proof bytes do not parse: short, long, non-canonical */
-    MICA_REJECT_STATEMENT,   /* public values out of range, wrong vk digest, batch size outside the vk's range */
+    MICA_REJECT_STATEMENT,   /* public values out of range, wrong vk digest, batch size outside the vk's range
+                              */
     MICA_REJECT_POW,         /* proof of work does not meet its difficulty */
     MICA_REJECT_LOGUP_ROOT,  /* the fractional sum is not zero or its denominator is */
     MICA_REJECT_LOGUP_ROUND, /* a layer of the lookup argument does not match its claim */
@@ -58,8 +60,8 @@ typedef struct mica_verdict {
 } mica_verdict;
 
 /* Records a rejection unless one is recorded already. Always returns false. */
-bool mica_reject(mica_verdict *v, mica_verdict_code code, uint32_t layer, uint32_t round, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+bool mica_reject(mica_verdict *v, mica_verdict_code code, uint32_t layer, uint32_t round, const char *format,
+                 ...) __attribute__((format(printf, 5, 6)));
 
 /* A short English phrase for the code, for messages and tests. Never NULL. */
 const char *mica_verdict_name(mica_verdict_code code);

@@ -1,5 +1,6 @@
-/* Lookup tables, defined by integer algorithms (docs/formats.md, "Tables"): anyone recomputes them bit for bit on any
- * CPU. A table has 2^bits rows; row j has key = lo_key + j and, unless it is a range, one value f(key).
+/* Lookup tables, defined by integer algorithms (docs/formats.md, "Tables"): anyone recomputes them bit for
+ * bit on any CPU. A table has 2^bits rows; row j has key = lo_key + j and, unless it is a range, one value
+ * f(key).
  *
  * real(x) = mantissa * 2^exponent is an exact dyadic rational.
  */
@@ -14,12 +15,12 @@
 #define MICA_MAX_TABLE_BITS 18
 
 typedef enum mica_table_kind {
-    MICA_TABLE_RANGE,    /* tuple (key): key in [0, 2^bits) */
-    MICA_TABLE_RELU,     /* tuple (key, max(key, 0)), exact; for max(a, b) = b + relu(a - b) */
-    MICA_TABLE_IDENTITY, /* tuple (key, clamp(round(key * in_scale / out_scale))) */
+    MICA_TABLE_RANGE,       /* tuple (key): key in [0, 2^bits) */
+    MICA_TABLE_RELU,        /* tuple (key, max(key, 0)), exact; for max(a, b) = b + relu(a - b) */
+    MICA_TABLE_IDENTITY,    /* tuple (key, clamp(round(key * in_scale / out_scale))) */
     MICA_TABLE_RELU_SCALED, /* as IDENTITY of max(x, 0) */
-    MICA_TABLE_CLIP,     /* as IDENTITY of min(max(x, param_0), param_1) */
-    MICA_TABLE_SIGMOID,  /* clamp(round(sigmoid(key * in_scale) / out_scale)); likewise below */
+    MICA_TABLE_CLIP,        /* as IDENTITY of min(max(x, param_0), param_1) */
+    MICA_TABLE_SIGMOID,     /* clamp(round(sigmoid(key * in_scale) / out_scale)); likewise below */
     MICA_TABLE_TANH,
     MICA_TABLE_EXP,
     MICA_TABLE_KINDS
@@ -32,8 +33,8 @@ typedef struct mica_dyadic {
 
 typedef struct mica_table_def {
     mica_table_kind kind;
-    uint8_t bits;    /* log2 of the number of rows, 0 <= bits <= MICA_MAX_TABLE_BITS */
-    int32_t lo_key;  /* RANGE: 0; otherwise -2^(bits-1), or 0 for keys that are never negative */
+    uint8_t bits;   /* log2 of the number of rows, 0 <= bits <= MICA_MAX_TABLE_BITS */
+    int32_t lo_key; /* RANGE: 0; otherwise -2^(bits-1), or 0 for keys that are never negative */
     mica_dyadic in_scale, out_scale; /* scaled kinds only; > 0 */
     int32_t lo_value, hi_value;      /* scaled kinds: saturation of the value */
     mica_dyadic param[2];            /* CLIP: bounds, lower then upper */
@@ -42,7 +43,8 @@ typedef struct mica_table_def {
 /* Number of tuple components: 1 for RANGE, 2 otherwise. */
 unsigned mica_table_width(const mica_table_def *def);
 
-/* Whether the definition is well-formed: fields unused by the kind are zero, bounds ordered, scales positive. */
+/* Whether the definition is well-formed: fields unused by the kind are zero, bounds ordered, scales positive.
+ */
 bool mica_table_validate(const mica_table_def *def, mica_status *st);
 
 /* value[j] = f(lo_key + j) for 0 <= j < 2^bits. RANGE has no values: the array is filled with zeros. */

@@ -1,15 +1,18 @@
-/* The verifier. libc only, no prover code, no recursion; memory is a function of the vk and the batch size alone. */
+/* The verifier. libc only, no prover code, no recursion; memory is a function of the vk and the batch size
+ * alone. */
 #ifndef MICA_VERIFY_H
 #define MICA_VERIFY_H
 
 #include "mica/statement.h"
 
 typedef struct mica_verify_options {
-    uint32_t min_security_bits; /* parameters whose proven bits are fewer are refused; 0 means the vk's own target */
+    uint32_t min_security_bits; /* parameters whose proven bits are fewer are refused; 0 means the vk's own
+                                   target */
 } mica_verify_options;
 
-/* Checks the proof part `proof` for the statement. True exactly if accepted; then and only then is verdict->code
- * MICA_ACCEPT. A recorded status means that no decision was reached (memory, parameters below the minimum). */
+/* Checks the proof part `proof` for the statement. True exactly if accepted; then and only then is
+ * verdict->code MICA_ACCEPT. A recorded status means that no decision was reached (memory, parameters below
+ * the minimum). */
 bool mica_verify(const mica_vk *vk, const mica_statement *s, const uint8_t *proof, size_t proof_size,
                  const mica_verify_options *options, mica_verdict *verdict, mica_status *st);
 
@@ -26,10 +29,10 @@ typedef struct mica_report {
     double proven_bits;          /* minimum over the lines */
     size_t proof_bytes_expected; /* proof part */
     size_t proof_bytes_max;
-    size_t prover_memory_bytes;  /* planned peak of the prover's workspace */
-    double prove_seconds;        /* estimate for two cores */
+    size_t prover_memory_bytes; /* planned peak of the prover's workspace */
+    double prove_seconds;       /* estimate for two cores */
     uint64_t witness_cells, weight_cells, lookups, table_rows;
-    unsigned lookup_bits;        /* log2 of the lookup tree */
+    unsigned lookup_bits; /* log2 of the lookup tree */
     unsigned strata;
 } mica_report;
 

@@ -9,20 +9,20 @@
 
 #include "mica/circuit.h"
 
-#define MICA_VK_MAGIC      "MICAVK\r\n"
-#define MICA_VK_VERSION    1u
-#define MICA_DIGEST_BYTES  32
+#define MICA_VK_MAGIC              "MICAVK\r\n"
+#define MICA_VK_VERSION            1u
+#define MICA_DIGEST_BYTES          32
 #define MICA_DEFAULT_SECURITY_BITS 100
 
 typedef struct mica_vk {
     mica_circuit circuit;
-    uint32_t security_bits;                /* target, proven, unique decoding */
-    uint8_t weight_row_bits;               /* b: rows of the weight matrix have 2^b columns */
-    uint8_t weight_rate_bits;              /* r: rate 2^-r */
-    uint8_t weight_root[MICA_DIGEST_BYTES];/* zero if the circuit has no weights */
+    uint32_t security_bits;                 /* target, proven, unique decoding */
+    uint8_t weight_row_bits;                /* b: rows of the weight matrix have 2^b columns */
+    uint8_t weight_rate_bits;               /* r: rate 2^-r */
+    uint8_t weight_root[MICA_DIGEST_BYTES]; /* zero if the circuit has no weights */
     char model_id[MICA_NAME_BYTES];
     char compiler_version[32];
-    uint8_t digest[MICA_DIGEST_BYTES];     /* computed by mica_vk_read and mica_vk_write, not stored */
+    uint8_t digest[MICA_DIGEST_BYTES]; /* computed by mica_vk_read and mica_vk_write, not stored */
 } mica_vk;
 
 /* Reads and validates (mica_circuit_validate included). Hostile bytes are safe. */

@@ -1,0 +1,44 @@
+/* Little-endian reading and writing of the binary formats (docs/formats.md). */
+#ifndef MICA_BASE_BYTES_H
+#define MICA_BASE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Reads hostile bytes. After the first short read `failed` is set and every further read returns zero. */
+typedef struct byte_reader {
+    const uint8_t *at;
+    size_t left;
+    bool failed;
+} byte_reader;
+
+uint8_t read_u8(byte_reader *r);
+uint32_t read_u32(byte_reader *r);
+int32_t read_i32(byte_reader *r);
+void read_bytes(byte_reader *r, void *out, size_t size);
+
+/* Grows by malloc; the owner frees `data`. After a failed allocation `failed` is set and writes are dropped.
+ */
+typedef struct byte_writer {
+    uint8_t *data;
+    size_t size, capacity;
+    bool failed;
+} byte_writer;
+
+void write_u8(byte_writer *w, uint8_t x);
+void write_u32(byte_writer *w, uint32_t x);
+void write_i32(byte_writer *w, int32_t x);
+void write_bytes(byte_writer *w, const void *bytes, size_t size);
+
+static inline void store_u32(uint8_t *out, uint32_t x) {
+    out[0] = (uint8_t)x;
+    out[1] = (uint8_t)(x >> 8);
+    out[2] = (uint8_t)(x >> 16);
+    out[3] = (uint8_t)(x >> 24);
+}
+static inline uint32_t load_u32(const uint8_t *in) {
+    return (uint32_t)in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
+}
+
+#endif
