@@ -1,0 +1,178 @@
+#include "base/parallel.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MAX_WORKERS 256u
+
+/* One call of parallel_for: range w is [w * step, min((w + 1) * step, n)). */
+typedef struct job {
+    parallel_fn fn;
+    void *ctx;
+    size_t n, step;
+    unsigned ranges;
+} job;
+
+/* The caller is worker 0; thread i of the pool is worker i + 1. `owner` is held by the one caller that uses
+ * the pool; `lock` guards the fields below it. */
+static struct {
+    pthread_mutex_t owner, lock;
+    pthread_cond_t start, done;
+    pthread_t thread[MAX_WORKERS - 1];
+    unsigned threads;        /* running */
+    unsigned workers;        /* configured, 0: not yet known */
+    unsigned pending;        /* threads that have not finished the current job */
+    bool ready[MAX_WORKERS]; /* worker w has a range to run */
+    bool stop;
+    job work;
+} pool = {.owner = PTHREAD_MUTEX_INITIALIZER,
+          .lock = PTHREAD_MUTEX_INITIALIZER,
+          .start = PTHREAD_COND_INITIALIZER,
+          .done = PTHREAD_COND_INITIALIZER};
+
+/* Which worker this thread is and whether it is inside a job: a nested call keeps the number, so that state
+ * kept per worker is never shared. */
+static _Thread_local unsigned this_worker;
+static _Thread_local bool inside;
+
+static void run_range(const job *work, unsigned worker) {
+    const size_t begin = work->step * worker;
+    const size_t left = work->n - begin;
+    inside = true;
+    work->fn(work->ctx, begin, begin + (left < work->step ? left : work->step), worker);
+    inside = false;
+}
+
+static void *pool_thread(void *arg) {
+    const unsigned worker = (unsigned)(uintptr_t)arg;
+    this_worker = worker;
+    pthread_mutex_lock(&pool.lock);
+    for (;;) {
+        while (!pool.ready[worker] && !pool.stop)
+            pthread_cond_wait(&pool.start, &pool.lock);
+        if (pool.stop)
+            break;
+        pool.ready[worker] = false;
+        const job work = pool.work;
+        pthread_mutex_unlock(&pool.lock);
+        run_range(&work, worker);
+        pthread_mutex_lock(&pool.lock);
+        if (--pool.pending == 0)
+            pthread_cond_signal(&pool.done);
+    }
+    pthread_mutex_unlock(&pool.lock);
+    return NULL;
+}
+
+static unsigned default_workers(void) {
+    const char *text = getenv("MICA_THREADS");
+    long n = 0;
+    if (text) {
+        char *end;
+        errno = 0;
+        n = strtol(text, &end, 10);
+        if (errno || end == text || *end)
+            n = 0;
+    }
+    if (n < 1)
+        n = sysconf(_SC_NPROCESSORS_ONLN);
+    if (n < 1)
+        return 1;
+    return n > (long)MAX_WORKERS ? MAX_WORKERS : (unsigned)n;
+}
+
+/* The number of workers; the lock is held. */
+static unsigned workers_locked(void) {
+    if (pool.workers == 0)
+        pool.workers = default_workers();
+    return pool.workers;
+}
+
+unsigned parallel_workers(void) {
+    pthread_mutex_lock(&pool.lock);
+    const unsigned n = workers_locked();
+    pthread_mutex_unlock(&pool.lock);
+    return n;
+}
+
+/* Starts the missing threads and returns how many workers there are. A thread that cannot be started leaves
+ * fewer workers, never work undone. The pool is owned. */
+static unsigned start_threads(void) {
+    pthread_mutex_lock(&pool.lock);
+    const unsigned wanted = workers_locked() - 1;
+    while (pool.threads < wanted && pthread_create(&pool.thread[pool.threads], NULL, pool_thread,
+                                                   (void *)(uintptr_t)(pool.threads + 1)) == 0)
+        pool.threads++;
+    const unsigned workers = (pool.threads < wanted ? pool.threads : wanted) + 1;
+    pthread_mutex_unlock(&pool.lock);
+    return workers;
+}
+
+static void stop_threads(void) {
+    pthread_mutex_lock(&pool.lock);
+    pool.stop = true;
+    pthread_cond_broadcast(&pool.start);
+    pthread_mutex_unlock(&pool.lock);
+    for (unsigned i = 0; i < pool.threads; i++)
+        pthread_join(pool.thread[i], NULL);
+    pthread_mutex_lock(&pool.lock);
+    pool.threads = 0;
+    pool.stop = false;
+    pthread_mutex_unlock(&pool.lock);
+}
+
+void parallel_set_workers(unsigned n) {
+    pthread_mutex_lock(&pool.owner);
+    stop_threads();
+    pthread_mutex_lock(&pool.lock);
+    pool.workers = n > MAX_WORKERS ? MAX_WORKERS : n;
+    pthread_mutex_unlock(&pool.lock);
+    pthread_mutex_unlock(&pool.owner);
+}
+
+/* Ranges of equally many grains, the last one shorter; at most `workers` of them, none empty. */
+static job split(size_t n, size_t grain, parallel_fn fn, void *ctx, unsigned workers) {
+    const size_t grains = (n - 1) / grain + 1;
+    const size_t per_range = (grains - 1) / workers + 1;
+    const unsigned ranges = (unsigned)((grains - 1) / per_range + 1);
+    return (job){fn, ctx, n, ranges == 1 ? n : per_range * grain, ranges};
+}
+
+static void run_on_pool(const job *work) {
+    pthread_mutex_lock(&pool.lock);
+    pool.work = *work;
+    pool.pending = work->ranges - 1;
+    for (unsigned w = 1; w < work->ranges; w++)
+        pool.ready[w] = true;
+    pthread_cond_broadcast(&pool.start);
+    pthread_mutex_unlock(&pool.lock);
+
+    run_range(work, 0);
+
+    pthread_mutex_lock(&pool.lock);
+    while (pool.pending)
+        pthread_cond_wait(&pool.done, &pool.lock);
+    pthread_mutex_unlock(&pool.lock);
+}
+
+void parallel_for(size_t n, size_t grain, parallel_fn fn, void *ctx) {
+    if (grain == 0)
+        grain = 1;
+    if (n == 0)
+        return;
+    /* A second caller outside the pool finds it owned and works alone rather than waiting. */
+    if (n <= grain || inside || pthread_mutex_trylock(&pool.owner) != 0) {
+        fn(ctx, 0, n, this_worker);
+        return;
+    }
+    const job work = split(n, grain, fn, ctx, start_threads());
+    if (work.ranges == 1)
+        fn(ctx, 0, n, 0);
+    else
+        run_on_pool(&work);
+    pthread_mutex_unlock(&pool.owner);
+}

@@ -1,0 +1,5 @@
+#include "simd/kernels_levels.h"
+
+const mica_kernels *kernels_avx2(void) {
+    return NULL;
+}

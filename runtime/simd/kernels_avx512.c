@@ -1,0 +1,5 @@
+#include "simd/kernels_levels.h"
+
+const mica_kernels *kernels_avx512(void) {
+    return NULL;
+}

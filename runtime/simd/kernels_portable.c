@@ -1,0 +1,157 @@
+/* The portable kernels: the definition that every other table is compared with, and what other CPUs run. */
+#include "field/qvec.h"
+#include "simd/hash_kernels.h"
+#include "simd/kernels_levels.h"
+
+/* A sum of canonical elements, not reduced: exact for up to 2^33 terms below 2^31. */
+typedef struct lazy_sum {
+    uint64_t v[QM31_DEGREE];
+} lazy_sum;
+
+static void lazy_add(lazy_sum *s, qm31 x) {
+    for (unsigned j = 0; j < QM31_DEGREE; j++)
+        s->v[j] += x.v[j];
+}
+
+static qm31 lazy_reduce(const lazy_sum *s) {
+    qm31 x;
+    for (unsigned j = 0; j < QM31_DEGREE; j++)
+        x.v[j] = m31_reduce64(s->v[j]);
+    return x;
+}
+
+/* One folding of a product < 2^62 leaves less than 2^32: exact for up to 2^32 terms. */
+static m31 dot_plane(const m31 *a, const m31 *b, size_t n) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t x = (uint64_t)a[i] * b[i];
+        sum += (x & M31_P) + (x >> 31);
+    }
+    return m31_reduce64(sum);
+}
+
+static qm31 dot_m31(const m31 *row, qvec e, size_t n) {
+    qm31 sum;
+    for (unsigned j = 0; j < QM31_DEGREE; j++)
+        sum.v[j] = dot_plane(row, e.p + j * e.stride, n);
+    return sum;
+}
+
+static qm31 dot(qvec a, qvec b, size_t n) {
+    lazy_sum sum = {{0}};
+    for (size_t i = 0; i < n; i++)
+        lazy_add(&sum, qm31_mul(qvec_get(a, i), qvec_get(b, i)));
+    return lazy_reduce(&sum);
+}
+
+static void axpy_m31(qvec y, qm31 c, const m31 *row, size_t n) {
+    for (unsigned j = 0; j < QM31_DEGREE; j++) {
+        m31 *plane = y.p + j * y.stride;
+        for (size_t i = 0; i < n; i++)
+            plane[i] = m31_add(plane[i], m31_mul(c.v[j], row[i]));
+    }
+}
+
+static void axpy(qvec y, qm31 c, qvec x, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        qvec_set(y, i, qm31_add(qvec_get(y, i), qm31_mul(c, qvec_get(x, i))));
+}
+
+static void eq_extend(qvec lo, qvec hi, qm31 z, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const qm31 x = qvec_get(lo, i), upper = qm31_mul(x, z);
+        qvec_set(hi, i, upper);
+        qvec_set(lo, i, qm31_sub(x, upper));
+    }
+}
+
+static void fold(qvec lo, qvec hi, qm31 r, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const qm31 x = qvec_get(lo, i), slope = qm31_sub(qvec_get(hi, i), x);
+        qvec_set(lo, i, qm31_add(x, qm31_mul(r, slope)));
+    }
+}
+
+static void round_product(qvec a0, qvec a1, qvec b0, qvec b1, size_t n, qm31 out[2]) {
+    lazy_sum at_0 = {{0}}, at_inf = {{0}};
+    for (size_t i = 0; i < n; i++) {
+        const qm31 a = qvec_get(a0, i), b = qvec_get(b0, i);
+        const qm31 da = qm31_sub(qvec_get(a1, i), a), db = qm31_sub(qvec_get(b1, i), b);
+        lazy_add(&at_0, qm31_mul(a, b));
+        lazy_add(&at_inf, qm31_mul(da, db));
+    }
+    out[0] = lazy_reduce(&at_0);
+    out[1] = lazy_reduce(&at_inf);
+}
+
+static void round_eq_product(qvec e0, qvec e1, qvec a0, qvec a1, qvec b0, qvec b1, size_t n, qm31 out[3]) {
+    lazy_sum at_0 = {{0}}, at_inf = {{0}}, at_minus_1 = {{0}};
+    for (size_t i = 0; i < n; i++) {
+        const qm31 e = qvec_get(e0, i), a = qvec_get(a0, i), b = qvec_get(b0, i);
+        const qm31 de = qm31_sub(qvec_get(e1, i), e), da = qm31_sub(qvec_get(a1, i), a),
+                   db = qm31_sub(qvec_get(b1, i), b);
+        const qm31 me = qm31_sub(e, de), ma = qm31_sub(a, da), mb = qm31_sub(b, db); /* at -1 */
+        lazy_add(&at_0, qm31_mul(e, qm31_mul(a, b)));
+        lazy_add(&at_inf, qm31_mul(de, qm31_mul(da, db)));
+        lazy_add(&at_minus_1, qm31_mul(me, qm31_mul(ma, mb)));
+    }
+    out[0] = lazy_reduce(&at_0);
+    out[1] = lazy_reduce(&at_inf);
+    out[2] = lazy_reduce(&at_minus_1);
+}
+
+static void fraction_add(qvec p0, qvec q0, qvec p1, qvec q1, qvec p, qvec q, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const qm31 d0 = qvec_get(q0, i), d1 = qvec_get(q1, i);
+        qvec_set(p, i, qm31_add(qm31_mul(qvec_get(p0, i), d1), qm31_mul(qvec_get(p1, i), d0)));
+        qvec_set(q, i, qm31_mul(d0, d1));
+    }
+}
+
+/* p0 q1 + p1 q0 + lambda q0 q1. */
+static qm31 fraction_term(qm31 p0, qm31 q0, qm31 p1, qm31 q1, qm31 lambda) {
+    const qm31 inner = qm31_add(p1, qm31_mul(lambda, q1));
+    return qm31_add(qm31_mul(p0, q1), qm31_mul(q0, inner));
+}
+
+static void round_fraction(qvec e, const qvec t[4][2], qm31 lambda, size_t n, qm31 out[2]) {
+    lazy_sum at_0 = {{0}}, at_inf = {{0}};
+    for (size_t i = 0; i < n; i++) {
+        const qm31 weight = qvec_get(e, i);
+        qm31 lo[4], slope[4];
+        for (unsigned j = 0; j < 4; j++) {
+            lo[j] = qvec_get(t[j][0], i);
+            slope[j] = qm31_sub(qvec_get(t[j][1], i), lo[j]);
+        }
+        lazy_add(&at_0, qm31_mul(weight, fraction_term(lo[0], lo[1], lo[2], lo[3], lambda)));
+        lazy_add(&at_inf, qm31_mul(weight, fraction_term(slope[0], slope[1], slope[2], slope[3], lambda)));
+    }
+    out[0] = lazy_reduce(&at_0);
+    out[1] = lazy_reduce(&at_inf);
+}
+
+static void butterfly(m31 *u, m31 *v, const m31 *x, int broadcast, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const m31 a = u[i], b = m31_mul(v[i], broadcast ? x[0] : x[i]);
+        u[i] = m31_add(a, b);
+        v[i] = m31_sub(a, b);
+    }
+}
+
+const mica_kernels kernels_portable = {
+    .name = "portable",
+    .dot_m31 = dot_m31,
+    .dot = dot,
+    .axpy_m31 = axpy_m31,
+    .axpy = axpy,
+    .eq_extend = eq_extend,
+    .fold = fold,
+    .round_product = round_product,
+    .round_eq_product = round_eq_product,
+    .fraction_add = fraction_add,
+    .round_fraction = round_fraction,
+    .butterfly = butterfly,
+    .hash_columns = hash_columns_portable,
+    .hash_nodes = hash_nodes_portable,
+    .grind = grind_portable,
+};
