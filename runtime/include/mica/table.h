@@ -12,7 +12,9 @@
 
 #include "mica/status.h"
 
-#define MICA_MAX_TABLE_BITS 18
+#define MICA_MAX_TABLE_BITS      18
+#define MICA_MAX_TABLE_VALUE     ((1 << 30) - 1) /* |value|: two values never differ by p */
+#define MICA_DYADIC_MAX_EXPONENT 96
 
 typedef enum mica_table_kind {
     MICA_TABLE_RANGE,       /* tuple (key): key in [0, 2^bits) */
@@ -36,7 +38,7 @@ typedef struct mica_table_def {
     uint8_t bits;   /* log2 of the number of rows, 0 <= bits <= MICA_MAX_TABLE_BITS */
     int32_t lo_key; /* RANGE: 0; otherwise -2^(bits-1), or 0 for keys that are never negative */
     mica_dyadic in_scale, out_scale; /* scaled kinds only; > 0 */
-    int32_t lo_value, hi_value;      /* scaled kinds: saturation of the value */
+    int32_t lo_value, hi_value;      /* scaled kinds: saturation of the value, within +-MICA_MAX_TABLE_VALUE */
     mica_dyadic param[2];            /* CLIP: bounds, lower then upper */
 } mica_table_def;
 
@@ -55,7 +57,7 @@ int32_t mica_table_value(const mica_table_def *def, int32_t key);
 
 /* The nearest dyadic with a 31-bit mantissa to a finite double; false if it is out of range. */
 bool mica_dyadic_from_double(mica_dyadic *out, double x);
-/* Exact. */
+/* Exact. x is 0 or within the ranges above. */
 double mica_dyadic_to_double(mica_dyadic x);
 
 #endif
