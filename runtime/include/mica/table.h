@@ -38,8 +38,8 @@ typedef struct mica_table_def {
     uint8_t bits;   /* log2 of the number of rows, 0 <= bits <= MICA_MAX_TABLE_BITS */
     int32_t lo_key; /* RANGE: 0; otherwise -2^(bits-1), or 0 for keys that are never negative */
     mica_dyadic in_scale, out_scale; /* scaled kinds only; > 0 */
-    int32_t lo_value, hi_value;      /* scaled kinds: saturation of the value, within +-MICA_MAX_TABLE_VALUE */
-    mica_dyadic param[2];            /* CLIP: bounds, lower then upper */
+    int32_t lo_value, hi_value; /* scaled kinds: saturation of the value, within +-MICA_MAX_TABLE_VALUE */
+    mica_dyadic param[2];       /* CLIP: bounds, lower then upper */
 } mica_table_def;
 
 /* Number of tuple components: 1 for RANGE, 2 otherwise. */
