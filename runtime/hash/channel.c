@@ -27,57 +27,55 @@ static bool reading(const mica_channel *ch) {
     return ch->verdict != NULL;
 }
 
-/* The next count * element bytes of output; NULL if they do not fit (or an earlier write did not). */
-static uint8_t *write_slot(mica_channel *ch, size_t count, size_t element) {
+/* Takes the next count * element bytes of output, from offset *at on; false if they do not fit (or an earlier
+ * write did not). The division keeps a large count from wrapping. */
+static bool take_output(mica_channel *ch, size_t count, size_t element, size_t *at) {
     if (count > (ch->out_capacity - ch->out_size) / element)
         ch->overflow = true;
     if (ch->overflow)
-        return NULL;
-    uint8_t *at = ch->out + ch->out_size;
+        return false;
+    *at = ch->out_size;
     ch->out_size += count * element;
-    return at;
+    return true;
 }
 
-/* The next count * element bytes of input; NULL after a rejection or if that many do not follow. The division
- * keeps a large count from wrapping. */
-static const uint8_t *read_slot(mica_channel *ch, size_t count, size_t element) {
+/* Takes the next count * element bytes of input, from offset *at on; false after a rejection or if that many
+ * do not follow. */
+static bool take_input(mica_channel *ch, size_t count, size_t element, size_t *at) {
     if (ch->verdict->code != MICA_VERDICT_UNSET)
-        return NULL;
-    if (count > (ch->in_size - ch->in_at) / element) {
-        mica_reject(ch->verdict, MICA_REJECT_MALFORMED, NOWHERE, NOWHERE,
-                    "proof ends early: %zu items of %zu bytes wanted at byte %zu of %zu", count, element,
-                    ch->in_at, ch->in_size);
-        return NULL;
-    }
-    const uint8_t *at = ch->in + ch->in_at;
+        return false;
+    if (count > (ch->in_size - ch->in_at) / element)
+        return mica_reject(ch->verdict, MICA_REJECT_MALFORMED, NOWHERE, NOWHERE,
+                           "proof ends early: %zu items of %zu bytes wanted at byte %zu of %zu", count,
+                           element, ch->in_at, ch->in_size);
+    *at = ch->in_at;
     ch->in_at += count * element;
-    return at;
+    return true;
 }
 
 /* One canonical word; anything from p to 2^32 - 1 is another spelling of a field element and rejected. */
-static bool read_m31(mica_channel *ch, const uint8_t *at, m31 *x) {
-    const uint32_t word = load_le32(at);
+static bool read_m31(mica_channel *ch, size_t at, m31 *x) {
+    const uint32_t word = load_le32(ch->in + at);
     if (m31_is_canonical(word)) {
         *x = word;
         return true;
     }
-    *x = 0;
     return mica_reject(ch->verdict, MICA_REJECT_MALFORMED, NOWHERE, NOWHERE,
-                       "word at byte %zu is not below p", (size_t)(at - ch->in));
+                       "word at byte %zu is not below p", at);
 }
 
 static bool write_m31s(mica_channel *ch, const m31 *x, size_t n) {
-    uint8_t *at = write_slot(ch, n, 4);
-    if (!at)
+    size_t at;
+    if (!take_output(ch, n, 4, &at))
         return false;
     for (size_t i = 0; i < n; i++)
-        store_le32(at + 4 * i, x[i]);
+        store_le32(ch->out + at + 4 * i, x[i]);
     return true;
 }
 
 static bool read_m31s(mica_channel *ch, m31 *x, size_t n) {
-    const uint8_t *at = read_slot(ch, n, 4);
-    bool ok = at != NULL;
+    size_t at = 0;
+    bool ok = take_input(ch, n, 4, &at);
     for (size_t i = 0; ok && i < n; i++)
         ok = read_m31(ch, at + 4 * i, &x[i]);
     if (!ok && n)
@@ -86,19 +84,19 @@ static bool read_m31s(mica_channel *ch, m31 *x, size_t n) {
 }
 
 static bool write_qm31s(mica_channel *ch, const qm31 *x, size_t n) {
-    uint8_t *at = write_slot(ch, n, QM31_BYTES);
-    if (!at)
+    size_t at;
+    if (!take_output(ch, n, QM31_BYTES, &at))
         return false;
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < QM31_DEGREE; j++)
-            store_le32(at + QM31_BYTES * i + 4 * j, x[i].v[j]);
+            store_le32(ch->out + at + QM31_BYTES * i + 4 * j, x[i].v[j]);
     }
     return true;
 }
 
 static bool read_qm31s(mica_channel *ch, qm31 *x, size_t n) {
-    const uint8_t *at = read_slot(ch, n, QM31_BYTES);
-    bool ok = at != NULL;
+    size_t at = 0;
+    bool ok = take_input(ch, n, QM31_BYTES, &at);
     for (size_t i = 0; ok && i < n; i++) {
         for (size_t j = 0; ok && j < QM31_DEGREE; j++)
             ok = read_m31(ch, at + QM31_BYTES * i + 4 * j, &x[i].v[j]);
@@ -125,18 +123,17 @@ bool channel_raw_m31(mica_channel *ch, m31 *x, size_t n) {
 }
 
 bool channel_raw_bytes(mica_channel *ch, uint8_t *x, size_t n) {
-    if (reading(ch)) {
-        const uint8_t *at = read_slot(ch, n, 1);
-        if (n && at)
-            memcpy(x, at, n);
-        else if (n)
-            memset(x, 0, n);
-        return at != NULL;
-    }
-    uint8_t *at = write_slot(ch, n, 1);
-    if (n && at)
-        memcpy(at, x, n);
-    return at != NULL;
+    size_t at = 0;
+    const bool ok = reading(ch) ? take_input(ch, n, 1, &at) : take_output(ch, n, 1, &at);
+    if (n == 0) /* no pointer need be valid */
+        return ok;
+    if (reading(ch) && ok)
+        memcpy(x, ch->in + at, n);
+    else if (reading(ch))
+        memset(x, 0, n);
+    else if (ok)
+        memcpy(ch->out + at, x, n);
+    return ok;
 }
 
 bool channel_pow(mica_channel *ch, unsigned bits, uint64_t *nonce) {

@@ -15,7 +15,7 @@
 /* Columns whose state is kept at hand while one block of 16 rows is absorbed: each row is then read in runs
  * of 1 KiB. One column group after another would touch 16 rows per 64 bytes, and rows a power of two apart
  * share a cache set. */
-#define TILE 256
+#define TILE 512
 
 #define G(a, b, c, d, x, y)                                                                                  \
     do {                                                                                                     \
