@@ -1,7 +1,7 @@
 /* The typed graph: an ONNX model after import, independent of protobuf.
  *
- * Values are tensors with a static shape; nodes are operators from ops/ops.h in topological order. Memory belongs to
- * the graph's pool and lives as long as the graph.
+ * Values are tensors with a static shape; nodes are operators from ops/ops.h in topological order. Memory
+ * belongs to the graph's pool and lives as long as the graph.
  */
 #ifndef MICA_COMPILER_GRAPH_H
 #define MICA_COMPILER_GRAPH_H
@@ -12,9 +12,10 @@
 
 #include "mica/status.h"
 
-#define GRAPH_MAX_RANK 8
+#define GRAPH_MAX_RANK     8
 #define GRAPH_MAX_ELEMENTS (INT64_C(1) << 31) /* of one tensor */
-#define GRAPH_NO_VALUE UINT32_MAX /* an optional input that is absent */
+#define GRAPH_MAX_ITEMS    (1 << 22)          /* values, and nodes, of a graph */
+#define GRAPH_NO_VALUE     UINT32_MAX         /* an optional input that is absent */
 
 typedef enum graph_dtype {
     DTYPE_FLOAT, /* float, float16 and double of the file, held as double in `real` */
@@ -28,10 +29,10 @@ typedef struct graph_value {
     uint32_t rank;
     int64_t dim[GRAPH_MAX_RANK]; /* >= 0 once shapes are inferred; -1 unknown before */
     bool has_shape;
-    bool batched;            /* dim[0] is the batch dimension (1 in the graph: one item) */
-    const double *real;      /* constants only: product(dim) elements, row-major */
+    bool batched;       /* dim[0] is the batch dimension (1 in the graph: one item) */
+    const double *real; /* constants only: product(dim) elements, row-major */
     const int64_t *integer;
-    uint32_t producer;       /* node index, or UINT32_MAX for inputs and constants */
+    uint32_t producer; /* node index, or UINT32_MAX for inputs and constants */
 } graph_value;
 
 static inline bool graph_is_const(const graph_value *v) {
@@ -80,7 +81,8 @@ typedef struct graph {
     uint32_t *input, *output; /* value indices; initialisers that are listed as inputs are not inputs */
     graph_free_dim *free_dim;
     uint32_t n_free_dims;
-    bool batched; /* axis 0 of every input is the batch axis; shapes.c clears it if an operator mixes that axis */
+    bool batched; /* axis 0 of every input is the batch axis; shapes.c clears it if an operator mixes that
+                     axis */
     graph_pool *pool;
 } graph;
 

@@ -10,29 +10,31 @@ typedef struct dim_binding {
     int64_t size;
 } dim_binding;
 
-/* onnx_import.c, the only file that sees protobuf: file -> graph. External data is read relative to the file. Nodes of
- * unknown operators are kept with kind OP_UNSUPPORTED. The first dimension of a graph input is the batch dimension if it
- * is free (symbolic) or 1 and the input has rank >= 2, unless a later pass finds an operator that mixes it. */
+/* onnx_import.c, the only file that sees protobuf: file -> graph. External data is read relative to the file.
+ * Nodes of unknown operators are kept with kind OP_UNSUPPORTED. The first dimension of a graph input is the
+ * batch dimension if it is free (symbolic) or 1 and the input has rank >= 2, unless a later pass finds an
+ * operator that mixes it. */
 bool onnx_import(graph *g, const char *path, const dim_binding *dims, size_t n_dims, mica_status *st);
 
-/* shapes.c: gives the free dimensions of graph input `index` (a position in g->input) the sizes of a caller's data; equal
- * symbolic names are bound together. Before graph_infer_shapes. A free dimension that nothing binds has size 1, and so
- * has a batch axis whatever it is bound to. */
+/* shapes.c: gives the free dimensions of graph input `index` (a position in g->input) the sizes of a caller's
+ * data; equal symbolic names are bound together. Before graph_infer_shapes. A free dimension that nothing
+ * binds has size 1, and so has a batch axis whatever it is bound to. */
 bool graph_bind_input(graph *g, uint32_t index, uint32_t rank, const int64_t *dim, mica_status *st);
 /* shapes.c: makes axis 0 of every graph input the batch axis, or an ordinary one. */
 void graph_set_batched(graph *g, bool batched);
-/* shapes.c: infers every shape by the operators' rules, marks batched values, refuses unsupported operators by name.
- * Integer values that depend on constants only (shapes) become constants on the way. If an operator mixes the batch
- * axis with another, the whole graph is inferred again with no batch axis. */
+/* shapes.c: infers every shape by the operators' rules, marks batched values, refuses unsupported operators
+ * by name. Integer values that depend on constants only (shapes) become constants on the way. If an operator
+ * mixes the batch axis with another, the whole graph is inferred again with no batch axis. */
 bool graph_infer_shapes(graph *g, mica_status *st);
 /* fold.c: nodes with constant inputs become constants by the operators' float reference. */
 bool graph_fold_constants(graph *g, mica_status *st);
-/* canonical.c: removes Identity, Dropout and dead nodes; fuses BatchNormalization and constant Add/Mul into a preceding
- * Conv/Gemm/MatMul; MatMul + Add becomes Gemm. */
+/* canonical.c: removes Identity, Dropout and dead nodes; fuses BatchNormalization and constant Add/Mul into a
+ * preceding Conv/Gemm/MatMul; MatMul + Add becomes Gemm. */
 bool graph_canonicalise(graph *g, mica_status *st);
 
-/* reference.c: evaluates the graph on float inputs, deterministically (fixed order, no contraction). value[v] receives
- * the elements of value v (allocated by the caller for every non-constant value; integers are stored as doubles). */
+/* reference.c: evaluates the graph on float inputs, deterministically (fixed order, no contraction). value[v]
+ * receives the elements of value v (allocated by the caller for every non-constant value; integers are stored
+ * as doubles). */
 bool graph_evaluate(const graph *g, const double *const *input, double **value, mica_status *st);
 /* Buffers for graph_evaluate, one for each value without constant elements that has a shape. */
 double **graph_buffers_create(const graph *g, mica_status *st);

@@ -4,8 +4,8 @@
 
 #include "ops/ops.h"
 
-#define X(kind, symbol, type, fewest, most)                                                                   \
-    bool infer_##symbol(op_context *c, const graph_node *n, mica_status *st);                                 \
+#define X(kind, symbol, type, fewest, most)                                                                  \
+    bool infer_##symbol(op_context *c, const graph_node *n, mica_status *st);                                \
     bool eval_##symbol(const op_args *a, mica_status *st);
 MICA_OPS(X)
 #undef X
@@ -23,8 +23,8 @@ bool op_mixes_batch(op_context *c);
 
 /* Gives n->out[0] the type of `like`, the shape dim[0..rank) and the batch mark. Refuses more than
  * GRAPH_MAX_ELEMENTS elements. dim must not point into the graph's values. */
-bool op_set_output(op_context *c, const graph_node *n, const graph_value *like, uint32_t rank, const int64_t *dim,
-                   bool batched, mica_status *st);
+bool op_set_output(op_context *c, const graph_node *n, const graph_value *like, uint32_t rank,
+                   const int64_t *dim, bool batched, mica_status *st);
 
 /* The output has type, shape and batch axis of `like`. */
 bool op_set_output_like(op_context *c, const graph_node *n, const graph_value *like, mica_status *st);
@@ -35,13 +35,14 @@ bool op_same_types(const graph *g, const graph_node *n, mica_status *st);
 bool op_all_float(const graph *g, const graph_node *n, mica_status *st);
 
 /* Attribute `name`, a dimension in [-rank, rank - 1 + past_end], as a dimension >= 0. */
-bool op_axis(const graph *g, const graph_node *n, const char *name, int64_t otherwise, uint32_t rank, uint32_t past_end,
-             uint32_t *axis, mica_status *st);
+bool op_axis(const graph *g, const graph_node *n, const char *name, int64_t otherwise, uint32_t rank,
+             uint32_t past_end, uint32_t *axis, mica_status *st);
 
 /* Numpy broadcasting of `count` shapes aligned at the last axis; false if they do not fit. */
 bool op_broadcast(const graph_value *const *v, size_t count, uint32_t *rank, int64_t *dim);
 
-/* Element strides of v seen with shape `rank`, aligned at the last axis; 0 along broadcast axes. rank >= v->rank. */
+/* Element strides of v seen with shape `rank`, aligned at the last axis; 0 along broadcast axes. rank >=
+ * v->rank. */
 void op_broadcast_strides(const graph_value *v, uint32_t rank, size_t *stride);
 
 /* Steps a row-major index over dim[0..rank); false after the last one. rank 0 has one index. */

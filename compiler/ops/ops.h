@@ -1,38 +1,39 @@
 /* The operator list: the one place that says which ONNX operators Mica knows.
  *
- * An operator is a shape rule (infer_*), a float reference (eval_*), both in the file of its family (op_<family>.c), and
- * a lowering to the circuit (lower_*, in lower_<family>.c). Adding one is a line below and those three functions.
+ * An operator is a shape rule (infer_*), a float reference (eval_*), both in the file of its family
+ * (op_<family>.c), and a lowering to the circuit (lower_*, in lower_<family>.c). Adding one is a line below
+ * and those three functions.
  */
 #ifndef MICA_COMPILER_OPS_H
 #define MICA_COMPILER_OPS_H
 
 #include "graph.h"
 
-/* X(kind, symbol, ONNX operator type, fewest inputs, most inputs) over opsets 7 to 21. Every operator has one output;
- * further outputs of the standard (Dropout's mask, MaxPool's indices, statistics of BatchNormalization's training
- * mode) are refused where they are used. */
-#define MICA_OPS(X)                                                                                           \
-    X(CONV, conv, "Conv", 2, 3)                                                                               \
-    X(GEMM, gemm, "Gemm", 2, 3)                                                                               \
-    X(MATMUL, matmul, "MatMul", 2, 2)                                                                         \
-    X(BATCHNORM, batchnorm, "BatchNormalization", 5, 5)                                                       \
-    X(RELU, relu, "Relu", 1, 1)                                                                               \
-    X(CLIP, clip, "Clip", 1, 3)                                                                               \
-    X(SIGMOID, sigmoid, "Sigmoid", 1, 1)                                                                      \
-    X(TANH, tanh, "Tanh", 1, 1)                                                                               \
-    X(MAXPOOL, maxpool, "MaxPool", 1, 1)                                                                      \
-    X(AVGPOOL, avgpool, "AveragePool", 1, 1)                                                                  \
-    X(GLOBAL_AVGPOOL, global_avgpool, "GlobalAveragePool", 1, 1)                                              \
-    X(ADD, add, "Add", 2, 2)                                                                                  \
-    X(SUB, sub, "Sub", 2, 2)                                                                                  \
-    X(MUL, mul, "Mul", 2, 2)                                                                                  \
-    X(FLATTEN, flatten, "Flatten", 1, 1)                                                                      \
-    X(RESHAPE, reshape, "Reshape", 2, 2)                                                                      \
-    X(TRANSPOSE, transpose, "Transpose", 1, 1)                                                                \
-    X(IDENTITY, identity, "Identity", 1, 1)                                                                   \
-    X(DROPOUT, dropout, "Dropout", 1, 3)                                                                      \
-    X(CONSTANT, constant, "Constant", 0, 0)                                                                   \
-    X(CONCAT, concat, "Concat", 1, UINT32_MAX)                                                                \
+/* X(kind, symbol, ONNX operator type, fewest inputs, most inputs) over opsets 7 to 21. Every operator has one
+ * output; further outputs of the standard (Dropout's mask, MaxPool's indices, statistics of
+ * BatchNormalization's training mode) are refused where they are used. */
+#define MICA_OPS(X)                                                                                          \
+    X(CONV, conv, "Conv", 2, 3)                                                                              \
+    X(GEMM, gemm, "Gemm", 2, 3)                                                                              \
+    X(MATMUL, matmul, "MatMul", 2, 2)                                                                        \
+    X(BATCHNORM, batchnorm, "BatchNormalization", 5, 5)                                                      \
+    X(RELU, relu, "Relu", 1, 1)                                                                              \
+    X(CLIP, clip, "Clip", 1, 3)                                                                              \
+    X(SIGMOID, sigmoid, "Sigmoid", 1, 1)                                                                     \
+    X(TANH, tanh, "Tanh", 1, 1)                                                                              \
+    X(MAXPOOL, maxpool, "MaxPool", 1, 1)                                                                     \
+    X(AVGPOOL, avgpool, "AveragePool", 1, 1)                                                                 \
+    X(GLOBAL_AVGPOOL, global_avgpool, "GlobalAveragePool", 1, 1)                                             \
+    X(ADD, add, "Add", 2, 2)                                                                                 \
+    X(SUB, sub, "Sub", 2, 2)                                                                                 \
+    X(MUL, mul, "Mul", 2, 2)                                                                                 \
+    X(FLATTEN, flatten, "Flatten", 1, 1)                                                                     \
+    X(RESHAPE, reshape, "Reshape", 2, 2)                                                                     \
+    X(TRANSPOSE, transpose, "Transpose", 1, 1)                                                               \
+    X(IDENTITY, identity, "Identity", 1, 1)                                                                  \
+    X(DROPOUT, dropout, "Dropout", 1, 3)                                                                     \
+    X(CONSTANT, constant, "Constant", 0, 0)                                                                  \
+    X(CONCAT, concat, "Concat", 1, UINT32_MAX)                                                               \
     X(SOFTMAX, softmax, "Softmax", 1, 1)
 
 typedef enum op_kind {
@@ -43,15 +44,16 @@ typedef enum op_kind {
         OP_KINDS
 } op_kind;
 
-/* Shape inference over one graph. A rule that finds axis 0 of a batched value moved, contracted or merged with another
- * axis sets mixes_batch and fails without recording an error: the graph is then inferred again without a batch axis. */
+/* Shape inference over one graph. A rule that finds axis 0 of a batched value moved, contracted or merged
+ * with another axis sets mixes_batch and fails without recording an error: the graph is then inferred again
+ * without a batch axis. */
 typedef struct op_context {
     graph *g;
     bool mixes_batch;
 } op_context;
 
-/* One evaluation: in[i] and out[i] are the elements of value n->in[i] and n->out[i], row-major, integers as doubles
- * (exact up to 2^53); NULL where the value is absent. */
+/* One evaluation: in[i] and out[i] are the elements of value n->in[i] and n->out[i], row-major, integers as
+ * doubles (exact up to 2^53); NULL where the value is absent. */
 typedef struct op_args {
     const graph *g;
     const graph_node *n;

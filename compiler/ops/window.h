@@ -1,7 +1,8 @@
-/* Sliding windows of Conv, MaxPool and AveragePool with every attribute resolved (auto_pad, ceil_mode, defaults).
+/* Sliding windows of Conv, MaxPool and AveragePool with every attribute resolved (auto_pad, ceil_mode,
+ * defaults).
  *
- * Tap k of output position o reads input position o*stride - pad_begin + k*dilation; positions outside [0, in) are
- * padding. With ceil_mode the last window may reach beyond in + pad_end.
+ * Tap k of output position o reads input position o*stride - pad_begin + k*dilation; positions outside [0,
+ * in) are padding. With ceil_mode the last window may reach beyond in + pad_end.
  */
 #ifndef MICA_COMPILER_WINDOW_H
 #define MICA_COMPILER_WINDOW_H
