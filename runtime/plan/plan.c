@@ -1,0 +1,553 @@
+#include "plan/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/plan_internal.h"
+
+unsigned plan_axis_var(const mica_tensor *x, unsigned axis) {
+    unsigned v = 0;
+    for (unsigned i = x->rank; i-- > 0 && (axis == x->rank || i > axis);)
+        v += mica_log2_ceil(x->dim[i]);
+    return v;
+}
+
+void plan_label_roles(const mica_circuit *c, uint32_t tensor, label_role role[MICA_MAX_LABELS]) {
+    const mica_tensor *x = &c->tensor[tensor];
+    const mica_contract *d = &c->contract[x->def];
+    memset(role, 0, MICA_MAX_LABELS * sizeof *role);
+    for (unsigned i = 0; i < x->rank; i++) {
+        role[d->out_label[i]].in_out = true;
+        role[d->out_label[i]].out_axis = i;
+    }
+    for (unsigned i = 0; i < c->tensor[d->a].rank; i++) {
+        if (d->a_view.axis[i] >= 0) {
+            role[d->a_view.axis[i]].in_a = true;
+            role[d->a_view.axis[i]].a_axis = i;
+        }
+    }
+    for (unsigned i = 0; i < c->tensor[d->b].rank; i++) {
+        if (d->b_view.axis[i] >= 0) {
+            role[d->b_view.axis[i]].in_b = true;
+            role[d->b_view.axis[i]].b_axis = i;
+        }
+    }
+}
+
+bool plan_factor_is_pass(const mica_circuit *c, uint32_t tensor, const mica_factor *f) {
+    const mica_tensor *x = &c->tensor[tensor];
+    const mica_tensor *src = &c->tensor[c->placement[x->def].src];
+    return f->n_out == 1 && f->n_src == 1 && f->out_stride[0] == 1 && f->offset == 0 && f->norm == 0 &&
+           x->dim[f->out_axis[0]] == src->dim[f->src_axis[0]];
+}
+
+/* --- growing arrays --- */
+
+bool plan_grow(void **array, uint32_t *capacity, uint32_t need, size_t element, mica_status *st) {
+    if (need <= *capacity)
+        return true;
+    if (need > PLAN_LIMIT)
+        return mica_fail(st, MICA_ERR_LIMIT, "the circuit needs more than 2^26 claim coordinates");
+    uint32_t larger = *capacity ? *capacity : 64;
+    while (larger < need)
+        larger *= 2;
+    void *grown = realloc(*array, (size_t)larger * element);
+    if (!grown)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for a plan");
+    *array = grown;
+    *capacity = larger;
+    return true;
+}
+
+static bool add_event(builder *b, plan_event e) {
+    plan *p = b->p;
+    if (!plan_grow((void **)&p->event, &b->event_capacity, p->n_events + 1, sizeof *p->event, b->st))
+        return false;
+    p->event[p->n_events++] = e;
+    return true;
+}
+
+static bool add_link(builder *b, uint32_t claim) {
+    plan *p = b->p;
+    if (!plan_grow((void **)&p->link, &b->link_capacity, p->n_links + 1, sizeof *p->link, b->st))
+        return false;
+    p->link[p->n_links++] = claim;
+    return true;
+}
+
+/* The claim on `tensor` at `point`, an existing one where the same was made before. */
+static bool find_or_add_claim(builder *b, uint32_t tensor, const plan_coord *point, uint32_t *claim) {
+    plan *p = b->p;
+    const mica_tensor *x = &p->circuit->tensor[tensor];
+    const unsigned bits = mica_tensor_bits(x, p->batch);
+    for (uint32_t i = b->first_claim[tensor]; i != PLAN_NONE; i = p->claim[i].next) {
+        if (memcmp(p->coord + p->claim[i].point, point, bits * sizeof *point) == 0) {
+            *claim = i;
+            return true;
+        }
+    }
+    if (!plan_grow((void **)&p->claim, &b->claim_capacity, p->n_claims + 1, sizeof *p->claim, b->st) ||
+        !plan_grow((void **)&p->coord, &b->coord_capacity, p->n_coords + bits + 1, sizeof *p->coord, b->st))
+        return false;
+    memcpy(p->coord + p->n_coords, point, bits * sizeof *point);
+    p->claim[p->n_claims] = (plan_claim){.tensor = tensor,
+                                         .point = p->n_coords,
+                                         .source = x->kind == MICA_TENSOR_INPUT ? CLAIM_PUBLIC : CLAIM_SENT,
+                                         .output = PLAN_NONE,
+                                         .next = b->first_claim[tensor]};
+    p->n_coords += bits;
+    b->first_claim[tensor] = p->n_claims;
+    *claim = p->n_claims++;
+    return true;
+}
+
+/* --- points --- */
+
+static void put_constant(plan_coord *at, unsigned bits, uint32_t index) {
+    for (unsigned i = 0; i < bits; i++)
+        at[i] = index >> i & 1 ? COORD_ONE : COORD_ZERO;
+}
+
+/* The batch coordinates of x := those of a point of y, both batched. */
+static void copy_batch(const plan *p, plan_coord *to, const mica_tensor *x, const plan_coord *from,
+                       const mica_tensor *y) {
+    memcpy(to + plan_axis_var(x, x->rank), from + plan_axis_var(y, y->rank),
+           mica_log2_ceil(p->batch) * sizeof *to);
+}
+
+/* The point at which a term's operand is read for a claim on a LINEAR tensor `x` at `at`. */
+static void term_point(const plan *p, const mica_tensor *x, const plan_coord *at, const mica_term *m,
+                       plan_coord *out) {
+    const mica_tensor *o = &p->circuit->tensor[m->tensor];
+    for (unsigned i = 0; i < o->rank; i++) {
+        plan_coord *to = out + plan_axis_var(o, i);
+        const unsigned bits = mica_log2_ceil(o->dim[i]);
+        const int32_t a = m->view.axis[i];
+        if (a >= 0)
+            memcpy(to, at + plan_axis_var(x, (unsigned)a), bits * sizeof *to);
+        else if (a == MICA_VIEW_SUM)
+            for (unsigned j = 0; j < bits; j++)
+                to[j] = COORD_HALF;
+        else
+            put_constant(to, bits, MICA_VIEW_AT_INDEX(a));
+    }
+    if (o->batched)
+        copy_batch(p, out, o, at, x);
+}
+
+/* --- events --- */
+
+/* Expands all claims on LINEAR tensors from `*cursor` on, sends the new claims' values, then lists the
+ * relations. */
+static bool settle(builder *b, uint32_t first_new) {
+    plan *p = b->p;
+    const uint32_t from = b->cursor;
+    const uint32_t relations = p->n_links;
+    plan_coord point[MICA_MAX_BITS];
+    for (; b->cursor < p->n_claims; b->cursor++) {
+        const uint32_t id = b->cursor;
+        const mica_tensor *x = &p->circuit->tensor[p->claim[id].tensor];
+        if (x->kind != MICA_TENSOR_LINEAR)
+            continue;
+        const mica_linear *l = &p->circuit->linear[x->def];
+        for (uint32_t i = 0; i < l->n_terms; i++) {
+            const mica_term *m = &p->circuit->term[l->first_term + i];
+            uint32_t claim;
+            term_point(p, x, p->coord + p->claim[id].point, m, point);
+            if (!find_or_add_claim(b, m->tensor, point, &claim) || !add_link(b, claim))
+                return false;
+        }
+    }
+    if (p->n_claims > first_new &&
+        !add_event(b, (plan_event){.kind = EVENT_SEND, .first = first_new, .count = p->n_claims - first_new}))
+        return false;
+    uint32_t link = relations;
+    for (uint32_t id = from; id < p->n_claims; id++) {
+        const mica_tensor *x = &p->circuit->tensor[p->claim[id].tensor];
+        if (x->kind != MICA_TENSOR_LINEAR)
+            continue;
+        const uint32_t terms = p->circuit->linear[x->def].n_terms;
+        if (!add_event(b, (plan_event){.kind = EVENT_LINEAR, .first = id, .count = terms, .link = link}))
+            return false;
+        link += terms;
+    }
+    return true;
+}
+
+static int compare_blocks(const void *a, const void *b) {
+    const plan_block *x = a, *y = b;
+    if (x->bits != y->bits)
+        return x->bits > y->bits ? -1 : 1;
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static uint64_t valid_cells(const plan *p, const mica_tensor *x) {
+    uint64_t n = x->batched ? p->batch : 1;
+    for (unsigned i = 0; i < x->rank; i++)
+        n *= x->dim[i];
+    return n;
+}
+
+/* Stacks the blocks by descending size and makes the claims at the end of the lookup argument. */
+static bool plan_lookups(builder *b) {
+    plan *p = b->p;
+    const mica_circuit *c = p->circuit;
+    if (c->n_lookups == 0)
+        return c->n_tables == 0 || mica_fail(b->st, MICA_ERR_FORMAT, "a circuit with tables but no lookups");
+    p->block = calloc((size_t)c->n_lookups + c->n_tables + 1, sizeof *p->block);
+    if (!p->block)
+        return mica_fail(b->st, MICA_ERR_MEMORY, "out of memory for a plan");
+    for (uint32_t i = 0; i < c->n_lookups; i++) {
+        const mica_tensor *x = &c->tensor[c->lookup[i].entry[0]];
+        const unsigned bits = mica_tensor_bits(x, p->batch);
+        p->block[p->n_blocks++] = (plan_block){.kind = BLOCK_LOOKUP, .index = i, .bits = bits};
+        p->zero_lookups += (1ull << bits) - valid_cells(p, x);
+    }
+    for (uint32_t i = 0; i < c->n_tables; i++)
+        p->block[p->n_blocks++] = (plan_block){.kind = BLOCK_TABLE, .index = i, .bits = c->table[i].def.bits};
+    p->block[p->n_blocks++] = (plan_block){.kind = BLOCK_ZERO};
+    qsort(p->block, p->n_blocks, sizeof *p->block, compare_blocks);
+    for (uint32_t i = 0; i < p->n_blocks; i++) {
+        p->block[i].first = p->leaves;
+        p->leaves += 1ull << p->block[i].bits;
+    }
+    p->lookup_bits = mica_log2_ceil(p->leaves);
+    p->n_slots = p->lookup_bits;
+    plan_coord rho[MICA_MAX_BITS];
+    for (unsigned i = 0; i < MICA_MAX_BITS; i++)
+        rho[i] = COORD_FIRST + i;
+    for (uint32_t i = 0; i < p->n_blocks; i++) {
+        plan_block *k = &p->block[i];
+        if (k->kind == BLOCK_TABLE &&
+            !find_or_add_claim(b, c->table[k->index].multiplicity, rho, &k->claim[0]))
+            return false;
+        for (unsigned j = 0; k->kind == BLOCK_LOOKUP && j < c->lookup[k->index].n_entries; j++) {
+            if (!find_or_add_claim(b, c->lookup[k->index].entry[j], rho, &k->claim[j]))
+                return false;
+        }
+    }
+    return settle(b, 0) && add_event(b, (plan_event){.kind = EVENT_LEAVES});
+}
+
+static bool plan_outputs(builder *b) {
+    plan *p = b->p;
+    const mica_circuit *c = p->circuit;
+    for (uint32_t i = 0; i < c->n_outputs; i++) {
+        const uint32_t t = c->output[i].tensor, first_new = p->n_claims;
+        const unsigned bits = mica_tensor_bits(&c->tensor[t], p->batch);
+        plan_coord point[MICA_MAX_BITS];
+        for (unsigned j = 0; j < bits; j++)
+            point[j] = COORD_FIRST + p->n_slots + j;
+        uint32_t claim;
+        if (!add_event(b, (plan_event){.kind = EVENT_POINT, .first = p->n_slots, .count = bits}))
+            return false;
+        p->n_slots += bits;
+        if (!find_or_add_claim(b, t, point, &claim))
+            return false;
+        p->claim[claim].source = CLAIM_OUTPUT;
+        p->claim[claim].output = i;
+        if (!settle(b, first_new))
+            return false;
+    }
+    return true;
+}
+
+/* --- strata --- */
+
+/* stage[t] of each CONTRACT (even) and PLACEMENT (odd): the first at which all its claims exist. */
+static uint32_t assign_stages(const mica_circuit *c, uint32_t *stage) {
+    uint32_t last = 0;
+    memset(stage, 0, c->n_tensors * sizeof *stage);
+    for (uint32_t t = c->n_tensors; t-- > 0;) {
+        const mica_tensor *x = &c->tensor[t];
+        uint32_t operand[2], n = 0, ready = stage[t];
+        switch (x->kind) {
+        case MICA_TENSOR_LINEAR:
+            for (uint32_t i = 0; i < c->linear[x->def].n_terms; i++) {
+                uint32_t *s = &stage[c->term[c->linear[x->def].first_term + i].tensor];
+                *s = *s > ready ? *s : ready;
+            }
+            continue;
+        case MICA_TENSOR_CONTRACT:
+            ready += ready & 1;
+            operand[n++] = c->contract[x->def].a;
+            operand[n++] = c->contract[x->def].b;
+            break;
+        case MICA_TENSOR_PLACEMENT:
+            ready += !(ready & 1);
+            operand[n++] = c->placement[x->def].src;
+            break;
+        default:
+            continue;
+        }
+        stage[t] = ready;
+        last = ready > last ? ready : last;
+        for (uint32_t i = 0; i < n; i++) {
+            if (stage[operand[i]] < ready + 1)
+                stage[operand[i]] = ready + 1;
+        }
+    }
+    return last;
+}
+
+static bool add_instance(builder *b, const plan_instance *i) {
+    plan *p = b->p;
+    if (!plan_grow((void **)&p->instance, &b->instance_capacity, p->n_instances + 1, sizeof *p->instance,
+                   b->st))
+        return false;
+    p->instance[p->n_instances++] = *i;
+    return true;
+}
+
+/* Variables of a contraction's sumcheck: bits of the summed labels, the last label lowest, the paired batch
+ * on top. */
+static unsigned contract_vars(const plan *p, uint32_t t, bool *paired) {
+    const mica_contract *d = &p->circuit->contract[p->circuit->tensor[t].def];
+    label_role role[MICA_MAX_LABELS];
+    plan_label_roles(p->circuit, t, role);
+    unsigned vars = 0;
+    for (unsigned i = 0; i < d->n_labels; i++) {
+        if (label_is_summed(&role[i])) {
+            vars += mica_log2_ceil(d->label_dim[i]);
+            *paired |= role[i].in_out;
+        }
+    }
+    if (p->circuit->tensor[d->a].batched && p->circuit->tensor[d->b].batched) {
+        vars += mica_log2_ceil(p->batch);
+        *paired = true;
+    }
+    return vars;
+}
+
+static bool add_contract_instances(builder *b, uint32_t t, plan_event *e) {
+    plan *p = b->p;
+    bool paired = false;
+    const unsigned vars = contract_vars(p, t, &paired);
+    for (uint32_t i = b->first_claim[t]; i != PLAN_NONE; i = p->claim[i].next) {
+        const plan_instance k = {t, p->n_links, 1, vars, {PLAN_NONE, PLAN_NONE}};
+        if (!add_link(b, i) || !add_instance(b, &k))
+            return false;
+        e->count++;
+        e->n_claims++;
+    }
+    e->rounds = vars > e->rounds ? vars : e->rounds;
+    e->degree = paired ? 3 : e->degree;
+    return true;
+}
+
+/* Whether two claims on placement t agree on the axes that pass through, the batch included. */
+static bool same_pass_through(const plan *p, uint32_t t, uint32_t i, uint32_t j) {
+    const mica_circuit *c = p->circuit;
+    const mica_tensor *x = &c->tensor[t];
+    const mica_placement *d = &c->placement[x->def];
+    const plan_coord *u = p->coord + p->claim[i].point, *v = p->coord + p->claim[j].point;
+    const unsigned top = plan_axis_var(x, x->rank);
+    if (x->batched && memcmp(u + top, v + top, mica_log2_ceil(p->batch) * sizeof *u) != 0)
+        return false;
+    for (unsigned f = 0; f < d->n_factors; f++) {
+        if (!plan_factor_is_pass(c, t, &d->factor[f]))
+            continue;
+        const unsigned axis = d->factor[f].out_axis[0], at = plan_axis_var(x, axis);
+        if (memcmp(u + at, v + at, mica_log2_ceil(x->dim[axis]) * sizeof *u) != 0)
+            return false;
+    }
+    return true;
+}
+
+static unsigned placement_vars(const plan *p, uint32_t t) {
+    const mica_circuit *c = p->circuit;
+    const mica_placement *d = &c->placement[c->tensor[t].def];
+    unsigned vars = 0;
+    for (unsigned f = 0; f < d->n_factors; f++) {
+        for (unsigned i = 0; i < d->factor[f].n_src && !plan_factor_is_pass(c, t, &d->factor[f]); i++)
+            vars += mica_log2_ceil(c->tensor[d->src].dim[d->factor[f].src_axis[i]]);
+    }
+    return vars;
+}
+
+static bool add_placement_instances(builder *b, uint32_t t, plan_event *e) {
+    plan *p = b->p;
+    const unsigned vars = placement_vars(p, t);
+    for (uint32_t i = b->first_claim[t]; i != PLAN_NONE; i = p->claim[i].next) {
+        bool leads = true; /* the first claim of its pass-through class */
+        for (uint32_t j = b->first_claim[t]; j != i && leads; j = p->claim[j].next)
+            leads = !same_pass_through(p, t, i, j);
+        if (!leads)
+            continue;
+        plan_instance k = {t, p->n_links, 0, vars, {PLAN_NONE, PLAN_NONE}};
+        for (uint32_t j = i; j != PLAN_NONE; j = p->claim[j].next) {
+            if (same_pass_through(p, t, i, j)) {
+                if (!add_link(b, j))
+                    return false;
+                k.n_claims++;
+            }
+        }
+        if (!add_instance(b, &k))
+            return false;
+        e->count++;
+        e->n_claims += k.n_claims;
+    }
+    e->rounds = vars > e->rounds ? vars : e->rounds;
+    return true;
+}
+
+/* Operand `side` (0: a, 1: b) of a contraction, at the sumcheck's final point. */
+static void contract_point(const plan *p, const plan_instance *k, uint32_t slot, unsigned side,
+                           plan_coord *out) {
+    const mica_circuit *c = p->circuit;
+    const mica_tensor *x = &c->tensor[k->tensor];
+    const mica_contract *d = &c->contract[x->def];
+    const mica_tensor *o = &c->tensor[side ? d->b : d->a];
+    const mica_view *view = side ? &d->b_view : &d->a_view;
+    const plan_coord *at = p->coord + p->claim[p->link[k->first_claim]].point;
+    label_role role[MICA_MAX_LABELS];
+    unsigned var[MICA_MAX_LABELS] = {0}, next = 0;
+    plan_label_roles(c, k->tensor, role);
+    for (unsigned i = d->n_labels; i-- > 0;) {
+        if (label_is_summed(&role[i])) {
+            var[i] = next;
+            next += mica_log2_ceil(d->label_dim[i]);
+        }
+    }
+    for (unsigned i = 0; i < o->rank; i++) {
+        plan_coord *to = out + plan_axis_var(o, i);
+        const unsigned bits = mica_log2_ceil(o->dim[i]);
+        const int32_t label = view->axis[i];
+        if (label < 0)
+            put_constant(to, bits, MICA_VIEW_AT_INDEX(label));
+        else if (label_is_summed(&role[label]))
+            for (unsigned j = 0; j < bits; j++)
+                to[j] = COORD_FIRST + slot + var[label] + j;
+        else
+            memcpy(to, at + plan_axis_var(x, role[label].out_axis), bits * sizeof *to);
+    }
+    if (!o->batched)
+        return;
+    if (c->tensor[d->a].batched && c->tensor[d->b].batched) {
+        for (unsigned j = 0; j < mica_log2_ceil(p->batch); j++)
+            out[plan_axis_var(o, o->rank) + j] = COORD_FIRST + slot + next + j;
+    } else {
+        copy_batch(p, out, o, at, x);
+    }
+}
+
+static void placement_point(const plan *p, const plan_instance *k, uint32_t slot, plan_coord *out) {
+    const mica_circuit *c = p->circuit;
+    const mica_tensor *x = &c->tensor[k->tensor];
+    const mica_placement *d = &c->placement[x->def];
+    const mica_tensor *src = &c->tensor[d->src];
+    const plan_coord *at = p->coord + p->claim[p->link[k->first_claim]].point;
+    bool passes[MICA_MAX_RANK] = {false};
+    for (unsigned f = 0; f < d->n_factors; f++) {
+        const mica_factor *m = &d->factor[f];
+        if (!plan_factor_is_pass(c, k->tensor, m))
+            continue;
+        const unsigned axis = m->src_axis[0];
+        passes[axis] = true;
+        memcpy(out + plan_axis_var(src, axis), at + plan_axis_var(x, m->out_axis[0]),
+               mica_log2_ceil(src->dim[axis]) * sizeof *out);
+    }
+    unsigned next = 0;
+    for (unsigned i = src->rank; i-- > 0;) {
+        for (unsigned j = 0; !passes[i] && j < mica_log2_ceil(src->dim[i]); j++)
+            out[plan_axis_var(src, i) + j] = COORD_FIRST + slot + next++;
+    }
+    if (src->batched)
+        copy_batch(p, out, src, at, x);
+}
+
+static bool add_operand_claims(builder *b, const plan_event *e) {
+    plan *p = b->p;
+    plan_coord point[MICA_MAX_BITS];
+    for (uint32_t i = e->first; i < e->first + e->count; i++) {
+        plan_instance k = p->instance[i];
+        const mica_tensor *x = &p->circuit->tensor[k.tensor];
+        if (e->kind == EVENT_PLACEMENT) {
+            placement_point(p, &k, e->slot, point);
+            if (!find_or_add_claim(b, p->circuit->placement[x->def].src, point, &k.operand[0]))
+                return false;
+        } else {
+            const mica_contract *d = &p->circuit->contract[x->def];
+            for (unsigned side = 0; side < 2; side++) {
+                contract_point(p, &k, e->slot, side, point);
+                if (!find_or_add_claim(b, side ? d->b : d->a, point, &k.operand[side]))
+                    return false;
+            }
+        }
+        p->instance[i] = k;
+    }
+    return true;
+}
+
+static bool plan_stratum(builder *b, uint32_t s) {
+    plan *p = b->p;
+    const mica_circuit *c = p->circuit;
+    const mica_tensor_kind kind = s & 1 ? MICA_TENSOR_PLACEMENT : MICA_TENSOR_CONTRACT;
+    plan_event e = {.kind = s & 1 ? EVENT_PLACEMENT : EVENT_CONTRACT,
+                    .first = p->n_instances,
+                    .slot = p->n_slots,
+                    .degree = 2};
+    for (uint32_t t = 0; t < c->n_tensors; t++) {
+        if (c->tensor[t].kind != kind || b->stage[t] != s)
+            continue;
+        if (!(kind == MICA_TENSOR_CONTRACT ? add_contract_instances(b, t, &e)
+                                           : add_placement_instances(b, t, &e)))
+            return false;
+    }
+    if (e.count == 0)
+        return true;
+    p->n_slots += e.rounds;
+    p->n_strata++;
+    const uint32_t first_new = p->n_claims, at = p->n_events;
+    return add_event(b, e) && add_operand_claims(b, &e) && settle(b, first_new) &&
+           add_event(b, (plan_event){.kind = EVENT_FINAL, .first = at});
+}
+
+static bool plan_strata(builder *b) {
+    b->stage = malloc(((size_t)b->p->circuit->n_tensors + 1) * sizeof *b->stage);
+    if (!b->stage)
+        return mica_fail(b->st, MICA_ERR_MEMORY, "out of memory for a plan");
+    const uint32_t last = assign_stages(b->p->circuit, b->stage);
+    for (uint32_t s = 0; s <= last; s++) {
+        if (!plan_stratum(b, s))
+            return false;
+    }
+    return true;
+}
+
+bool plan_build(plan *p, const mica_vk *vk, uint32_t batch, mica_status *st) {
+    memset(p, 0, sizeof *p);
+    if (batch < 1 || batch > vk->circuit.max_batch)
+        return mica_fail(st, MICA_ERR_LIMIT, "a batch of %u; these parameters allow 1 to %u", batch,
+                         vk->circuit.max_batch);
+    p->circuit = &vk->circuit;
+    p->batch = batch;
+    builder b = {
+        .p = p, .st = st, .first_claim = malloc(((size_t)vk->circuit.n_tensors + 1) * sizeof(uint32_t))};
+    bool ok = b.first_claim != NULL || mica_fail(st, MICA_ERR_MEMORY, "out of memory for a plan");
+    if (ok) {
+        for (uint32_t t = 0; t < vk->circuit.n_tensors; t++)
+            b.first_claim[t] = PLAN_NONE;
+        ok = plan_lookups(&b) && plan_outputs(&b) && plan_strata(&b) && plan_commitments(p, vk, st);
+    }
+    free(b.first_claim);
+    free(b.stage);
+    if (!ok)
+        plan_free(p);
+    return ok;
+}
+
+void plan_free(plan *p) {
+    free(p->block);
+    free(p->claim);
+    free(p->coord);
+    free(p->event);
+    free(p->link);
+    free(p->instance);
+    free(p->opening);
+    layout_free(&p->weights);
+    layout_free(&p->witness);
+    memset(p, 0, sizeof *p);
+}

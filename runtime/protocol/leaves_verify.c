@@ -1,0 +1,83 @@
+#include "protocol/leaves_verify.h"
+
+#include "circuit/table_eval.h"
+#include "poly/mle.h"
+
+typedef struct fraction {
+    qm31 p, q;
+} fraction;
+
+static fraction lookup_block(const walk *w, const plan_block *k) {
+    const mica_circuit *c = w->plan->circuit;
+    const mica_lookup *l = &c->lookup[k->index];
+    const mica_tensor *x = &c->tensor[l->entry[0]];
+    const qm31 inside = walk_box(w, x, w->challenge, (2u << x->rank) - 1, NULL, NULL);
+    const m31 id = plan_table_id(l->table);
+    /* id_0 + (id - id_0) 1_D */
+    qm31 fp = qm31_add(qm31_from_m31(PLAN_ZERO_ID), qm31_mul_m31(inside, id - PLAN_ZERO_ID));
+    qm31 power = w->beta;
+    for (unsigned j = 0; j < l->n_entries; j++) {
+        fp = qm31_add(fp, qm31_mul(power, w->value[k->claim[j]]));
+        power = qm31_mul(power, w->beta);
+    }
+    return (fraction){qm31_one(), qm31_sub(w->alpha, fp)};
+}
+
+static bool table_block(const walk *w, const plan_block *k, fraction *out) {
+    const mica_table_def *def = &w->plan->circuit->table[k->index].def;
+    const size_t mark = arena_mark(w->arena);
+    qm31 *eq = NULL, key, value;
+    int32_t *values = NULL;
+    if (!table_is_structured(def)) {
+        eq = arena_alloc(w->arena, (size_t)1 << def->bits, sizeof *eq, w->st);
+        values = arena_alloc(w->arena, (size_t)1 << def->bits, sizeof *values, w->st);
+        if (!eq || !values)
+            return false;
+        mle_eq_table(w->challenge, def->bits, eq);
+        mica_table_fill(def, values);
+    }
+    table_eval(def, w->challenge, eq, values, &key, &value);
+    arena_reset(w->arena, mark);
+    qm31 fp = qm31_add(qm31_from_m31(plan_table_id(k->index)), qm31_mul(w->beta, key));
+    fp = qm31_add(fp, qm31_mul(qm31_mul(w->beta, w->beta), value));
+    *out = (fraction){qm31_neg(w->value[k->claim[0]]), qm31_sub(w->alpha, fp)};
+    return true;
+}
+
+static fraction zero_block(const walk *w) {
+    const m31 cells = m31_reduce64(w->plan->zero_lookups); /* < p: circuit_validate bounds all lookups */
+    return (fraction){qm31_neg(qm31_from_m31(cells)), qm31_sub(w->alpha, qm31_from_m31(PLAN_ZERO_ID))};
+}
+
+bool leaves_verify(const walk *w, mica_verdict *verdict) {
+    const plan *p = w->plan;
+    qm31 num = qm31_zero(), den = qm31_zero(), covered = qm31_zero();
+    for (uint32_t i = 0; i < p->n_blocks; i++) {
+        const plan_block *k = &p->block[i];
+        fraction f;
+        if (k->kind == BLOCK_LOOKUP)
+            f = lookup_block(w, k);
+        else if (k->kind == BLOCK_ZERO)
+            f = zero_block(w);
+        else if (!table_block(w, k, &f))
+            return false;
+        const qm31 at = mle_eq_index(w->challenge + k->bits, p->lookup_bits - k->bits, k->first >> k->bits);
+        num = qm31_add(num, qm31_mul(at, f.p));
+        den = qm31_add(den, qm31_mul(at, f.q));
+        covered = qm31_add(covered, at);
+    }
+    den = qm31_add(den, qm31_sub(qm31_one(), covered));
+    return (qm31_eq(num, w->leaf_p) && qm31_eq(den, w->leaf_q)) ||
+           mica_reject(verdict, MICA_REJECT_LOGUP_LEAF, UINT32_MAX, UINT32_MAX,
+                       "the lookup columns do not give the final lookup claim");
+}
+
+size_t leaves_verify_workspace(const plan *p) {
+    size_t most = 0;
+    for (uint32_t i = 0; i < p->circuit->n_tables; i++) {
+        const size_t rows = (size_t)1 << p->circuit->table[i].def.bits;
+        const size_t need = rows * (sizeof(qm31) + sizeof(int32_t)) + 256;
+        most = need > most ? need : most;
+    }
+    return most;
+}
