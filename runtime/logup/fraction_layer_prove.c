@@ -1,0 +1,126 @@
+#include <string.h>
+
+#include "base/parallel.h"
+#include "logup/fraction_layer.h"
+#include "simd/kernels.h"
+
+static size_t half_up(size_t n) {
+    return n / 2 + (n & 1);
+}
+
+/* Planes whose distance is a multiple of the page size would share the same few cache sets. */
+static size_t table_stride(size_t n) {
+    const size_t stride = (n + 15) & ~(size_t)15;
+    return n < 1024 ? stride : ((n + 1023) & ~(size_t)1023) + 272;
+}
+
+bool fraction_tables_alloc(qvec t[LOGUP_VALUES], size_t n, mica_arena *arena, mica_status *st) {
+    const size_t stride = table_stride(n);
+    m31 *p = arena_alloc(arena, LOGUP_VALUES * QM31_DEGREE * stride, sizeof *p, st);
+    if (!p)
+        return false;
+    for (size_t i = 0; i < LOGUP_VALUES; i++)
+        t[i] = (qvec){p + i * QM31_DEGREE * stride, stride};
+    return true;
+}
+
+size_t fraction_tables_bytes(size_t n) {
+    return LOGUP_VALUES * QM31_DEGREE * table_stride(n) * sizeof(m31); /* a multiple of 64 */
+}
+
+/* even[i] = x[2i] for i < half_up(n), odd[i] = x[2i + 1] for i < n/2 */
+static void split_plane(const m31 *restrict x, size_t n, m31 *restrict even, m31 *restrict odd) {
+    for (size_t i = 0; i < n / 2; i++) {
+        even[i] = x[2 * i];
+        odd[i] = x[2 * i + 1];
+    }
+    if (n & 1)
+        even[n / 2] = x[n - 1];
+}
+
+static void split(qvec x, size_t n, qvec even, qvec odd) {
+    for (size_t j = 0; j < QM31_DEGREE; j++)
+        split_plane(x.p + j * x.stride, n, even.p + j * even.stride, odd.p + j * odd.stride);
+}
+
+static void split_m31(const m31 *x, size_t n, qvec even, qvec odd) {
+    split_plane(x, n, even.p, odd.p);
+    for (size_t j = 1; j < QM31_DEGREE; j++) {
+        memset(even.p + j * even.stride, 0, half_up(n) * sizeof(m31));
+        memset(odd.p + j * odd.stride, 0, half_up(n) * sizeof(m31));
+    }
+}
+
+/* The odd child that an odd number of nodes lacks. */
+static void complete(size_t children, qvec p1, qvec q1) {
+    if (children & 1) {
+        qvec_set(p1, children / 2, qm31_zero());
+        qvec_set(q1, children / 2, qm31_one());
+    }
+}
+
+void fraction_load_leaves(const fraction_leaves *leaves, size_t first, size_t n,
+                          const qvec to[LOGUP_VALUES]) {
+    const size_t from = 2 * first;
+    const size_t children = leaves->count - from < 2 * n ? leaves->count - from : 2 * n;
+    split_m31(leaves->p + from, children, to[LOGUP_P0], to[LOGUP_P1]);
+    split(qvec_from(leaves->q, from), children, to[LOGUP_Q0], to[LOGUP_Q1]);
+    complete(children, to[LOGUP_P1], to[LOGUP_Q1]);
+}
+
+void fraction_children(const fraction_layer *layer, size_t first, size_t n, fraction_buffer *buffer,
+                       qvec view[LOGUP_VALUES]) {
+    for (size_t i = 0; i < LOGUP_VALUES; i++)
+        view[i] = layer->leaves ? (qvec){buffer->word + i * QM31_DEGREE * FRACTION_CHUNK, FRACTION_CHUNK}
+                                : qvec_from(layer->t[i], first);
+    if (layer->leaves)
+        fraction_load_leaves(layer->leaves, first, n, view);
+}
+
+typedef struct climb {
+    const fraction_layer *below;
+    fraction_layer *above;
+} climb;
+
+/* Nodes of the layer below, a chunk at a time, are added up and filed as children of the layer above. */
+static void climb_chunks(void *ctx, size_t begin, size_t end, unsigned worker) {
+    const climb *c = ctx;
+    fraction_buffer loaded, sums;
+    const qvec p = {sums.word, FRACTION_CHUNK},
+               q = {sums.word + QM31_DEGREE * FRACTION_CHUNK, FRACTION_CHUNK};
+    (void)worker;
+    for (size_t chunk = begin; chunk < end; chunk++) {
+        const size_t first = chunk * FRACTION_CHUNK, left = c->below->n - first;
+        const size_t n = left < FRACTION_CHUNK ? left : FRACTION_CHUNK;
+        qvec t[LOGUP_VALUES], up[LOGUP_VALUES];
+        fraction_children(c->below, first, n, &loaded, t);
+        kernels()->fraction_add(t[LOGUP_P0], t[LOGUP_Q0], t[LOGUP_P1], t[LOGUP_Q1], p, q, n);
+        for (size_t i = 0; i < LOGUP_VALUES; i++)
+            up[i] = qvec_from(c->above->t[i], first / 2);
+        split(p, n, up[LOGUP_P0], up[LOGUP_P1]);
+        split(q, n, up[LOGUP_Q0], up[LOGUP_Q1]);
+        complete(n, up[LOGUP_P1], up[LOGUP_Q1]);
+    }
+}
+
+bool fraction_tree_build(fraction_layer *layer, unsigned bits, const fraction_leaves *leaves,
+                         mica_arena *arena, mica_status *st) {
+    layer[bits - 1] = (fraction_layer){.n = half_up(leaves->count), .leaves = leaves};
+    for (unsigned k = bits - 1; k-- > 0;) {
+        climb c = {&layer[k + 1], &layer[k]};
+        layer[k] = (fraction_layer){.n = half_up(layer[k + 1].n)};
+        if (!fraction_tables_alloc(layer[k].t, layer[k].n, arena, st))
+            return false;
+        parallel_for((c.below->n - 1) / FRACTION_CHUNK + 1, FRACTION_GRAIN, climb_chunks, &c);
+    }
+    return true;
+}
+
+size_t fraction_tree_bytes(size_t count, unsigned bits) {
+    size_t bytes = 0, n = half_up(count);
+    for (unsigned k = bits - 1; k-- > 0;) {
+        n = half_up(n);
+        bytes += fraction_tables_bytes(n);
+    }
+    return bytes;
+}
