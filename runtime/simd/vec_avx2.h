@@ -1,0 +1,66 @@
+/* Eight lanes of M31, for simd/kernels_template.h. */
+#ifndef MICA_SIMD_VEC_AVX2_H
+#define MICA_SIMD_VEC_AVX2_H
+
+#include <immintrin.h>
+
+#include "field/m31.h"
+
+#define VEC_LANES 8
+
+typedef __m256i vec;  /* 32-bit lanes */
+typedef __m256i word; /* 64-bit lanes */
+
+static inline vec vec_load(const m31 *p) {
+    return _mm256_loadu_si256((const void *)p);
+}
+static inline void vec_store(m31 *p, vec a) {
+    _mm256_storeu_si256((void *)p, a);
+}
+static inline vec vec_set1(m31 a) {
+    return _mm256_set1_epi32((int)a);
+}
+/* Lane by lane, modulo 2^32. */
+static inline vec vec_add32(vec a, vec b) {
+    return _mm256_add_epi32(a, b);
+}
+static inline vec vec_sub32(vec a, vec b) {
+    return _mm256_sub_epi32(a, b);
+}
+static inline vec vec_min(vec a, vec b) {
+    return _mm256_min_epu32(a, b);
+}
+static inline vec vec_half(vec a) {
+    return _mm256_srli_epi32(a, 1);
+}
+
+static inline word word_zero(void) {
+    return _mm256_setzero_si256();
+}
+/* The product of the even 32-bit lanes. */
+static inline word word_mul(vec a, vec b) {
+    return _mm256_mul_epu32(a, b);
+}
+static inline word word_add(word a, word b) {
+    return _mm256_add_epi64(a, b);
+}
+static inline word word_low31(word a) {
+    return _mm256_and_si256(a, _mm256_set1_epi64x(M31_P));
+}
+static inline word word_shift31(word a) {
+    return _mm256_srli_epi64(a, 31);
+}
+/* Odd lanes moved to the even ones below them; what is left in the odd lanes is not used. */
+static inline vec vec_odd_down(vec a) {
+    return _mm256_srli_epi64(a, 32);
+}
+/* Lane 2i is the low half of even[i], lane 2i + 1 that of odd[i]. */
+static inline vec word_pack_low(word even, word odd) {
+    return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+}
+/* The same of the high halves. */
+static inline vec word_pack_high(word even, word odd) {
+    return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+}
+
+#endif
