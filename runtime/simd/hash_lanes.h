@@ -29,7 +29,8 @@
         b = vec_ror7(vec_xor(b, c));                                                                         \
     } while (0)
 
-static inline void compress_lanes(vec h[8], const vec m[16], uint64_t counted, int last) {
+__attribute__((always_inline)) static inline void compress_lanes(vec h[8], const vec m[16], uint64_t counted,
+                                                                 int last) {
     vec v[16];
     for (unsigned i = 0; i < 8; i++) {
         v[i] = h[i];

@@ -201,6 +201,24 @@ START_TEST(pow_is_checked) {
 }
 END_TEST
 
+/* The nonce is absorbed under its own tag, on both sides. */
+START_TEST(pow_is_absorbed) {
+    uint8_t bytes[8];
+    mica_verdict v = {0};
+    mica_channel in, out;
+    transcript expected;
+    channel_init_write(&out, bytes, sizeof bytes);
+    expected = out.transcript;
+    uint64_t nonce = search_nonce(&expected);
+    ck_assert(channel_pow(&out, POW_BITS, &nonce));
+    transcript_absorb(&expected, TAG_POW, bytes, sizeof bytes);
+    ck_assert_mem_eq(out.transcript.state, expected.state, 32);
+    channel_init_read(&in, bytes, sizeof bytes, &v);
+    ck_assert(channel_pow(&in, POW_BITS, &nonce));
+    ck_assert_mem_eq(in.transcript.state, expected.state, 32);
+}
+END_TEST
+
 START_TEST(pow_of_zero_bits_is_nothing) {
     mica_verdict v = {0};
     mica_channel in, out;
@@ -287,6 +305,7 @@ int main(void) {
     tcase_add_test(tc, non_canonical_words);
     tcase_add_test(tc, what_is_absorbed);
     tcase_add_test(tc, pow_is_checked);
+    tcase_add_test(tc, pow_is_absorbed);
     tcase_add_test(tc, pow_of_zero_bits_is_nothing);
     tcase_add_test(tc, empty_proof);
     tcase_add_test(tc, reading_after_rejection);
