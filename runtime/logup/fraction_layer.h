@@ -15,7 +15,7 @@
 #define FRACTION_CHUNK_BITS 8
 #define FRACTION_CHUNK      ((size_t)1 << FRACTION_CHUNK_BITS)
 /* Chunks per thread from which waking it pays off. */
-#define FRACTION_GRAIN ((size_t)4)
+#define FRACTION_GRAIN ((size_t)16)
 
 typedef struct fraction_leaves {
     const m31 *p;

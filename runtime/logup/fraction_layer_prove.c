@@ -8,24 +8,18 @@ static size_t half_up(size_t n) {
     return n / 2 + (n & 1);
 }
 
-/* Planes whose distance is a multiple of the page size would share the same few cache sets. */
-static size_t table_stride(size_t n) {
-    const size_t stride = (n + 15) & ~(size_t)15;
-    return n < 1024 ? stride : ((n + 1023) & ~(size_t)1023) + 272;
-}
-
 bool fraction_tables_alloc(qvec t[LOGUP_VALUES], size_t n, mica_arena *arena, mica_status *st) {
-    const size_t stride = table_stride(n);
-    m31 *p = arena_alloc(arena, LOGUP_VALUES * QM31_DEGREE * stride, sizeof *p, st);
-    if (!p)
-        return false;
-    for (size_t i = 0; i < LOGUP_VALUES; i++)
-        t[i] = (qvec){p + i * QM31_DEGREE * stride, stride};
+    for (size_t i = 0; i < LOGUP_VALUES; i++) {
+        t[i] = qvec_alloc(arena, n, st);
+        if (!t[i].p)
+            return false;
+    }
     return true;
 }
 
 size_t fraction_tables_bytes(size_t n) {
-    return LOGUP_VALUES * QM31_DEGREE * table_stride(n) * sizeof(m31); /* a multiple of 64 */
+    const size_t stride = (n + 15) & ~(size_t)15; /* that of qvec_alloc */
+    return LOGUP_VALUES * QM31_DEGREE * stride * sizeof(m31);
 }
 
 /* even[i] = x[2i] for i < half_up(n), odd[i] = x[2i + 1] for i < n/2 */

@@ -34,8 +34,8 @@
 /* Prover. p: numerators in M31; q: denominators; count leaves, 1 <= count <= 2^bits, bits >= 1. On return
  * rho[0..bits) is the final point and *p_claim, *q_claim the evaluations of p and q there. Fails if some
  * denominator is zero (probability below count/2^124 for honest challenges) or the arena is too small. It
- * does not test whether the sum is zero: that is the verifier's business. Cost: about 11 QM31 multiplications
- * per leaf; 32 bytes of arena. */
+ * does not test whether the sum is zero: that is the verifier's business. Cost: about 15 QM31 multiplications
+ * and 32 bytes of arena per leaf. */
 bool logup_prove(mica_channel *ch, const m31 *p, qvec q, size_t count, unsigned bits, qm31 *rho,
                  qm31 *p_claim, qm31 *q_claim, mica_arena *arena, mica_status *st);
 /* Bytes of arena that logup_prove needs at most. */
