@@ -9,8 +9,9 @@
 
 #define FILE_READ_REST UINT64_MAX
 
-/* `length` bytes from `offset`, or all that follow it (FILE_READ_REST), at most `limit`. The caller frees the result,
- * which is never NULL on success. Anything but a regular file is refused. */
-uint8_t *file_read(const char *path, uint64_t offset, uint64_t length, uint64_t limit, size_t *size, mica_status *st);
+/* `length` bytes from `offset`, or all that follow it (FILE_READ_REST), at most `limit`. The caller frees the
+ * result, which is never NULL on success. Anything but a regular file is refused. */
+uint8_t *file_read(const char *path, uint64_t offset, uint64_t length, uint64_t limit, size_t *size,
+                   mica_status *st);
 
 #endif

@@ -131,3 +131,17 @@ bool op_value_used(const graph *g, uint32_t value) {
                 return true;
     return false;
 }
+
+uint64_t op_macs(const graph *g, const graph_node *n) {
+    const graph_value *a = op_in(g, n, 0), *b = op_in(g, n, 1), *out = op_out(g, n, 0);
+    uint64_t per_output = 0;
+    if (n->kind == OP_GEMM)
+        per_output = (uint64_t)a->dim[graph_attr_int(n, "transA", 0) == 0];
+    else if (n->kind == OP_MATMUL)
+        per_output = (uint64_t)a->dim[a->rank - 1];
+    else if (n->kind == OP_CONV)
+        per_output = b->dim[0] ? graph_elements(b) / (uint64_t)b->dim[0] : 0;
+    else
+        return 0;
+    return per_output * graph_elements(out); /* < 2^31 * 2^31 */
+}

@@ -75,6 +75,9 @@ extern const op_rule op_rules[OP_KINDS]; /* ops.c; the entry of OP_UNSUPPORTED i
 /* The kind of an operator of the default domain; OP_UNSUPPORTED if it is not in the list. */
 op_kind op_find(const char *type);
 
+/* Multiply-accumulates of Conv, Gemm and MatMul; 0 for others. Shapes have been inferred. */
+uint64_t op_macs(const graph *g, const graph_node *n);
+
 /* The lowerings stand apart from the rules, so that the front end links without them. */
 struct lowering;
 typedef bool op_lower_fn(struct lowering *l, const graph_node *n, mica_status *st);

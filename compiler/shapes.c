@@ -1,0 +1,207 @@
+#include "shapes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "fold.h"
+#include "ops/op_rules.h"
+#include "passes.h"
+
+/* --- Free dimensions and the batch axis
+ * --------------------------------------------------------------------------- */
+
+static bool bind_free(graph *g, const graph_free_dim *d, int64_t size, mica_status *st) {
+    for (uint32_t i = 0; i < g->n_free_dims; i++) {
+        graph_free_dim *other = &g->free_dim[i];
+        bool same = other == d || (d->name && other->name && !strcmp(d->name, other->name));
+        if (same && other->size && other->size != size)
+            return mica_fail(st, MICA_ERR_USAGE,
+                             "dimension '%.100s' is %lld in one input and %lld in another",
+                             d->name ? d->name : "?", (long long)other->size, (long long)size);
+        if (same)
+            other->size = size;
+    }
+    return true;
+}
+
+static const graph_free_dim *find_free(const graph *g, uint32_t value, uint32_t axis) {
+    for (uint32_t i = 0; i < g->n_free_dims; i++)
+        if (g->free_dim[i].value == value && g->free_dim[i].axis == axis)
+            return &g->free_dim[i];
+    return NULL;
+}
+
+bool graph_bind_input(graph *g, uint32_t index, uint32_t rank, const int64_t *dim, mica_status *st) {
+    const graph_value *v = &g->value[g->input[index]];
+    if (rank != v->rank)
+        return mica_fail(st, MICA_ERR_USAGE, "input '%.200s' has %u dimensions, the data has %u", v->name,
+                         v->rank, rank);
+    for (uint32_t i = 0; i < rank; i++) {
+        const graph_free_dim *d = find_free(g, g->input[index], i);
+        if (dim[i] < 1 || dim[i] > GRAPH_MAX_ELEMENTS)
+            return mica_fail(st, MICA_ERR_USAGE, "input '%.200s': dimension %u of the data is %lld", v->name,
+                             i, (long long)dim[i]);
+        if (d && !bind_free(g, d, dim[i], st))
+            return false;
+        /* Data may bring many items where the file says one. */
+        if (!d && v->dim[i] != dim[i] && !(g->batched && i == 0))
+            return mica_fail(st, MICA_ERR_USAGE,
+                             "input '%.200s': dimension %u is %lld, in the data it is %lld", v->name, i,
+                             (long long)v->dim[i], (long long)dim[i]);
+    }
+    return true;
+}
+
+void graph_set_batched(graph *g, bool batched) {
+    g->batched = batched;
+    for (uint32_t v = 0; v < g->n_values; v++)
+        g->value[v].batched = false;
+    for (uint32_t i = 0; i < g->n_free_dims; i++) {
+        const graph_free_dim *d = &g->free_dim[i];
+        g->value[d->value].dim[d->axis] = (batched && d->axis == 0) || d->size == 0 ? 1 : d->size;
+    }
+    for (uint32_t i = 0; i < g->n_inputs; i++)
+        g->value[g->input[i]].batched = batched;
+}
+
+/* --- One node
+ * ----------------------------------------------------------------------------------------------------- */
+
+static bool check_inputs(const graph *g, const graph_node *n, mica_status *st) {
+    const op_rule *rule = &op_rules[n->kind];
+    if (n->n_in < rule->min_in || n->n_in > rule->max_in)
+        return op_fail(g, n, st, MICA_ERR_FORMAT, "%u inputs; the operator takes %u to %u", n->n_in,
+                       rule->min_in, rule->max_in);
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const graph_value *v = op_in(g, n, i);
+        if (!v && i < rule->min_in)
+            return op_fail(g, n, st, MICA_ERR_FORMAT, "input %u is absent", i);
+        if (v && !v->has_shape)
+            return op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "the shape of '%.100s' is unknown", v->name);
+    }
+    return true;
+}
+
+static bool check_outputs(const graph *g, const graph_node *n, mica_status *st) {
+    if (!op_out(g, n, 0))
+        return op_fail(g, n, st, MICA_ERR_FORMAT, "the first output is absent");
+    for (uint32_t i = 1; i < n->n_out; i++)
+        if (n->out[i] != GRAPH_NO_VALUE && op_value_used(g, n->out[i]))
+            return op_fail(g, n, st, MICA_ERR_UNSUPPORTED,
+                           "output %u ('%.100s') is used; only the first is supported", i,
+                           g->value[n->out[i]].name);
+    return true;
+}
+
+static bool infer_node(op_context *c, uint32_t index, mica_status *st) {
+    graph *g = c->g;
+    graph_node *n = &g->node[index];
+    if (n->kind == OP_UNSUPPORTED)
+        return op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "the operator is not supported");
+    if (!check_inputs(g, n, st) || !check_outputs(g, n, st) || !op_rules[n->kind].infer(c, n, st))
+        return false;
+    /* Shapes are often computed from constants by nodes of their own: those that follow need the integers. */
+    bool shape_like = g->value[n->out[0]].dtype == DTYPE_INT || n->kind == OP_CONSTANT;
+    return !shape_like || !fold_applies(g, n) || fold_node(g, n, st);
+}
+
+/* --- The graph
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void forget_shapes(graph *g) {
+    for (uint32_t j = 0; j < g->n_nodes; j++)
+        for (uint32_t i = 0; !g->node[j].removed && i < g->node[j].n_out; i++)
+            if (g->node[j].out[i] != GRAPH_NO_VALUE)
+                g->value[g->node[j].out[i]].has_shape = false;
+}
+
+static const char *copy_text(graph *g, const char *s, mica_status *st) {
+    char *copy = graph_alloc(g, strlen(s) + 1, 1, st);
+    return copy ? strcpy(copy, s) : NULL;
+}
+
+/* One walk over all nodes. Without `reason` the first failure ends it. */
+static bool infer_all(op_context *c, const char **reason, mica_status *st) {
+    graph *g = c->g;
+    forget_shapes(g);
+    for (uint32_t j = 0; j < g->n_nodes; j++) {
+        mica_status own = {0};
+        if (g->node[j].removed || infer_node(c, j, &own))
+            continue;
+        if (c->mixes_batch)
+            return false;
+        if (!reason)
+            return mica_fail(st, own.code, "%s", own.message);
+        reason[j] = copy_text(g, own.message, st);
+        if (!reason[j])
+            return false;
+    }
+    return true;
+}
+
+/* Whether some batch axis has another size than 1 once it is an ordinary axis. */
+static bool batch_axis_bound(const graph *g) {
+    for (uint32_t i = 0; i < g->n_free_dims; i++)
+        if (g->free_dim[i].axis == 0 && g->free_dim[i].size > 1)
+            return true;
+    return false;
+}
+
+static bool check_inputs_size(const graph *g, mica_status *st) {
+    for (uint32_t i = 0; i < g->n_inputs; i++) {
+        const graph_value *v = &g->value[g->input[i]];
+        int64_t product = 1;
+        for (uint32_t d = 0; d < v->rank; d++)
+            if (v->dim[d] > 0 &&
+                (__builtin_mul_overflow(product, v->dim[d], &product) || product > GRAPH_MAX_ELEMENTS))
+                return mica_fail(st, MICA_ERR_LIMIT, "input '%.200s' has more than 2^31 elements", v->name);
+    }
+    return true;
+}
+
+static bool infer(graph *g, const char **reason, mica_status *st) {
+    op_context c = {.g = g};
+    mica_status first = {0};
+    graph_set_batched(g, g->batched);
+    if (!check_inputs_size(g, st))
+        return false;
+    if (infer_all(&c, reason, &first))
+        return true;
+    if (!g->batched || !(c.mixes_batch || batch_axis_bound(g)))
+        return mica_fail(st, first.code, "%s", first.message);
+    c.mixes_batch = false;
+    for (uint32_t j = 0; reason && j < g->n_nodes; j++)
+        reason[j] = NULL;
+    graph_set_batched(g, false);
+    return check_inputs_size(g, st) && infer_all(&c, reason, st);
+}
+
+bool graph_infer_report(graph *g, const char **reason, mica_status *st) {
+    return infer(g, reason, st);
+}
+
+/* "LSTM (2 nodes, first 'lstm_1'), Gather (1 node, 'gather_7'), ..." */
+static bool fail_unsupported(const graph *g, mica_status *st) {
+    char list[800];
+    size_t used = 0;
+    for (uint32_t j = 0; j < g->n_nodes && used + 160 < sizeof list; j++) {
+        const graph_node *n = &g->node[j];
+        uint32_t count = 0;
+        bool first = n->kind == OP_UNSUPPORTED;
+        for (uint32_t i = 0; first && i < g->n_nodes; i++) {
+            bool same = g->node[i].kind == OP_UNSUPPORTED && !strcmp(g->node[i].op, n->op);
+            count += same;
+            first = !same || i >= j;
+        }
+        if (first)
+            used += (size_t)snprintf(list + used, 160, "%s%.60s (%u node%s, %s'%.60s')", used ? ", " : "",
+                                     n->op, count, count > 1 ? "s" : "", count > 1 ? "first " : "", n->name);
+    }
+    if (used == 0)
+        return true;
+    return mica_fail(st, MICA_ERR_UNSUPPORTED, "unsupported operators: %s", list);
+}
+
+bool graph_infer_shapes(graph *g, mica_status *st) {
+    return fail_unsupported(g, st) && infer(g, NULL, st);
+}
