@@ -13,8 +13,8 @@ typedef __int128 i128;
 #define FIXED_BITS 60 /* fraction bits of the transcendental functions */
 #define FIXED_ONE  ((int64_t)1 << FIXED_BITS)
 
-/* floor(a / b), b > 0. */
-i128 fixed_floor_div(i128 a, i128 b);
+/* floor(a / b), |a| < 2^127, 0 < b < 2^62. */
+i128 fixed_floor_div(i128 a, int64_t b);
 
 /* floor(a * 2^exponent) for |a| < 2^50, clamped to [-2^67, 2^67]. Any exponent with |exponent| < 2^20. */
 i128 fixed_scale(int64_t a, int exponent);

@@ -58,7 +58,8 @@ static int32_t round_sigmoid(const mica_table_def *def, scaled_key x) {
     const int64_t one_plus_t = FIXED_ONE + fixed;
     const bool positive = x.numerator >= 0;
     const i128 above = positive ? FIXED_ONE : t.mantissa; /* < 2^61 */
-    return to_output(def, above * FIXED_ONE / one_plus_t, (positive ? 0 : t.exponent) - FIXED_BITS);
+    return to_output(def, fixed_floor_div(above * FIXED_ONE, one_plus_t),
+                     (positive ? 0 : t.exponent) - FIXED_BITS);
 }
 
 /* |x| >= 2^-10: with t = exp(-2|x|), (1 - t)/(1 + t); 1 - t > 2^-10 costs at most 10 bits of t's 52.
@@ -67,13 +68,13 @@ static int32_t round_tanh(const mica_table_def *def, scaled_key x) {
     const int64_t abs = x.numerator < 0 ? -x.numerator : x.numerator;
     const i128 u = fixed_scale(abs, x.exponent + FIXED_BITS);
     if (u < (i128)1 << (FIXED_BITS - 10)) {
-        const i128 correction = ((u * u) >> FIXED_BITS) / 3;
+        const i128 correction = fixed_floor_div((u * u) >> FIXED_BITS, 3);
         /* |numerator| < 2^49, factor <= 2^60 */
         return to_output(def, x.numerator * (FIXED_ONE - correction), x.exponent - FIXED_BITS);
     }
     int64_t t;
     (void)exp_of_minus_abs(x, 1, &t);
-    const i128 y = (i128)(FIXED_ONE - t) * FIXED_ONE / (FIXED_ONE + t);
+    const i128 y = fixed_floor_div((i128)(FIXED_ONE - t) * FIXED_ONE, FIXED_ONE + t);
     return to_output(def, x.numerator < 0 ? -y : y, -FIXED_BITS);
 }
 

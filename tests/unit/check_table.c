@@ -195,6 +195,26 @@ START_TEST(ties_round_up) {
 }
 END_TEST
 
+/* Against the compiler's division, at all sizes. */
+START_TEST(division_rounds_down) {
+    random_state = 250;
+    for (int trial = 0; trial < 100000; trial++) {
+        const i128 any = ((i128)(int64_t)random_u64() * ((i128)1 << 63) + (int64_t)(random_u64() >> 1)) / 2;
+        i128 a = any >> random_in(0, 126);
+        const int64_t b = (int64_t)(random_u64() >> random_in(2, 63)) + (trial % 2);
+        if (b == 0)
+            continue;
+        if (trial % 3 == 0)
+            a -= a % b; /* an exact multiple */
+        const i128 expected = a / b - (a % b < 0);
+        ck_assert_msg(fixed_floor_div(a, b) == expected, "trial %d", trial);
+    }
+    const i128 top = (i128)(((unsigned __int128)1 << 127) - 1);
+    ck_assert(fixed_floor_div(top, 1) == top && fixed_floor_div(-top, 1) == -top);
+    ck_assert(fixed_floor_div(0, 3) == 0 && fixed_floor_div(-1, INT64_MAX / 2) == -1);
+}
+END_TEST
+
 /* exp to 2^-50 of its size, against long double arithmetic with 64 bits. */
 START_TEST(exp_is_accurate) {
 #if LDBL_MANT_DIG >= 64
@@ -391,6 +411,7 @@ int main(void) {
     tcase_add_test(t, values_agree_with_libm);
     tcase_add_test(t, relu_is_exact);
     tcase_add_test(t, ties_round_up);
+    tcase_add_test(t, division_rounds_down);
     tcase_add_test(t, exp_is_accurate);
     tcase_add_test(t, dyadic_from_double);
     tcase_add_test(t, validate_is_strict);
