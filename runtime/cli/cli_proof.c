@@ -1,0 +1,145 @@
+/* prove INPUT... -o proof.bin */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "cli/show.h"
+#include "cli/user_values.h"
+#include "io/whole_file.h"
+#include "mica/prove.h"
+
+static const char usage[] =
+    "usage: prove INPUT... -o proof.bin [options]\n"
+    "  INPUT              .json, .npy, .pb or a folder; several, or files of several items, make one batch\n"
+    "  --input NAME=FILE  one input of a model with several\n"
+    "  -o, --out FILE     where the proof goes\n"
+    "  --nonce HEX        up to 64 bytes chosen by the verifier, bound by the proof\n"
+    "  --json             print the statement and the measurements as JSON\n"
+    "  --quiet            no progress, no summary\n";
+
+typedef struct proof_job {
+    cli_args inputs;
+    const char *out_path, *nonce;
+    bool json, quiet;
+    uint64_t saturated;
+    size_t statement_bytes, file_bytes;
+    double seconds;
+    mica_prove_stats stats;
+} proof_job;
+
+static bool parse(proof_job *job, int argc, char **argv, bool *help, mica_status *st) {
+    static const struct option options[] = {{"input", required_argument, NULL, 'i'},
+                                            {"out", required_argument, NULL, 'o'},
+                                            {"nonce", required_argument, NULL, 'n'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"quiet", no_argument, NULL, 'q'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    int c;
+    optind = 1;
+    while ((c = getopt_long(argc, argv, "o:qh", options, NULL)) != -1) {
+        if (c == 'i')
+            cli_args_push(&job->inputs, optarg);
+        else if (c == 'o')
+            job->out_path = optarg;
+        else if (c == 'n')
+            job->nonce = optarg;
+        else if (c == 'j')
+            job->json = true;
+        else if (c == 'q')
+            job->quiet = true;
+        else if (c == 'h')
+            *help = true;
+        else
+            return mica_fail(st, MICA_ERR_USAGE, "see prove --help");
+    }
+    for (; optind < argc; optind++)
+        cli_args_push(&job->inputs, argv[optind]);
+    if (*help)
+        return true;
+    if (!job->out_path)
+        return mica_fail(st, MICA_ERR_USAGE, "where does the proof go? -o FILE is missing");
+    return job->inputs.n > 0 || mica_fail(st, MICA_ERR_USAGE, "no input is given; see prove --help");
+}
+
+static bool show_result(const proof_job *job, const mica_vk *vk, const mica_statement *s, mica_status *st) {
+    if (!job->json) {
+        if (job->quiet)
+            return true;
+        if (job->saturated > 0)
+            (void)printf(
+                "note: %llu input values lie outside the range and were saturated; the proof speaks of the "
+                "saturated ones\n",
+                (unsigned long long)job->saturated);
+        if (!show_statement(stdout, &vk->circuit, s, st))
+            return false;
+        (void)printf("%s: proof %.1f KB + statement %.1f KB, %.3f s\n%s\n", job->out_path,
+                     (double)(job->file_bytes - job->statement_bytes) / 1000,
+                     (double)job->statement_bytes / 1000, job->seconds, show_privacy_note);
+        return true;
+    }
+    json_t *phases = json_object();
+    for (int i = 0; i < MICA_PHASES; i++)
+        (void)json_object_set_new(phases, mica_phase_name((mica_phase)i), json_real(job->stats.seconds[i]));
+    json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:f, s:I, s:o, s:I, s:s}", "model", vk->model_id, "proof",
+                          job->out_path, "proof_bytes", (json_int_t)(job->file_bytes - job->statement_bytes),
+                          "statement_bytes", (json_int_t)job->statement_bytes, "seconds", job->seconds,
+                          "saturated", (json_int_t)job->saturated, "phases", phases, "workspace_bytes",
+                          (json_int_t)job->stats.workspace_peak, "note", show_privacy_note);
+    if (!show_statement_json(o, &vk->circuit, s, st)) {
+        json_decref(o);
+        return false;
+    }
+    return show_json(stdout, o) || mica_fail(st, MICA_ERR_IO, "the result could not be written");
+}
+
+static bool make_proof(proof_job *job, mica_prover *prover, mica_statement *s, mica_status *st) {
+    const mica_vk *vk = mica_prover_vk(prover);
+    uint8_t *file = NULL;
+    progress p;
+    if (job->nonce && !show_parse_nonce(job->nonce, s->nonce, &s->nonce_size, st))
+        return false;
+    progress_start(&p, job->quiet);
+    bool ok = mica_prover_prove(prover, s, &file, &job->file_bytes, &job->stats, progress_show, &p, st);
+    job->seconds = progress_now() - p.start;
+    progress_end(&p);
+    job->statement_bytes = mica_statement_bytes(&vk->circuit, s->batch, s->nonce_size);
+    ok = ok && whole_file_write(job->out_path, file, job->file_bytes, st);
+    free(file);
+    return ok && show_result(job, vk, s, st);
+}
+
+/* The inputs are read before the prover is created, so that their errors come at once; they need the circuit
+ * only. */
+static bool run(proof_job *job, const mica_model *model, mica_status *st) {
+    mica_vk vk;
+    mica_statement s;
+    if (!mica_vk_read(&vk, model->vk, model->vk_size, st))
+        return false;
+    bool ok = user_statement_create(&s, &vk.circuit, job->inputs.item, job->inputs.n, &job->saturated, st);
+    if (ok) {
+        mica_prover *prover = mica_prover_create(model, s.batch, st);
+        ok = prover && make_proof(job, prover, &s, st);
+        mica_prover_free(prover);
+        mica_statement_free(&s, &vk.circuit);
+    }
+    mica_vk_free(&vk);
+    return ok;
+}
+
+int cli_run_proof(int argc, char **argv, const mica_model *model) {
+    proof_job job;
+    mica_status st = {0};
+    bool help = false;
+    memset(&job, 0, sizeof job);
+    bool ok = cli_args_create(&job.inputs, argc, &st) && parse(&job, argc, argv, &help, &st);
+    if (ok && help)
+        (void)fputs(usage, stdout);
+    else
+        ok = ok && run(&job, model, &st);
+    cli_args_free(&job.inputs);
+    return ok ? 0 : cli_error(&st);
+}

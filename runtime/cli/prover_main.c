@@ -1,0 +1,97 @@
+#include "mica/prover_main.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "io/whole_file.h"
+
+typedef struct subcommand {
+    const char *name;
+    int (*run)(int argc, char **argv, const mica_model *model);
+    const char *what;
+} subcommand;
+
+static const subcommand subcommands[] = {
+    {"prove", cli_run_proof, "run the network on inputs and write a proof"},
+    {"infer", cli_run_infer, "run the network without proving"},
+    {"info", cli_run_info, "show the model, its inputs and outputs, and its security"},
+    {"verify", cli_run_check, "check a proof"},
+    {"bench", cli_run_bench, "time proofs of random inputs"},
+};
+#define N_SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
+
+int cli_error(const mica_status *st) {
+    (void)fprintf(stderr, "error: %s\n", st->message);
+    return 2;
+}
+
+int cli_usage(const char *usage) {
+    (void)fprintf(stderr, "%s", usage);
+    return 2;
+}
+
+bool cli_number(uint32_t *out, const char *text, uint32_t low, uint32_t high, const char *option,
+                mica_status *st) {
+    char *end;
+    errno = 0;
+    unsigned long long x = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end || errno || x < low || x > high)
+        return mica_fail(st, MICA_ERR_USAGE, "%s %s: expected a number from %u to %u", option, text, low,
+                         high);
+    *out = (uint32_t)x;
+    return true;
+}
+
+bool cli_args_create(cli_args *a, int argc, mica_status *st) {
+    a->n = 0;
+    a->item = calloc((size_t)argc + 1, sizeof *a->item);
+    return a->item || mica_fail(st, MICA_ERR_MEMORY, "out of memory");
+}
+
+void cli_args_push(cli_args *a, const char *text) {
+    a->item[a->n++] = text;
+}
+
+void cli_args_free(cli_args *a) {
+    free((void *)a->item);
+}
+
+static void show_help(FILE *out, const char *program) {
+    (void)fprintf(out, "usage: %s COMMAND ...\n\n", program);
+    for (size_t i = 0; i < N_SUBCOMMANDS; i++)
+        (void)fprintf(out, "  %-8s %s\n", subcommands[i].name, subcommands[i].what);
+    (void)fprintf(
+        out,
+        "\nAn input is a .json file {\"input_data\": [[...]]}, a .npy or ONNX .pb file, or a folder with "
+        "input_0.npy, ...\nSeveral inputs are proven as one batch. '%s COMMAND --help' says more.\n"
+        "Exit codes: 0 done or accepted, 1 proof rejected, 2 anything else.\n",
+        program);
+}
+
+int mica_prover_main(int argc, char **argv, const mica_model *model) {
+    const char *program = argc > 0 ? argv[0] : "prover";
+    if (argc < 2) {
+        show_help(stderr, program);
+        return 2;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        show_help(stdout, program);
+        return 0;
+    }
+    whole_file_cleanup_on_signals();
+    for (size_t i = 0; i < N_SUBCOMMANDS; i++)
+        if (strcmp(argv[1], subcommands[i].name) == 0) {
+            int code = subcommands[i].run(argc - 1, argv + 1, model);
+            if (fflush(stdout) != 0 || ferror(stdout)) {
+                (void)fprintf(stderr, "error: standard output could not be written\n");
+                return 2;
+            }
+            return code;
+        }
+    (void)fprintf(stderr, "error: unknown command '%s'\n", argv[1]);
+    show_help(stderr, program);
+    return 2;
+}

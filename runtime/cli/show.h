@@ -1,0 +1,36 @@
+/* Statements, ports and numbers as text and as JSON. */
+#ifndef MICA_CLI_SHOW_H
+#define MICA_CLI_SHOW_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "mica/statement.h"
+
+#define SHOW_HEX_BYTES(n) (2 * (n) + 1)
+
+/* Lower-case hexadecimal into out[SHOW_HEX_BYTES(size)]; returns out. */
+const char *show_hex(char *out, const uint8_t *bytes, size_t size);
+
+/* The inverse, for 1 to MICA_MAX_NONCE_BYTES bytes. */
+bool show_parse_nonce(const char *hex, uint8_t *bytes, uint32_t *size, mica_status *st);
+
+double show_scale(const mica_port *port);
+
+/* Inputs briefly, outputs as real numbers and integers, in the user's order. */
+bool show_statement(FILE *out, const mica_circuit *c, const mica_statement *s, mica_status *st);
+
+/* Adds batch, nonce, inputs, outputs and output_data (the layout that the JSON reader takes) to object. */
+bool show_statement_json(json_t *object, const mica_circuit *c, const mica_statement *s, mica_status *st);
+
+/* {"name", "shape", "scale", "range"} */
+json_t *show_port_json(const mica_circuit *c, const mica_port *port);
+void show_port(FILE *out, const char *what, const mica_circuit *c, const mica_port *port);
+
+/* Writes one line of JSON and drops the reference. False if out of memory or out cannot be written. */
+bool show_json(FILE *out, json_t *object);
+
+/* What a proof is and is not, one sentence. */
+extern const char show_privacy_note[];
+
+#endif
