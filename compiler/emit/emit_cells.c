@@ -1,0 +1,195 @@
+/* Steps that copy or map single cells: lookup, quotient and placement; and the bindings that all steps share.
+ */
+#include "emit/emitter.h"
+
+void bind_cells(emitter *e, scope *s, uint32_t t, const char *name, const char *source, const char *at) {
+    scope_set(s, name, "t%u", t);
+    if (e->offset[t] == NO_OFFSET) {
+        if (source)
+            scope_set(s, source, "mica_cells");
+        scope_set(s, at, "%u", t);
+    } else {
+        if (source)
+            scope_set(s, source, "mica_scratch");
+        scope_set(s, at, "%zu", e->offset[t]);
+    }
+}
+
+void bind_loops(scope *s, const char *list, const nest *loops) {
+    for (unsigned i = 0; i < loops->n; i++) {
+        scope *item = scope_item(s, list);
+        scope_set(item, "INDEX", "i%u", loops->axis[i]);
+        scope_set(item, "DIM", "%u", loops->dim[i]);
+    }
+}
+
+void bind_strides(scope *s, const char *list, const nest *loops, const int64_t *stride) {
+    for (unsigned i = 0; i < loops->n; i++) {
+        if (stride[i] == 0)
+            continue;
+        scope *item = scope_item(s, list);
+        scope_set(item, "INDEX", "i%u", loops->axis[i]);
+        scope_set(item, "STRIDE", "%lld", (long long)stride[i]);
+    }
+}
+
+bool emit_lookup(emitter *e, const step *s) {
+    const mica_circuit *c = e->circuit;
+    const uint32_t x = s->tensor[0], y = s->tensor[1];
+    scope *root = scope_create(&e->pool);
+    operand op, *list[1] = {&op};
+    nest loops;
+    operand_identity(&op, c, y);
+    nest_create(&loops, c->tensor[y].rank, c->tensor[y].dim);
+    nest_simplify(&loops, list, 1, 0, false, NULL);
+    bind_cells(e, root, x, "OPERAND", "OPERAND_SOURCE", "OPERAND_AT");
+    bind_cells(e, root, y, "RESULT", NULL, "RESULT_AT");
+    bind_loops(root, "axis", &loops);
+    bind_strides(root, "cell", &loops, op.stride);
+    scope_set(root, "TABLE", "table%u", s->table);
+    scope_set(root, "TABLE_AT", "%u", s->table);
+    scope_set(root, "KEY_OFFSET", "%lld", -(long long)c->table[s->table].def.lo_key);
+    scope_set(root, "LAST_ROW", "%u", (1u << c->table[s->table].def.bits) - 1);
+    return template_render(&e->templates, "lookup.c", root, &e->steps, e->status);
+}
+
+/* S as seen from the axes of the quotient: the first ones, of equal sizes; along the others it is broadcast.
+ */
+static bool divisor_operand(operand *op, const mica_circuit *c, uint32_t p, uint32_t s) {
+    const mica_tensor *t = &c->tensor[p], *d = &c->tensor[s];
+    mica_view view = {{0}};
+    if (d->rank > t->rank)
+        return false;
+    for (unsigned i = 0; i < d->rank; i++) {
+        if (d->dim[i] != t->dim[i])
+            return false;
+        view.axis[i] = (int32_t)i;
+    }
+    operand_view(op, c, s, &view);
+    return true;
+}
+
+bool emit_divide(emitter *e, const step *s) {
+    const mica_circuit *c = e->circuit;
+    const uint32_t p = s->tensor[0];
+    scope *root = scope_create(&e->pool);
+    operand cell, divisor, *list[2] = {&cell, &divisor};
+    nest loops;
+    operand_identity(&cell, c, p);
+    if (!divisor_operand(&divisor, c, p, s->tensor[2]))
+        return mica_fail(e->status, MICA_ERR_INTERNAL, "tensor %u: the divisor's shape does not fit", p);
+    nest_create(&loops, c->tensor[p].rank, c->tensor[p].dim);
+    nest_simplify(&loops, list, 2, 0, false, NULL);
+    bind_cells(e, root, p, "RESULT", NULL, "RESULT_AT");
+    bind_cells(e, root, s->tensor[1], "OPERAND", NULL, "OPERAND_AT");
+    bind_cells(e, root, s->tensor[2], "DIVISOR", NULL, "DIVISOR_AT");
+    bind_loops(root, "axis", &loops);
+    bind_strides(root, "cell", &loops, cell.stride);
+    bind_strides(root, "divisor", &loops, divisor.stride);
+    scope_set(root, "QUOTIENT_BITS", "%u", s->param);
+    scope_set(root, "DIVISOR_HI", "%d", c->tensor[s->tensor[2]].hi);
+    scope_set(root, "LO", "%d", c->tensor[p].lo);
+    scope_set(root, "HI", "%d", c->tensor[p].hi);
+    return template_render(&e->templates, "divide.c", root, &e->steps, e->status);
+}
+
+static bool is_pass_through(const mica_factor *f, const mica_tensor *out, const mica_tensor *src) {
+    return f->n_out == 1 && f->n_src == 1 && f->offset == 0 && f->norm == 0 && f->out_stride[0] == 1 &&
+           out->dim[f->out_axis[0]] == src->dim[f->src_axis[0]];
+}
+
+/* flat = offset + sum stride * index, over the axes of the result that have more than one index; `without`
+ * leaves out one position of out_axis. */
+static void bind_flat(scope *s, const char *list, const mica_factor *f, const mica_tensor *out,
+                      unsigned without) {
+    for (unsigned i = 0; i < f->n_out; i++) {
+        if (i == without || out->dim[f->out_axis[i]] == 1 || f->out_stride[i] == 0)
+            continue;
+        scope *item = scope_item(s, list);
+        scope_set(item, "INDEX", "i%u", f->out_axis[i]);
+        scope_set(item, "STRIDE", "%d", f->out_stride[i]);
+    }
+}
+
+/* Whether flat can leave [0, size). */
+static bool needs_check(const mica_factor *f, const mica_tensor *out, int64_t size) {
+    int64_t lo = f->offset, hi = f->offset;
+    for (unsigned i = 0; i < f->n_out; i++) {
+        const int64_t reach = (int64_t)f->out_stride[i] * (int64_t)(out->dim[f->out_axis[i]] - 1);
+        *(reach < 0 ? &lo : &hi) += reach;
+    }
+    return lo < 0 || hi >= size;
+}
+
+static void bind_factor(scope *root, unsigned k, const mica_factor *f, const mica_tensor *out,
+                        const mica_tensor *src) {
+    int64_t src_stride[MICA_MAX_RANK], size = 1;
+    tensor_strides(src, src_stride);
+    for (unsigned i = f->n_src; i-- > 0;) {
+        const uint32_t dim = src->dim[f->src_axis[i]];
+        scope *digit = dim == 1 ? NULL : scope_item(root, f->n_src == 1 ? "direct" : "split");
+        scope_set(digit, "FLAT", "at%u", k);
+        scope_set(digit, "SRC_STRIDE", "%lld", (long long)src_stride[f->src_axis[i]]);
+        if (f->n_src > 1) {
+            scope_set(digit, "DIVIDE_BY", "%lld", (long long)size);
+            scope_set(digit, "SRC_DIM", "%u", dim);
+        }
+        size *= dim;
+    }
+    const bool check = needs_check(f, out, size);
+    if (check || size > 1) {
+        scope *factor = scope_item(root, "factor");
+        scope_set(factor, "FLAT", "at%u", k);
+        scope_set(factor, "OFFSET", "%d", f->offset);
+        bind_flat(factor, "flat", f, out, UINT32_MAX);
+    }
+    if (check) {
+        scope *checked = scope_item(root, "checked");
+        scope_set(checked, "FLAT", "at%u", k);
+        scope_set(checked, "SIZE", "%lld", (long long)size);
+    }
+    if (f->norm > 0) {
+        scope *mean = scope_item(root, "mean");
+        scope_set(mean, "NORM", "%u", f->norm);
+        scope_set(mean, "OFFSET", "%d", f->offset);
+        scope_set(mean, "COUNT_STRIDE", "%d", f->out_stride[f->count_axis]);
+        scope_set(mean, "COUNT_DIM", "%u", out->dim[f->out_axis[f->count_axis]]);
+        scope_set(mean, "SIZE", "%lld", (long long)size);
+        bind_flat(mean, "fixed", f, out, f->count_axis);
+    }
+}
+
+bool emit_placement(emitter *e, const step *s) {
+    const mica_circuit *c = e->circuit;
+    const uint32_t v = s->tensor[0];
+    const mica_tensor *out = &c->tensor[v];
+    const mica_placement *m = &c->placement[out->def];
+    const mica_tensor *src = &c->tensor[m->src];
+    int64_t src_stride[MICA_MAX_RANK];
+    scope *root = scope_create(&e->pool);
+    operand cell, *list[1] = {&cell};
+    nest loops;
+    if (e->fused[v])
+        return true;
+    operand_identity(&cell, c, v);
+    nest_create(&loops, out->rank, out->dim);
+    nest_simplify(&loops, list, 1, UINT32_MAX, false, NULL);
+    tensor_strides(src, src_stride);
+    bind_cells(e, root, v, "RESULT", "RESULT_SOURCE", "RESULT_AT");
+    bind_cells(e, root, m->src, "SOURCE_CELLS", NULL, "SOURCE_AT");
+    bind_loops(root, "axis", &loops);
+    bind_strides(root, "cell", &loops, cell.stride);
+    if (e->offset[v] != NO_OFFSET)
+        scope_set(scope_item(root, "clear"), "ALL_CELLS", "%lu", 1ul << mica_item_bits(out));
+    for (unsigned k = 0; k < m->n_factors; k++) {
+        const mica_factor *f = &m->factor[k];
+        if (!is_pass_through(f, out, src)) {
+            bind_factor(root, k, f, out, src);
+        } else if (out->dim[f->out_axis[0]] > 1) {
+            scope *passed = scope_item(root, "passed");
+            scope_set(passed, "INDEX", "i%u", f->out_axis[0]);
+            scope_set(passed, "STRIDE", "%lld", (long long)src_stride[f->src_axis[0]]);
+        }
+    }
+    return template_render(&e->templates, "placement.c", root, &e->steps, e->status);
+}

@@ -1,0 +1,52 @@
+/* What the emitter's files share. Each emit_* function renders one step into e->steps. */
+#ifndef MICA_COMPILER_EMIT_EMITTER_H
+#define MICA_COMPILER_EMIT_EMITTER_H
+
+#include "emit/operand.h"
+#include "emit/template.h"
+#include "program.h"
+
+#define NO_OFFSET SIZE_MAX
+
+typedef struct emitter {
+    const program *program;
+    const mica_circuit *circuit;
+    pool pool;
+    template_set templates;
+    mica_status *status;
+    bool *fused;            /* per tensor: a PLACEMENT that contractions read through windows */
+    size_t *offset;         /* per tensor: cells into the workspace, NO_OFFSET if it has none */
+    uint32_t *first, *last; /* per tensor of the workspace: steps between which it lives */
+    size_t scratch_cells;
+    text steps; /* of the layer that is being emitted */
+} emitter;
+
+/* emit_plan.c: which placements are read in place, and where the others and the accumulators live. */
+bool emit_plan(emitter *e);
+
+/* emit_linear.c */
+bool emit_linear(emitter *e, const step *s);
+bool emit_requantise(emitter *e, const step *s);
+bool emit_max(emitter *e, const step *s);
+/* emit_cells.c */
+bool emit_lookup(emitter *e, const step *s);
+bool emit_divide(emitter *e, const step *s);
+bool emit_placement(emitter *e, const step *s);
+/* emit_contract.c */
+bool emit_contract(emitter *e, const step *s);
+
+/* Operands of a contraction over its labels: {result, a, b}, a fused placement replaced by its source;
+ * zeros[j]: operand j holds zeros, or cells that nothing reads, in its padding. */
+void contract_operands(const emitter *e, const mica_contract *m, uint32_t result, operand op[3],
+                       bool zeros[3]);
+
+/* --- bindings that several templates share --- */
+
+/* PREFIX, PREFIX_SOURCE and PREFIX_AT of a tensor's cells. */
+void bind_cells(emitter *e, scope *s, uint32_t t, const char *name, const char *source, const char *at);
+/* One item (INDEX, DIM) of `list` per loop. */
+void bind_loops(scope *s, const char *list, const nest *loops);
+/* One item (INDEX, STRIDE) of `list` per loop that moves the operand. */
+void bind_strides(scope *s, const char *list, const nest *loops, const int64_t *stride);
+
+#endif

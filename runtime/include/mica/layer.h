@@ -1,0 +1,111 @@
+/* Integer helpers of generated layer functions. Everything is exact int32/int64 arithmetic: a layer gives the
+ * same cells on every CPU.
+ *
+ * The no-wrap theorem (docs/soundness.md) bounds every accumulator of a valid circuit below 2^31 in absolute
+ * value, partial sums included: each product or term has a range that contains zero, so a partial sum lies
+ * between the sum of all minima and the sum of all maxima.
+ */
+#ifndef MICA_LAYER_H
+#define MICA_LAYER_H
+
+#include "mica/model.h"
+
+#if defined(MICA_VERIFY_BUILD)
+#include <stdio.h>
+#include <stdlib.h>
+#endif
+
+/* On x86-64 a layer function is compiled for AVX-512, AVX2 and the baseline, and the loader picks one.
+ * Sanitizers instrument the resolvers, which run before the sanitizer is ready, so their builds keep the
+ * baseline. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define MICA_LAYER_PORTABLE
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(MICA_VERIFY_BUILD) ||           \
+    !defined(__ELF__)
+#define MICA_LAYER_PORTABLE
+#endif
+#if defined(__x86_64__) && !defined(MICA_LAYER_PORTABLE)
+#define MICA_LAYER __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define MICA_LAYER
+#endif
+
+/* Range contract: lo <= x <= hi, proven by the compiler; checked in MICA_VERIFY_BUILD. */
+#if defined(MICA_VERIFY_BUILD)
+#define MICA_RANGE(x, lo, hi) mica_check_range((x), (lo), (hi), __func__, __LINE__)
+static inline void mica_check_range(int64_t x, int64_t lo, int64_t hi, const char *layer, int line) {
+    if (x < lo || x > hi) {
+        fprintf(stderr, "%s, line %d: %lld is outside its proven range [%lld, %lld]\n", layer, line,
+                (long long)x, (long long)lo, (long long)hi);
+        abort();
+    }
+}
+#else
+#define MICA_RANGE(x, lo, hi) ((void)0)
+#endif
+
+/* Cells of tensor t for this item. */
+static inline int32_t *mica_cells(const mica_frame *frame, uint32_t t) {
+    return frame->value[t];
+}
+
+/* Cells of a tensor that lives in the workspace, by offset in cells. */
+static inline int32_t *mica_scratch(const mica_frame *frame, size_t offset) {
+    return (int32_t *)frame->scratch + offset;
+}
+
+/* Values of table k; row j holds the value of key lo_key + j. */
+static inline const int32_t *mica_table_values(const mica_frame *frame, uint32_t k) {
+    return frame->table[k];
+}
+
+/* floor(x / 2^s). Shifts of negative numbers are arithmetic in every supported compiler. */
+static inline int32_t mica_shift32(int32_t x, unsigned s) {
+    return x >> s;
+}
+static inline int32_t mica_shift64(int64_t x, unsigned s) {
+    return (int32_t)(x >> s);
+}
+
+/* Bits [at, at + width) of x in two's complement; width <= 30. */
+static inline int32_t mica_bits32(int32_t x, unsigned at, unsigned width) {
+    return (x >> at) & (int32_t)((1u << width) - 1);
+}
+static inline int32_t mica_bits64(int64_t x, unsigned at, unsigned width) {
+    return (int32_t)((x >> at) & (int64_t)((1u << width) - 1));
+}
+
+static inline int32_t mica_max0(int32_t x) {
+    return x > 0 ? x : 0;
+}
+
+/* floor((2^(k+1) e + s) / (2 s)): the quotient 2^k e / s rounded half up; e >= 0, s > 0. */
+static inline int32_t mica_divide(int32_t e, int32_t s, unsigned k) {
+    return (int32_t)((((int64_t)e << (k + 1)) + s) / (2 * (int64_t)s));
+}
+
+/* The positions i in [0, n) of a sliding window with 0 <= shift + i * stride < size form [first, end); stride
+ * > 0. end may be less than first, or negative: then there are none. */
+static inline int32_t mica_window_first(int32_t shift, int32_t stride) {
+    return shift >= 0 ? 0 : (stride - 1 - shift) / stride;
+}
+static inline int32_t mica_window_end(int32_t shift, int32_t stride, int32_t size, int32_t n) {
+    const int32_t room = size - shift; /* i * stride < room */
+    const int32_t end = room <= 0 ? 0 : (room - 1) / stride + 1;
+    return end < n ? end : n;
+}
+
+/* How many i in [0, n) satisfy 0 <= start + i * stride < size. */
+static inline int32_t mica_window_count(int32_t start, int32_t stride, int32_t n, int32_t size) {
+    int32_t count = 0;
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t at = start + i * stride;
+        count += at >= 0 && at < size;
+    }
+    return count;
+}
+
+#endif

@@ -1,0 +1,70 @@
+/* max(a, b) = b + max(a - b, 0), with the difference and its positive part kept for the lookup. */
+#include "mica/layer.h"
+
+/*@example*/
+#define MAXIMUM        t4
+#define MAXIMUM_AT     4
+#define LO             -128
+#define HI             127
+#define DIFFERENCE     t5
+#define DIFFERENCE_AT  5
+#define POSITIVE       t6
+#define POSITIVE_AT    6
+#define D_LO           -255
+#define D_HI           255
+#define OPERAND        t1
+#define OPERAND_SOURCE mica_cells
+#define OPERAND_AT     1
+#define INDEX          i0
+#define DIM            28
+#define STRIDE         32
+#define BASE           0
+#define SUM            d
+#define ACC            int32_t
+#define CONSTANT       64
+#define COEF           3
+#define OP             +=
+#define FROM           2
+#define TO             5
+#define K              k0
+#define K_DIM          5
+/*@end*/
+
+void example(const mica_frame *frame);
+MICA_LAYER void example(const mica_frame *frame) {
+    const int32_t b = 5; /* the body defines d and b, one sum each */
+    /*@body*/
+    {
+        int32_t *restrict MAXIMUM = mica_cells(frame, MAXIMUM_AT);
+        int32_t *restrict DIFFERENCE = mica_cells(frame, DIFFERENCE_AT);
+        int32_t *restrict POSITIVE = mica_cells(frame, POSITIVE_AT);
+        /*@each operand*/
+        const int32_t *restrict OPERAND = OPERAND_SOURCE(frame, OPERAND_AT);
+        /*@end*/
+        /*@each axis*/
+        for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
+        /*@end*/
+        {
+            const int32_t cell = 0/*@each cell*/ + INDEX * STRIDE/*@end*/;
+            /*@each sum*/
+            ACC SUM = CONSTANT;
+            /*@each box*/
+            SUM += COEF/*@each inside*/ * (INDEX >= FROM && INDEX < TO)/*@end*/;
+            /*@end*/
+            /*@each term*/
+            /*@each over*/
+            for (int32_t K = 0; K < K_DIM; K++)
+            /*@end*/
+            SUM OP OPERAND[BASE/*@each at*/ + INDEX * STRIDE/*@end*/] * COEF;
+            /*@end*/
+            /*@end*/
+            MICA_RANGE(d, D_LO, D_HI);
+            const int32_t positive = mica_max0((int32_t)d);
+            DIFFERENCE[cell] = (int32_t)d;
+            POSITIVE[cell] = positive;
+            MAXIMUM[cell] = (int32_t)b + positive;
+            MICA_RANGE(MAXIMUM[cell], LO, HI);
+        }
+    }
+    /*@end*/
+}

@@ -1,0 +1,84 @@
+/* Requantisation: h = floor(sum / 2^s), the remainder split into limbs, and y = table(h). The sum holds the
+ * accumulator, the bias and the rounding term. */
+#include "mica/layer.h"
+
+/*@example*/
+#define HIGH           t4
+#define HIGH_AT        4
+#define LO             -128
+#define HI             127
+#define LIMB           t5
+#define LIMB_AT        5
+#define LOW            0
+#define WIDTH          7
+#define BITS           mica_bits32
+#define SHIFT          mica_shift32
+#define DROPPED        7
+#define OUTPUT         t6
+#define OUTPUT_AT      6
+#define TABLE          table0
+#define TABLE_AT       0
+#define KEY_OFFSET     128
+#define OPERAND        t1
+#define OPERAND_SOURCE mica_cells
+#define OPERAND_AT     1
+#define INDEX          i0
+#define DIM            28
+#define STRIDE         32
+#define BASE           0
+#define SUM            sum
+#define ACC            int32_t
+#define CONSTANT       64
+#define COEF           3
+#define OP             +=
+#define FROM           2
+#define TO             5
+#define K              k0
+#define K_DIM          5
+/*@end*/
+
+void example(const mica_frame *frame);
+MICA_LAYER void example(const mica_frame *frame) {
+    /*@body*/
+    {
+        int32_t *restrict HIGH = mica_cells(frame, HIGH_AT);
+        /*@each limb*/
+        int32_t *restrict LIMB = mica_cells(frame, LIMB_AT);
+        /*@end*/
+        /*@each lookup*/
+        int32_t *restrict OUTPUT = mica_cells(frame, OUTPUT_AT);
+        const int32_t *restrict TABLE = mica_table_values(frame, TABLE_AT);
+        /*@end*/
+        /*@each operand*/
+        const int32_t *restrict OPERAND = OPERAND_SOURCE(frame, OPERAND_AT);
+        /*@end*/
+        /*@each axis*/
+        for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
+        /*@end*/
+        {
+            const int32_t cell = 0/*@each cell*/ + INDEX * STRIDE/*@end*/;
+            /*@each sum*/
+            ACC SUM = CONSTANT;
+            /*@each box*/
+            SUM += COEF/*@each inside*/ * (INDEX >= FROM && INDEX < TO)/*@end*/;
+            /*@end*/
+            /*@each term*/
+            /*@each over*/
+            for (int32_t K = 0; K < K_DIM; K++)
+            /*@end*/
+            SUM OP OPERAND[BASE/*@each at*/ + INDEX * STRIDE/*@end*/] * COEF;
+            /*@end*/
+            /*@end*/
+            /*@each limb*/
+            LIMB[cell] = BITS(sum, LOW, WIDTH);
+            /*@end*/
+            const int32_t h = SHIFT(sum, DROPPED);
+            MICA_RANGE(h, LO, HI);
+            HIGH[cell] = h;
+            /*@each lookup*/
+            OUTPUT[cell] = TABLE[h + KEY_OFFSET];
+            /*@end*/
+        }
+    }
+    /*@end*/
+}
