@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#define PARALLEL_MAX_WORKERS 256
+
 /* Works on indices [begin, end) as worker `worker` of parallel_workers(). */
 typedef void (*parallel_fn)(void *ctx, size_t begin, size_t end, unsigned worker);
 
@@ -11,7 +13,8 @@ typedef void (*parallel_fn)(void *ctx, size_t begin, size_t end, unsigned worker
  * returns when all are done. Runs inline when n <= grain, in a nested call, or with one worker. */
 void parallel_for(size_t n, size_t grain, parallel_fn fn, void *ctx);
 
-/* Number of workers: MICA_THREADS if set, else the online CPUs; at least 1, at most 256. */
+/* Number of workers: MICA_THREADS if set, else the online CPUs; at least 1, at most
+ * PARALLEL_MAX_WORKERS. */
 unsigned parallel_workers(void);
 
 /* Sets the number of workers (0: the default). Not while parallel_for runs. */

@@ -114,16 +114,6 @@ static bool check_event(verifier *v, const plan_event *e) {
     return false;
 }
 
-/* The point of a claim within its group: the tensor's own variables, then the bits of its slot's offset. */
-static void opening_point(const walk *w, uint32_t claim, unsigned group, unsigned vars, qm31 *point) {
-    const plan *p = w->plan;
-    const layout *l = (int)group == p->weight_group ? &p->weights : &p->witness;
-    const layout_slot *s = layout_find(l, p->claim[claim].tensor);
-    walk_claim_point(w, claim, point);
-    for (unsigned i = s->bits; i < vars; i++)
-        point[i] = s->offset >> i & 1 ? qm31_one() : qm31_zero();
-}
-
 static bool check_opening(verifier *v) {
     walk *w = &v->w;
     const plan *p = w->plan;
@@ -133,15 +123,11 @@ static bool check_opening(verifier *v) {
     if (!claim)
         return false;
     for (uint32_t i = 0; i < p->n_openings; i++) {
-        const uint32_t id = p->opening[i];
-        const bool weight = p->circuit->tensor[p->claim[id].tensor].kind == MICA_TENSOR_WEIGHT;
-        const unsigned group = (unsigned)(weight ? p->weight_group : p->witness_group);
-        const unsigned vars = p->pcs.group[group].row_vars + p->pcs.group[group].col_vars;
-        qm31 *point = arena_alloc(w->arena, vars + 1, sizeof *point, w->st);
+        qm31 *point = arena_alloc(w->arena, PCS_MAX_VARS, sizeof *point, w->st);
         if (!point)
             return false;
-        opening_point(w, id, group, vars, point);
-        claim[i] = (pcs_claim){group, point, w->value[id]};
+        const unsigned group = walk_opening_point(w, p->opening[i], point);
+        claim[i] = (pcs_claim){group, point, w->value[p->opening[i]]};
     }
     return pcs_verify(w->ch, &p->pcs, v->root, claim, p->n_openings, w->arena, w->st);
 }
@@ -157,7 +143,7 @@ static size_t verify_workspace(const plan *p, const mica_circuit *c) {
     }
     size_t size =
         scratch + ((size_t)p->n_slots + p->n_claims + walk_max_batch_claims(p)) * sizeof(qm31) + 512;
-    size += (size_t)p->n_openings * (sizeof(pcs_claim) + (MICA_MAX_BITS + 2) * sizeof(qm31) + 128) + 128;
+    size += (size_t)p->n_openings * (sizeof(pcs_claim) + PCS_MAX_VARS * sizeof(qm31) + 64) + 64;
     return size + (p->n_groups ? pcs_verify_workspace(&p->pcs, p->n_openings) : 0);
 }
 

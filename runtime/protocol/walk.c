@@ -60,6 +60,19 @@ void walk_claim_point(const walk *w, uint32_t claim, qm31 *point) {
         point[i] = walk_coord(w, w->plan->coord[k->point + i]);
 }
 
+unsigned walk_opening_point(const walk *w, uint32_t claim, qm31 point[PCS_MAX_VARS]) {
+    const plan *p = w->plan;
+    const uint32_t tensor = p->claim[claim].tensor;
+    const bool weight = p->circuit->tensor[tensor].kind == MICA_TENSOR_WEIGHT;
+    const unsigned group = (unsigned)(weight ? p->weight_group : p->witness_group);
+    const layout_slot *s = layout_find(weight ? &p->weights : &p->witness, tensor);
+    const unsigned vars = p->pcs.group[group].row_vars + p->pcs.group[group].col_vars;
+    walk_claim_point(w, claim, point);
+    for (unsigned i = s->bits; i < vars; i++)
+        point[i] = s->offset >> i & 1 ? qm31_one() : qm31_zero();
+    return group;
+}
+
 qm31 walk_box(const walk *w, const mica_tensor *x, const qm31 *point, unsigned axes, const uint32_t *lo,
               const uint32_t *hi) {
     qm31 product = qm31_one();

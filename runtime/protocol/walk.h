@@ -41,6 +41,10 @@ qm31 walk_coord(const walk *w, plan_coord c);
 /* The point of a claim: mica_tensor_bits elements, variable 0 first. */
 void walk_claim_point(const walk *w, uint32_t claim, qm31 *point);
 
+/* The point of a claim on a committed tensor within its group: the tensor's own variables, then the bits of
+ * its slot's offset. Returns the group. */
+unsigned walk_opening_point(const walk *w, uint32_t claim, qm31 point[PCS_MAX_VARS]);
+
 /* prod over the axes in `axes` (bit i: axis i, bit rank: batch) of the indicator of [lo_i, hi_i) at `point`;
  * lo and hi NULL: the valid box. */
 qm31 walk_box(const walk *w, const mica_tensor *x, const qm31 *point, unsigned axes, const uint32_t *lo,

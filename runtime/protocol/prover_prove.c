@@ -1,0 +1,167 @@
+/* Creating a prover and running the network: everything that needs no proof. */
+#include "protocol/prover.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parallel.h"
+
+const mica_vk *mica_prover_vk(const mica_prover *p) {
+    return &p->vk;
+}
+
+static bool fill_tables(mica_prover *p, mica_status *st) {
+    const mica_circuit *c = &p->vk.circuit;
+    p->table = calloc((size_t)c->n_tables + 1, sizeof *p->table);
+    for (uint32_t i = 0; p->table && i < c->n_tables; i++) {
+        p->table[i] = malloc(sizeof(int32_t) << c->table[i].def.bits);
+        if (!p->table[i])
+            return mica_fail(st, MICA_ERR_MEMORY, "out of memory for lookup tables");
+        mica_table_fill(&c->table[i].def, p->table[i]);
+    }
+    return p->table != NULL || mica_fail(st, MICA_ERR_MEMORY, "out of memory for lookup tables");
+}
+
+mica_prover *mica_prover_create(const mica_model *model, uint32_t max_batch, mica_status *st) {
+    mica_prover *p = calloc(1, sizeof *p);
+    if (!p) {
+        mica_fail(st, MICA_ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    p->model = model;
+    if (mica_vk_read(&p->vk, model->vk, model->vk_size, st)) {
+        p->max_batch = max_batch ? max_batch : p->vk.circuit.max_batch;
+        if (max_batch <= p->vk.circuit.max_batch &&
+            weights_load(&p->weights, &p->vk, model->weights, model->weights_size, st) && fill_tables(p, st))
+            return p;
+        mica_fail(st, MICA_ERR_LIMIT, "a batch of %u; these parameters allow at most %u", max_batch,
+                  p->vk.circuit.max_batch);
+    }
+    mica_prover_free(p);
+    return NULL;
+}
+
+void mica_prover_free(mica_prover *p) {
+    if (!p)
+        return;
+    for (uint32_t i = 0; p->table && i < p->vk.circuit.n_tables; i++)
+        free(p->table[i]);
+    free(p->table);
+    weights_free(&p->weights, &p->vk);
+    plan_free(&p->plan);
+    mica_vk_free(&p->vk);
+    free(p);
+}
+
+bool prover_plan(mica_prover *p, uint32_t batch, mica_status *st) {
+    if (p->plan.batch == batch)
+        return true;
+    plan_free(&p->plan);
+    if (batch > p->max_batch)
+        return mica_fail(st, MICA_ERR_LIMIT, "a batch of %u; at most %u", batch, p->max_batch);
+    return plan_build(&p->plan, &p->vk, batch, st);
+}
+
+/* --- the forward pass --- */
+
+/* Copies between valid cells in row-major order and one padded item. */
+static void copy_item(const mica_tensor *x, int32_t *dense, int32_t *padded, bool to_padded) {
+    const size_t inner = x->rank ? x->dim[x->rank - 1] : 1;
+    size_t rows = 1;
+    for (unsigned i = 0; i + 1 < x->rank; i++)
+        rows *= x->dim[i];
+    for (size_t row = 0; row < rows; row++, dense += inner) {
+        size_t rest = row, at = 0;
+        unsigned shift = mica_log2_ceil(inner);
+        for (unsigned i = x->rank; i-- > 1; rest /= x->dim[i - 1]) {
+            at |= rest % x->dim[i - 1] << shift;
+            shift += mica_log2_ceil(x->dim[i - 1]);
+        }
+        memcpy(to_padded ? padded + at : dense, to_padded ? dense : padded + at, inner * sizeof *dense);
+    }
+}
+
+static bool check_inputs(const mica_circuit *c, const mica_statement *s, mica_status *st) {
+    for (uint32_t i = 0; i < c->n_inputs; i++) {
+        const mica_tensor *x = &c->tensor[c->input[i].tensor];
+        const uint64_t cells = mica_port_cells(c, &c->input[i]) * s->batch;
+        for (uint64_t j = 0; j < cells; j++) {
+            if (s->input[i][j] < x->lo || s->input[i][j] > x->hi)
+                return mica_fail(st, MICA_ERR_RANGE, "input '%s': value %d is outside [%d, %d]",
+                                 c->input[i].name, s->input[i][j], x->lo, x->hi);
+        }
+    }
+    return true;
+}
+
+typedef struct forward_job {
+    const mica_prover *p;
+    mica_statement *s;
+    int32_t *const *value;
+    int32_t **pointer; /* n_tensors per worker */
+    uint8_t *scratch;  /* scratch_stride per worker */
+    size_t scratch_stride;
+} forward_job;
+
+static void forward_items(void *ctx, size_t begin, size_t end, unsigned worker) {
+    const forward_job *j = ctx;
+    const mica_circuit *c = &j->p->vk.circuit;
+    int32_t **pointer = j->pointer + (size_t)worker * c->n_tensors;
+    for (size_t item = begin; item < end; item++) {
+        for (uint32_t t = 0; t < c->n_tensors; t++) {
+            pointer[t] = j->value[t];
+            if (pointer[t] && c->tensor[t].batched)
+                pointer[t] += item << mica_item_bits(&c->tensor[t]);
+        }
+        for (uint32_t i = 0; i < c->n_inputs; i++) {
+            const size_t cells = mica_port_cells(c, &c->input[i]);
+            copy_item(&c->tensor[c->input[i].tensor], j->s->input[i] + item * cells,
+                      pointer[c->input[i].tensor], true);
+        }
+        const mica_frame frame = {pointer, (const int32_t *const *)j->p->table,
+                                  j->scratch + worker * j->scratch_stride};
+        j->p->model->run(&frame);
+        for (uint32_t i = 0; i < c->n_outputs; i++) {
+            const size_t cells = mica_port_cells(c, &c->output[i]);
+            copy_item(&c->tensor[c->output[i].tensor], j->s->output[i] + item * cells,
+                      pointer[c->output[i].tensor], false);
+        }
+    }
+}
+
+bool prover_forward(const mica_prover *p, mica_statement *s, int32_t *const *value, mica_status *st) {
+    const mica_circuit *c = &p->vk.circuit;
+    const unsigned workers = parallel_workers();
+    forward_job j = {p, s, value, NULL, NULL, (p->model->scratch_bytes + 63) / 64 * 64 + 64};
+    j.pointer = calloc((size_t)workers * c->n_tensors + 1, sizeof *j.pointer);
+    j.scratch = aligned_alloc(64, workers * j.scratch_stride);
+    bool ok = j.pointer && j.scratch;
+    if (ok && check_inputs(c, s, st))
+        parallel_for(s->batch, 1, forward_items, &j);
+    free(j.pointer);
+    free(j.scratch);
+    return ok ? st->code == MICA_OK
+              : mica_fail(st, MICA_ERR_MEMORY, "out of memory for the network's scratch");
+}
+
+bool mica_prover_infer(mica_prover *p, mica_statement *s, mica_status *st) {
+    const mica_circuit *c = &p->vk.circuit;
+    int32_t **value = calloc((size_t)c->n_tensors + 1, sizeof *value);
+    bool ok = value != NULL;
+    for (uint32_t t = 0; ok && t < c->n_tensors; t++) {
+        if (c->tensor[t].kind == MICA_TENSOR_WEIGHT)
+            value[t] = p->weights.value[t];
+        else if (mica_tensor_is_materialised(c, t))
+            ok = (value[t] =
+                      calloc((size_t)1 << mica_tensor_bits(&c->tensor[t], s->batch), sizeof **value)) != NULL;
+    }
+    ok = ok ? prover_forward(p, s, value, st)
+            : mica_fail(st, MICA_ERR_MEMORY, "out of memory for an inference");
+    for (uint32_t t = 0; value && t < c->n_tensors; t++) {
+        if (c->tensor[t].kind != MICA_TENSOR_WEIGHT)
+            free(value[t]);
+    }
+    free(value);
+    memcpy(s->vk_digest, p->vk.digest, MICA_DIGEST_BYTES);
+    return ok;
+}

@@ -1,0 +1,215 @@
+#include "protocol/weights_prove.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "mica/prove.h"
+
+#define WEIGHTS_MAGIC   "MICAWGT\n"
+#define WEIGHTS_VERSION 1u
+
+static uint64_t valid_cells(const mica_tensor *x) {
+    uint64_t n = 1;
+    for (unsigned i = 0; i < x->rank; i++)
+        n *= x->dim[i];
+    return n;
+}
+
+/* Calls for each row of the last axis: its first padded cell; rows come in row-major order of valid cells. */
+static void copy_padded(const mica_tensor *x, const int32_t *dense, int32_t *padded) {
+    const uint64_t cells = valid_cells(x), inner = x->rank ? x->dim[x->rank - 1] : 1;
+    for (uint64_t first = 0; first < cells; first += inner) {
+        uint64_t rest = first / inner, at = 0;
+        unsigned shift = x->rank ? mica_log2_ceil(inner) : 0;
+        for (unsigned i = x->rank; i-- > 1; rest /= x->dim[i - 1]) {
+            at |= rest % x->dim[i - 1] << shift;
+            shift += mica_log2_ceil(x->dim[i - 1]);
+        }
+        memcpy(padded + at, dense + first, inner * sizeof *dense);
+    }
+}
+
+/* Bytes per cell that hold the declared range. */
+static unsigned cell_width(const mica_tensor *x) {
+    if (x->lo >= INT8_MIN && x->hi <= INT8_MAX)
+        return 1;
+    return x->lo >= INT16_MIN && x->hi <= INT16_MAX ? 2 : 4;
+}
+
+static void write_cells(byte_writer *w, const int32_t *value, uint64_t n, unsigned width) {
+    for (uint64_t i = 0; i < n; i++) {
+        uint8_t b[4];
+        store_u32(b, (uint32_t)value[i]);
+        write_bytes(w, b, width);
+    }
+}
+
+static bool read_cells(byte_reader *r, int32_t *value, uint64_t n, unsigned width) {
+    if (r->failed || r->left / width < n) {
+        r->failed = true;
+        return false;
+    }
+    for (uint64_t i = 0; i < n; i++, r->at += width) {
+        if (width == 1)
+            value[i] = (int8_t)r->at[0];
+        else if (width == 2)
+            value[i] = (int16_t)(r->at[0] | r->at[1] << 8);
+        else
+            value[i] = (int32_t)load_u32(r->at);
+    }
+    r->left -= n * width;
+    return true;
+}
+
+static bool in_range(const mica_circuit *c, uint32_t t, const int32_t *value, mica_status *st) {
+    const mica_tensor *x = &c->tensor[t];
+    for (uint64_t i = 0, n = valid_cells(x); i < n; i++) {
+        if (value[i] < x->lo || value[i] > x->hi)
+            return mica_fail(st, MICA_ERR_RANGE, "layer '%s': weight %d is outside [%d, %d]",
+                             c->layer[x->layer].name, value[i], x->lo, x->hi);
+    }
+    return true;
+}
+
+/* Places all weights, shapes the group by the vk's parameters and lays the matrix out. */
+static bool place(weight_store *s, const mica_vk *vk, mica_status *st) {
+    const mica_circuit *c = &vk->circuit;
+    s->value = calloc((size_t)c->n_tensors + 1, sizeof *s->value);
+    if (!s->value)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
+    if (!layout_place(&s->layout, c, MICA_TENSOR_WEIGHT, 1, st))
+        return false;
+    for (uint32_t i = 0; i < s->layout.n_slots; i++) {
+        const layout_slot *k = &s->layout.slot[i];
+        s->value[k->tensor] = calloc((size_t)1 << k->bits, sizeof(int32_t));
+        if (!s->value[k->tensor])
+            return mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
+    }
+    return true;
+}
+
+static bool shape(weight_store *s, const mica_vk *vk, mica_status *st) {
+    if (!layout_shape(&s->layout, &vk->circuit, 1, vk->weight_row_bits, vk->weight_rate_bits, st))
+        return false;
+    const pcs_shape *g = &s->layout.shape;
+    s->matrix = calloc((size_t)1 << (g->row_vars + g->col_vars), sizeof *s->matrix);
+    if (!s->matrix)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for the weight matrix");
+    for (uint32_t i = 0; i < s->layout.n_slots; i++) {
+        const layout_slot *k = &s->layout.slot[i];
+        for (uint64_t j = 0; j < 1ull << k->bits; j++)
+            s->matrix[k->offset + j] = m31_from_i32(s->value[k->tensor][j]);
+    }
+    s->group.shape = *g;
+    s->group.matrix = s->matrix;
+    s->group.tree.log_leaves = g->col_vars + g->rate_bits;
+    return true;
+}
+
+static bool read_tensors(weight_store *s, const mica_circuit *c, byte_reader *r, mica_status *st) {
+    for (uint32_t t = 0; t < c->n_tensors; t++) {
+        const mica_tensor *x = &c->tensor[t];
+        if (x->kind != MICA_TENSOR_WEIGHT)
+            continue;
+        const uint64_t n = valid_cells(x);
+        int32_t *dense = malloc(n * sizeof *dense);
+        const bool ok = dense && read_cells(r, dense, n, cell_width(x)) && in_range(c, t, dense, st);
+        if (ok)
+            copy_padded(x, dense, s->value[t]);
+        free(dense);
+        if (!ok)
+            return mica_fail(st, MICA_ERR_FORMAT,
+                             "the weight file is truncated or does not fit the parameters");
+    }
+    return true;
+}
+
+bool weights_load(weight_store *s, const mica_vk *vk, const uint8_t *file, size_t size, mica_status *st) {
+    memset(s, 0, sizeof *s);
+    if (!place(s, vk, st))
+        return false;
+    if (s->layout.n_slots == 0)
+        return true;
+    byte_reader r = {file, size, false};
+    uint8_t magic[8];
+    read_bytes(&r, magic, sizeof magic);
+    if (r.failed || memcmp(magic, WEIGHTS_MAGIC, 8) != 0 || read_u32(&r) != WEIGHTS_VERSION)
+        return mica_fail(st, MICA_ERR_FORMAT, "this is not a weight file of Mica of version %u",
+                         WEIGHTS_VERSION);
+    if (!read_tensors(s, &vk->circuit, &r, st) || !shape(s, vk, st))
+        return false;
+    const size_t nodes = (size_t)2 * MERKLE_DIGEST << s->group.tree.log_leaves;
+    if (r.left != nodes)
+        return mica_fail(st, MICA_ERR_FORMAT, "the weight file is truncated or has trailing bytes");
+    s->node = malloc(nodes);
+    if (!s->node)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for the weights' commitment");
+    read_bytes(&r, s->node, nodes);
+    s->group.tree.node = s->node;
+    if (memcmp(s->node + MERKLE_DIGEST, vk->weight_root, MERKLE_DIGEST) != 0)
+        return mica_fail(st, MICA_ERR_FORMAT,
+                         "the weights are not those that the verifier parameters commit to");
+    return true;
+}
+
+void weights_free(weight_store *s, const mica_vk *vk) {
+    for (uint32_t t = 0; s->value && t < vk->circuit.n_tensors; t++)
+        free(s->value[t]);
+    free(s->value);
+    free(s->matrix);
+    free(s->node);
+    layout_free(&s->layout);
+    memset(s, 0, sizeof *s);
+}
+
+/* Commits and writes the file. The tree's nodes lie in the arena. */
+static bool commit(weight_store *s, mica_vk *vk, const int32_t *const *weight, byte_writer *w,
+                   mica_arena *arena, mica_status *st) {
+    const mica_circuit *c = &vk->circuit;
+    if (!pcs_commit(&s->group, &s->layout.shape, s->matrix, false, arena, vk->weight_root, st))
+        return false;
+    write_bytes(w, WEIGHTS_MAGIC, 8);
+    write_u32(w, WEIGHTS_VERSION);
+    for (uint32_t t = 0; t < c->n_tensors; t++) {
+        if (c->tensor[t].kind == MICA_TENSOR_WEIGHT)
+            write_cells(w, weight[t], valid_cells(&c->tensor[t]), cell_width(&c->tensor[t]));
+    }
+    write_bytes(w, s->group.tree.node, (size_t)2 * MERKLE_DIGEST << s->group.tree.log_leaves);
+    return !w->failed || mica_fail(st, MICA_ERR_MEMORY, "out of memory for the weight file");
+}
+
+bool mica_weights_commit(mica_vk *vk, const int32_t *const *weight, uint8_t **file, size_t *size,
+                         mica_status *st) {
+    const mica_circuit *c = &vk->circuit;
+    weight_store s = {0};
+    byte_writer w = {0};
+    mica_arena arena = {0};
+    vk->weight_row_bits = vk->weight_rate_bits = 0;
+    memset(vk->weight_root, 0, sizeof vk->weight_root);
+    bool ok = place(&s, vk, st);
+    if (ok && s.layout.n_slots) {
+        for (uint32_t t = 0; ok && t < c->n_tensors; t++) {
+            if (c->tensor[t].kind == MICA_TENSOR_WEIGHT) {
+                ok = in_range(c, t, weight[t], st);
+                copy_padded(&c->tensor[t], weight[t], s.value[t]);
+            }
+        }
+        unsigned cols, rate;
+        pcs_choose_row_bits(s.layout.cells, vk->security_bits, &cols, &rate);
+        vk->weight_row_bits = (uint8_t)cols;
+        vk->weight_rate_bits = (uint8_t)rate;
+        ok = ok && shape(&s, vk, st) &&
+             arena_create(&arena, pcs_commit_workspace(&s.layout.shape, false), st) &&
+             commit(&s, vk, weight, &w, &arena, st);
+    }
+    arena_destroy(&arena);
+    weights_free(&s, vk);
+    if (!ok) {
+        free(w.data);
+        return false;
+    }
+    *file = w.data ? w.data : calloc(1, 1); /* no weights: an empty file */
+    *size = w.size;
+    return *file != NULL || mica_fail(st, MICA_ERR_MEMORY, "out of memory for the weight file");
+}

@@ -1,0 +1,21 @@
+/* The weights in the prover's memory (file format: docs/formats.md, "Weight file"). */
+#ifndef MICA_PROTOCOL_WEIGHTS_PROVE_H
+#define MICA_PROTOCOL_WEIGHTS_PROVE_H
+
+#include "mica/vk.h"
+#include "pcs/pcs.h"
+#include "plan/layout.h"
+
+typedef struct weight_store {
+    layout layout;
+    int32_t **value; /* per tensor: padded integer cells of WEIGHT tensors, else NULL */
+    m31 *matrix;     /* the committed matrix; a tensor's padded cells lie at its slot's offset */
+    uint8_t *node;   /* Merkle nodes */
+    pcs_committed group;
+} weight_store;
+
+/* Reads a weight file and checks that it belongs to the vk: shapes, ranges and root. */
+bool weights_load(weight_store *s, const mica_vk *vk, const uint8_t *file, size_t size, mica_status *st);
+void weights_free(weight_store *s, const mica_vk *vk);
+
+#endif
