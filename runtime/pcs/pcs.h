@@ -10,8 +10,11 @@
  *     wt_c[row] = sum over claims of the class of gamma^j eq(zr_j, row)
  *   sumcheck over max a variables of sum_c wt_c[row] u_c[row]                           -> r
  *   y_g = sum_row eq(r, row) P_g[row]; residual claim sum_c wt_c(r) <y_g, eq(zc_c)> = sigma
+ *   (a group with fewer row variables is zero where one of the missing, highest ones is 1, its wt_c does not depend on
+ *   them: y_g has the factor prod (1 - r_v) over the missing ones)
  * Level l >= 1: message (level 1: the y_g stacked by descending length, aligned, zero-padded to a power of two) as
- * 2^a rows of 2^b' columns over QM31, each coordinate encoded; commit; proof of work; t queries into the level below;
+ * 2^a rows of 2^b' columns over QM31, each coordinate encoded; a column is its rows in order, four words each; rows that
+ * are padding only are absent; commit; proof of work; t queries into the level below, each distinct one opened once;
  * gamma; add the query functionals to the linear form; sumcheck over the a row variables; the folded message goes on.
  * The last message is sent in the clear; then its queries and the final linear form are checked.
  */
@@ -23,10 +26,12 @@
 #include "hash/channel.h"
 #include "hash/merkle.h"
 #include "mica/status.h"
+#include "soundness/soundness.h"
 
 #define PCS_MAX_GROUPS 8
 #define PCS_MAX_LEVELS 8
 #define PCS_MAX_ROW_BITS 20 /* a */
+#define PCS_MAX_VARS     48 /* a + b of a group */
 
 typedef struct pcs_shape {
     unsigned row_vars;       /* a: 2^a rows */
@@ -70,25 +75,32 @@ bool pcs_params_choose(pcs_params *p, const pcs_shape *group, unsigned n_groups,
 /* Upper bound of the opening's size in bytes; *expected is the mean over query sets. */
 size_t pcs_proof_bytes(const pcs_params *p, size_t *expected);
 
+/* Adds every error term of an opening of n_claims claims, round by round. */
+void pcs_budget(const pcs_params *p, unsigned n_claims, soundness_budget *budget);
+
 /* --- prover --- */
 /* Row i of the matrix is at matrix + (i << b), absent rows included (they are zero). */
 typedef struct pcs_committed {
     pcs_shape shape;
     const m31 *matrix;
-    m31 *codeword;    /* n_present rows of 2^(b+r), or NULL: queried columns are recomputed by (I1) */
+    m31 *codeword;    /* n_present rows of 2^(b+r), or NULL: rows are encoded again when columns are queried */
     merkle_tree tree;
 } pcs_committed;
 
-/* Encodes and hashes. keep_codeword: allocate and keep it in the arena, else stream it. */
+/* Encodes and hashes. keep_codeword: keep it in the arena, else its room is free again on return. */
 bool pcs_commit(pcs_committed *c, const pcs_shape *shape, const m31 *matrix, bool keep_codeword, mica_arena *arena,
                 uint8_t root[MERKLE_DIGEST], mica_status *st);
+/* The caller has absorbed the roots (or the vk digest that holds them), and points are functions of the transcript; the
+ * claimed values are absorbed here, before gamma. Needs pcs_open_workspace bytes of the arena, gives them back. */
 bool pcs_open(mica_channel *ch, const pcs_params *p, const pcs_committed *group, const pcs_claim *claim,
               size_t n_claims, mica_arena *arena, mica_status *st);
 size_t pcs_commit_workspace(const pcs_shape *shape, bool keep_codeword);
 size_t pcs_open_workspace(const pcs_params *p, size_t n_claims);
 
 /* --- verifier --- */
-/* root[g]: 32 bytes each. arena: pcs_verify_workspace bytes, a function of params and n_claims alone. */
+/* root[g]: 32 bytes each. arena: pcs_verify_workspace bytes, a function of params and n_claims alone. Rejections:
+ * MALFORMED, POW, MERKLE (round: 0 for the groups, else the level) and OPENING (round: the last level, since every lie
+ * in rounds or messages surfaces only at the clear message). Does not require the proof to end. */
 bool pcs_verify(mica_channel *ch, const pcs_params *p, const uint8_t (*root)[MERKLE_DIGEST], const pcs_claim *claim,
                 size_t n_claims, mica_arena *arena, mica_status *st);
 size_t pcs_verify_workspace(const pcs_params *p, size_t n_claims);

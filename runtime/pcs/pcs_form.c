@@ -1,0 +1,69 @@
+#include "pcs/pcs_form.h"
+
+static qm31 one_minus(qm31 x) {
+    return qm31_sub(qm31_one(), x);
+}
+
+/* The factor of variable v at r: (1 - r)(1 - z) + r z, or (1 - r) + r t, or a selector bit. */
+static qm31 factor_at(const pcs_term *term, unsigned v, qm31 r) {
+    if (v >= term->vars)
+        return term->offset >> v & 1 ? r : one_minus(r);
+    if (term->t)
+        return qm31_add(one_minus(r), qm31_mul_m31(r, term->t[v]));
+    const qm31 z = term->z[v], rz = qm31_mul(r, z);
+    return qm31_add(qm31_sub(one_minus(r), z), qm31_add(rz, rz));
+}
+
+void pcs_term_fold(pcs_term *term, unsigned low, const qm31 *r, unsigned n) {
+    for (unsigned i = 0; i < n; i++)
+        term->coef = qm31_mul(term->coef, factor_at(term, low + i, r[i]));
+    term->offset &= (1ull << low) - 1;
+    term->vars = term->vars < low ? term->vars : low;
+}
+
+/* A product is below 2^62; its two halves of 31 bits add to less than 2^32, so 2^32 of them fit in 64 bits.
+ */
+qm31 pcs_dot_m31(const qm31 *x, const m31 *w, size_t n) {
+    uint64_t sum[QM31_DEGREE] = {0};
+    for (size_t i = 0; i < n; i++) {
+        for (unsigned c = 0; c < QM31_DEGREE; c++) {
+            const uint64_t product = (uint64_t)x[i].v[c] * w[i];
+            sum[c] += (product & M31_P) + (product >> 31);
+        }
+    }
+    qm31 out;
+    for (unsigned c = 0; c < QM31_DEGREE; c++)
+        out.v[c] = m31_reduce64(sum[c]);
+    return out;
+}
+
+/* w[i] = prod_j t_j^{i_j}. */
+static void expand_powers(const m31 *t, unsigned vars, m31 *w) {
+    w[0] = 1;
+    for (unsigned j = 0; j < vars; j++) {
+        const size_t half = (size_t)1 << j;
+        for (size_t i = 0; i < half; i++)
+            w[half + i] = m31_mul(w[i], t[j]);
+    }
+}
+
+/* The multilinear extension of x[2^vars] at z, top variable first. */
+static qm31 extension_at(const qm31 *x, const qm31 *z, unsigned vars, qm31 *scratch) {
+    if (vars == 0)
+        return x[0];
+    for (unsigned v = vars; v-- > 0; x = scratch) {
+        const size_t half = (size_t)1 << v;
+        for (size_t i = 0; i < half; i++)
+            scratch[i] = qm31_add(x[i], qm31_mul(z[v], qm31_sub(x[half + i], x[i])));
+    }
+    return scratch[0];
+}
+
+qm31 pcs_term_at(const pcs_term *term, const qm31 *message, qm31 *scratch) {
+    const qm31 *part = message + term->offset;
+    if (!term->t)
+        return extension_at(part, term->z, term->vars, scratch);
+    m31 *w = (m31 *)(void *)scratch; /* 2^vars words fit in the room of 2^vars elements */
+    expand_powers(term->t, term->vars, w);
+    return pcs_dot_m31(part, w, (size_t)1 << term->vars);
+}
