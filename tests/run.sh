@@ -1,0 +1,52 @@
+#!/bin/sh
+# Builds and tests everything. The last line is "N passed, N failed" and, if some tests could not run, ", N skipped".
+#
+# Environment:
+#   MICA_BUILD       where to build (default: build in the repository)
+#   MICA_ZOO         folder of zoo models (default: ../shared/zoo); skipped loudly if absent
+#   MICA_NODE_TESTS  folder of ONNX operator tests (default: ../shared/onnx-node-tests); likewise
+#   MICA_JOBS        parallel jobs (default: the number of cores)
+set -eu
+cd "$(dirname "$0")/.."
+root=$PWD
+build=${MICA_BUILD:-$root/build}
+jobs=${MICA_JOBS:-$(nproc)}
+MICA_ZOO=${MICA_ZOO:-$root/../shared/zoo}
+MICA_NODE_TESTS=${MICA_NODE_TESTS:-$root/../shared/onnx-node-tests}
+export MICA_ZOO MICA_NODE_TESTS
+export CTEST_OUTPUT_ON_FAILURE=1 CK_VERBOSITY=normal
+
+results=$build/results
+rm -rf "$results"
+mkdir -p "$results"
+
+tests/setup.sh
+
+configure() { # folder, options...
+    folder=$1
+    shift
+    cmake -S . -B "$build/$folder" "$@" > "$results/configure-$folder.log" ||
+        { cat "$results/configure-$folder.log"; exit 1; }
+}
+
+unit_tests() { # folder
+    ctest --test-dir "$build/$1" -j "$jobs" --output-junit "$results/ctest-$1.xml" --test-output-size-passed 100000 \
+        --test-output-size-failed 100000 || true
+    [ -s "$results/ctest-$1.xml" ] || { echo "ctest left no results for $1" >&2; exit 1; }
+}
+
+echo "== release build and unit tests"
+configure release -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
+cmake --build "$build/release" -j "$jobs"
+unit_tests release
+
+echo "== unit tests with contracts checked, under the address and undefined-behaviour sanitizers"
+configure sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMICA_VERIFY_BUILD=ON -DMICA_SANITIZE=address,undefined
+cmake --build "$build/sanitize" -j "$jobs" --target unit_tests
+unit_tests sanitize
+
+echo "== end to end"
+python3 tests/e2e.py --build "$build/release" --work "$build/e2e" --zoo "$MICA_ZOO" \
+    --results "$results/e2e.json" || true
+
+exec python3 tests/summary.py "$results/ctest-release.xml" "$results/ctest-sanitize.xml" "$results/e2e.json"
