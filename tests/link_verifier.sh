@@ -9,32 +9,38 @@ trap 'rm -rf "$scratch"' EXIT
 
 # Fortified names (__*_chk), assertion and stack protector entries belong to libc too.
 cat > "$scratch/allowed" <<'LIST'
+_GLOBAL_OFFSET_TABLE_
 __assert_fail
+__errno_location
 __memcpy_chk
 __memset_chk
 __snprintf_chk
 __sprintf_chk
 __stack_chk_fail
 __vsnprintf_chk
-_GLOBAL_OFFSET_TABLE_
 abort
 aligned_alloc
 calloc
-free
 fprintf
+free
 fwrite
+madvise
 malloc
 memcmp
 memcpy
 memmove
 memset
+mmap
+munmap
 qsort
 realloc
 snprintf
 stderr
 strcmp
+strerror
 strlen
 strncmp
+strnlen
 vsnprintf
 LIST
 
