@@ -1,4 +1,5 @@
-/* The elements of an ONNX tensor, from raw bytes, typed fields or an external file, as the graph holds them. */
+/* The elements of an ONNX tensor, from raw bytes, typed fields or an external file, as the graph holds them.
+ */
 #ifndef MICA_COMPILER_ONNX_TENSOR_H
 #define MICA_COMPILER_ONNX_TENSOR_H
 
@@ -23,8 +24,9 @@ typedef struct onnx_tensor {
     uint64_t offset, length; /* length FILE_READ_REST if not stated */
 } onnx_tensor;
 
-/* Fills type, shape and elements of a constant value (not its name). `model_path` locates external data, which must lie
- * in the model's folder. */
-bool onnx_tensor_decode(graph *g, const onnx_tensor *t, const char *model_path, graph_value *v, mica_status *st);
+/* Fills type, shape and elements of a constant value (not its name). `model_path` locates external data,
+ * which must lie in the model's folder. */
+bool onnx_tensor_decode(graph *g, const onnx_tensor *t, const char *model_path, graph_value *v,
+                        mica_status *st);
 
 #endif
