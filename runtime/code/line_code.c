@@ -1,9 +1,11 @@
 #include "code/line_code.h"
 
+#include "base/require.h"
 #include "code/circle.h"
 
 /* 1 + 4j < 2^(k+2) <= 2^31. */
 m31 line_domain_at(unsigned k, uint32_t j) {
+    MICA_REQUIRE(k >= 1 && k <= CIRCLE_LOG_ORDER - 2 && j >> k == 0);
     return circle_pow(circle_of_order(k + 2), 1 + 4 * j).x;
 }
 

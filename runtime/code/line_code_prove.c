@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/require.h"
 #include "code/circle.h"
 #include "simd/kernels.h"
 
@@ -150,6 +151,8 @@ static void outer_pass(const line_twiddles *tw, m31 *out, unsigned from, unsigne
 void line_encode(const line_twiddles *tw, const m31 *v, unsigned b, unsigned r, m31 *out) {
     const unsigned k = b + r;
     const size_t n = (size_t)1 << k;
+    MICA_REQUIRE(b <= LINE_CODE_MAX_LOG && r <= LINE_CODE_MAX_LOG - b);
+    MICA_REQUIRE(k == 0 || tw->layer[k] != NULL);
     unsigned done; /* blocks of 2^done points are codewords */
     if (r >= ROWS_LOG) {
         for (size_t i = 0; i < (size_t)1 << b; i++)

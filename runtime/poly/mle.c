@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "base/require.h"
+
 static qm31 one_minus(qm31 x) {
     return qm31_sub(qm31_one(), x);
 }
@@ -40,7 +42,8 @@ qm31 mle_eq_index(const qm31 *z, unsigned n, uint64_t index) {
 /* With L_i = sum over index < (bound mod 2^i) of the eq of the low i variables, L_0 = 0 and, by the cases of
  * bit i of the index: bit i of bound 0: L_(i+1) = (1 - z_i) L_i; bit 1: L_(i+1) = (1 - z_i) + z_i L_i. */
 qm31 mle_less_than(const qm31 *z, unsigned n, uint64_t bound) {
-    if (n < 64 && bound >> n)
+    MICA_REQUIRE(n < 64 && bound <= (uint64_t)1 << n);
+    if (bound >> n)
         return qm31_one(); /* bound = 2^n: all indices */
     qm31 less = qm31_zero();
     for (unsigned i = 0; i < n; i++) {
@@ -58,6 +61,7 @@ qm31 mle_identity(const qm31 *z, unsigned n) {
 }
 
 qm31 mle_eval_i32(const int32_t *value, uint64_t count, const qm31 *z, unsigned n, qm31 *scratch) {
+    MICA_REQUIRE(n < 64 && count <= (uint64_t)1 << n);
     qm31 sum = qm31_zero();
     mle_eq_table(z, n, scratch);
     for (uint64_t i = 0; i < count; i++)
