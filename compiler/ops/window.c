@@ -69,10 +69,11 @@ static void resolve_axis(op_window *w, uint32_t d, auto_pad mode, bool ceil_mode
     }
     int64_t room = w->in[d] + w->pad_begin[d] + w->pad_end[d] - extent;
     w->out[d] = room < 0 ? 0 : room / s + 1;
-    /* A further, partial window, unless it would start in the padding at the end. */
-    if (room >= 0 && ceil_mode && mode == PAD_EXPLICIT && room % s &&
-        w->out[d] * s < w->in[d] + w->pad_begin[d])
-        w->out[d]++;
+    if (room < 0 || !ceil_mode || mode != PAD_EXPLICIT)
+        return;
+    w->out[d] = (room + s - 1) / s + 1; /* the last window may be partial, */
+    if ((w->out[d] - 1) * s >= w->in[d] + w->pad_begin[d])
+        w->out[d]--; /* but does not start in the padding at the end */
 }
 
 static bool read_pads(op_window *w, const graph *g, const graph_node *n, auto_pad mode, mica_status *st) {
