@@ -31,7 +31,7 @@ static void show_text(const mica_vk *vk, const mica_report *r, uint32_t batch) {
                  vk->security_bits);
     for (unsigned i = 0; i < r->n_lines; i++)
         (void)printf("    %7.1f  %s\n", r->line[i].bits, r->line[i].what);
-    (void)printf("%s\n", show_privacy_note);
+    (void)printf("%s\n%s\n", show_privacy_note, show_weights_note);
 }
 
 static json_t *ports_json(const mica_circuit *c, const mica_port *port, uint32_t n) {

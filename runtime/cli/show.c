@@ -11,6 +11,9 @@
 const char show_privacy_note[] =
     "succinct and binding, not yet zero-knowledge: the proof may reveal information "
     "about weights and intermediate values";
+const char show_weights_note[] =
+    "the weights' ranges were checked when the model was compiled, not by the proof; for "
+    "parameters of an untrusted compiler the statement is arithmetic modulo 2^31 - 1";
 
 const char *show_hex(char *out, const uint8_t *bytes, size_t size) {
     static const char digit[] = "0123456789abcdef";

@@ -30,7 +30,8 @@ void show_port(FILE *out, const char *what, const mica_circuit *c, const mica_po
 /* Writes one line of JSON and drops the reference. False if out of memory or out cannot be written. */
 bool show_json(FILE *out, json_t *object);
 
-/* What a proof is and is not, one sentence. */
+/* What a proof is and is not: that it hides nothing, and what it takes for granted about the weights. */
 extern const char show_privacy_note[];
+extern const char show_weights_note[];
 
 #endif

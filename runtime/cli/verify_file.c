@@ -126,7 +126,7 @@ static bool show_acceptance(const judged *j, FILE *out, mica_status *st) {
     (void)fprintf(out, "%.1f bits proven; proof %.1f KB + statement %.1f KB; verified in %.1f ms\n",
                   j->report.proven_bits, (double)(j->size - j->statement_bytes) / 1000,
                   (double)j->statement_bytes / 1000, 1000 * j->seconds);
-    (void)fprintf(out, "%s\n", show_privacy_note);
+    (void)fprintf(out, "%s\n%s\n", show_privacy_note, show_weights_note);
     return true;
 }
 
@@ -141,7 +141,7 @@ static bool show_result_json(const judged *j, FILE *out, mica_status *st) {
         (void)json_object_set_new(o, "statement_bytes", json_integer((json_int_t)j->statement_bytes));
         (void)json_object_set_new(o, "verify_seconds", json_real(j->seconds));
         (void)json_object_set_new(o, "saturated", json_integer((json_int_t)j->saturated));
-        (void)json_object_set_new(o, "note", json_string(show_privacy_note));
+        (void)json_object_set_new(o, "notes", json_pack("[s, s]", show_privacy_note, show_weights_note));
         ok = show_statement_json(o, &j->vk->circuit, &j->statement, st);
     } else {
         const char *layer = layer_name(j);
