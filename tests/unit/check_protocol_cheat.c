@@ -23,6 +23,18 @@ static bool is_output(const kit *k, uint32_t t) {
     return false;
 }
 
+/* The padding of a virtual output is in no claim: its public values are the valid cells. */
+static bool is_free_cell(const kit *k, uint32_t t, uint32_t cell) {
+    const mica_tensor *x = &k->tensor[t];
+    if (x->kind != MICA_TENSOR_LINEAR || !is_output(k, t))
+        return false;
+    for (unsigned i = x->rank; i-- > 0; cell >>= mica_log2_ceil(x->dim[i])) {
+        if ((cell & ((1u << mica_log2_ceil(x->dim[i])) - 1)) >= x->dim[i])
+            return true;
+    }
+    return false;
+}
+
 static void try_proof(kit *k, const char *what, tally *t) {
     uint8_t *file;
     size_t size;
@@ -78,6 +90,8 @@ START_TEST(lies_about_cells) {
             const uint32_t stride = cells > 24 ? cells / 24 | 1 : 1; /* odd: meets valid and padding cells */
             for (uint32_t cell = 0; cell < cells; cell += stride) {
                 char what[128];
+                if (is_free_cell(&k, tensor[j], cell))
+                    continue;
                 k.cheat_step = s;
                 k.cheat_tensor = tensor[j];
                 k.cheat_cell = cell;
