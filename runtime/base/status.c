@@ -36,6 +36,8 @@ const char *mica_verdict_name(mica_verdict_code code) {
         return "malformed proof";
     case MICA_REJECT_STATEMENT:
         return "statement not admissible";
+    case MICA_REJECT_SECURITY:
+        return "too few bits of security";
     case MICA_REJECT_POW:
         return "proof of work";
     case MICA_REJECT_LOGUP_ROOT:

@@ -27,14 +27,14 @@ void budget_make(const plan *p, soundness_budget *b) {
         pcs_budget(&p->pcs, p->n_openings, b);
 }
 
-bool budget_meets(const plan *p, uint32_t bits, mica_status *st) {
+bool budget_meets(const plan *p, uint32_t bits, mica_verdict *verdict) {
     soundness_budget b;
     budget_make(p, &b);
     for (unsigned i = 0; i < b.n; i++) {
         if (b.line[i].bits < (bits16)bits << 16)
-            return mica_fail(st, MICA_ERR_LIMIT, "the parameters prove fewer than %u bits: %s has %d.%d",
-                             bits, b.line[i].what, (int)(b.line[i].bits >> 16),
-                             (int)((b.line[i].bits & 0xffff) * 10 >> 16));
+            return mica_reject(verdict, MICA_REJECT_SECURITY, UINT32_MAX, UINT32_MAX,
+                               "fewer than %u proven bits: %s has %d.%d", bits, b.line[i].what,
+                               (int)(b.line[i].bits >> 16), (int)((b.line[i].bits & 0xffff) * 10 >> 16));
     }
     return true;
 }

@@ -7,7 +7,7 @@
 
 void budget_make(const plan *p, soundness_budget *b);
 
-/* Whether every line has at least `bits` bits; otherwise records the weakest. */
-bool budget_meets(const plan *p, uint32_t bits, mica_status *st);
+/* Whether every line has at least `bits` bits; otherwise rejects and names the first that has not. */
+bool budget_meets(const plan *p, uint32_t bits, mica_verdict *verdict);
 
 #endif

@@ -173,8 +173,9 @@ bool mica_verify(const mica_vk *vk, const mica_statement *s, const uint8_t *proo
     if (!check_statement(vk, s, verdict) || !plan_build(&p, vk, s->batch, st))
         return false;
     const uint32_t wanted =
-        options && options->min_security_bits ? options->min_security_bits : vk->security_bits;
-    bool ok = budget_meets(&p, wanted, st) && arena_create(&arena, verify_workspace(&p, &vk->circuit), st);
+        options && options->min_security_bits ? options->min_security_bits : MICA_DEFAULT_SECURITY_BITS;
+    bool ok =
+        budget_meets(&p, wanted, verdict) && arena_create(&arena, verify_workspace(&p, &vk->circuit), st);
     if (ok) {
         verifier v = {.w = {.plan = &p, .vk = vk, .statement = s, .arena = &arena, .st = st},
                       .verdict = verdict};

@@ -32,7 +32,7 @@ START_TEST(accepts_honest_proofs) {
 }
 END_TEST
 
-/* At 20 bits the proofs are small enough to try every byte; no change may survive at all. */
+/* At 40 bits the proofs are small enough to try every byte; no change may survive at all. */
 START_TEST(rejects_changed_bytes) {
     kit k;
     uint8_t *file;
@@ -87,6 +87,27 @@ START_TEST(rejects_other_parameters) {
 }
 END_TEST
 
+/* The verifier asks for 100 bits unless told otherwise, whatever the parameters aim at. */
+START_TEST(refuses_weak_parameters) {
+    kit k;
+    uint8_t *file;
+    size_t size, used;
+    mica_status st = {0};
+    mica_verdict v = {0};
+    mica_statement s;
+    make(&k, _i, 60);
+    ck_assert(kit_prove(&k, 1, 5, &file, &size, &st));
+    ck_assert(mica_statement_read(&s, &k.c, file, size, &used, &st, &v));
+    ck_assert(!mica_verify(&k.vk, &s, file + used, size - used, NULL, &v, &st));
+    ck_assert_int_eq(v.code, MICA_REJECT_SECURITY);
+    mica_verify_options options = {.min_security_bits = 60};
+    ck_assert(mica_verify(&k.vk, &s, file + used, size - used, &options, &v, &st));
+    mica_statement_free(&s, &k.c);
+    free(file);
+    kit_free(&k);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("protocol");
     TCase *t = tcase_create("proofs");
@@ -94,6 +115,7 @@ int main(void) {
     tcase_add_loop_test(t, accepts_honest_proofs, 0, SAMPLES);
     tcase_add_loop_test(t, rejects_changed_bytes, 0, SAMPLES);
     tcase_add_loop_test(t, rejects_other_parameters, 0, SAMPLES);
+    tcase_add_loop_test(t, refuses_weak_parameters, 0, SAMPLES);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

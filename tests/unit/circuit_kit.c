@@ -383,7 +383,8 @@ bool kit_verify(const kit *k, const uint8_t *file, size_t size, mica_verdict *ve
         return false;
     bool ok = mica_statement_read(&s, &vk.circuit, file, size, &used, st, verdict);
     if (ok) {
-        ok = mica_verify(&vk, &s, file + used, size - used, NULL, verdict, st);
+        const mica_verify_options options = {.min_security_bits = vk.security_bits};
+        ok = mica_verify(&vk, &s, file + used, size - used, &options, verdict, st);
         mica_statement_free(&s, &vk.circuit);
     }
     mica_vk_free(&vk);

@@ -39,6 +39,7 @@ typedef enum mica_verdict_code {
     MICA_REJECT_MALFORMED,   /* the proof bytes do not parse: short, long, non-canonical */
     MICA_REJECT_STATEMENT,   /* public values out of range, wrong vk digest, batch size outside the vk's range
                               */
+    MICA_REJECT_SECURITY,    /* the parameters prove fewer bits than the verifier asks for */
     MICA_REJECT_POW,         /* proof of work does not meet its difficulty */
     MICA_REJECT_LOGUP_ROOT,  /* the fractional sum is not zero or its denominator is */
     MICA_REJECT_LOGUP_ROUND, /* a layer of the lookup argument does not match its claim */
