@@ -1,0 +1,145 @@
+/* Weights and other constants of the graph as integers of the circuit. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lowering.h"
+#include "range.h"
+
+#define FEWEST_WEIGHT_BITS 4
+
+static size_t product(unsigned rank, const uint32_t *dim) {
+    size_t n = 1;
+    for (unsigned i = 0; i < rank; i++)
+        n *= dim[i];
+    return n;
+}
+
+static double largest_magnitude(const double *w, size_t n) {
+    double m = 0;
+    for (size_t i = 0; i < n; i++) {
+        m = w[i] > m ? w[i] : m;
+        m = -w[i] > m ? -w[i] : m;
+    }
+    return m;
+}
+
+/* The widest weights, from `bits` downwards, with which accumulator and bias keep the no-wrap bound. */
+static bool quantise_weights(const weighted *w, unsigned bits, bound x, double x_scale, int32_t *q,
+                             double *scale, bound *acc) {
+    const size_t n = product(w->w_rank, w->w_dim);
+    const double top = largest_magnitude(w->w, n);
+    for (; bits >= FEWEST_WEIGHT_BITS; bits--) {
+        *scale = top > 0 ? top / (double)((INT64_C(1) << (bits - 1)) - 1) : 1;
+        for (size_t i = 0; i < n; i++)
+            q[i] = (int32_t)round_away(w->w[i] / *scale);
+        *acc = range_of_rows(q, w->w_rank, w->w_dim, w->contracted, x);
+        const double bias = w->bias_max / (*scale * x_scale);
+        if ((double)acc->hi + bias < (double)RANGE_ACC_LIMIT &&
+            (double)-acc->lo + bias < (double)RANGE_ACC_LIMIT)
+            return true;
+    }
+    return false;
+}
+
+static uint64_t multiply_accumulates(const mica_contract *c) {
+    uint64_t n = 1;
+    for (unsigned i = 0; i < c->n_labels; i++)
+        n *= c->label_dim[i];
+    return n;
+}
+
+bool lowering_weighted(lowering *l, const graph_node *n, const weighted *w, const qvalue *x, form *f,
+                       double *scale, mica_status *st) {
+    int32_t *q = malloc(product(w->w_rank, w->w_dim) * sizeof *q);
+    if (!q)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
+    bound acc;
+    const mica_tensor *input = &lowering_tensors(l)[x->tensor];
+    if (!quantise_weights(w, l->opt.weight_bits, bound_of(input), x->scale, q, scale, &acc)) {
+        free(q);
+        l->narrow = x->origin;
+        return lowering_fail(l, n, st, MICA_ERR_RANGE,
+                             "even with %d-bit weights its accumulators can leave the field",
+                             FEWEST_WEIGHT_BITS);
+    }
+    *scale *= x->scale;
+    mica_contract c = w->contract;
+    c.a = builder_weight(&l->b, w->w_rank, w->w_dim, q);
+    c.b = x->tensor;
+    free(q);
+    if (c.a == NO_INDEX)
+        return false;
+    const uint32_t t = builder_contract(&l->b, &c, w->out_rank, acc);
+    if (t == NO_INDEX)
+        return false;
+    l->b.p.note[l->b.layer].macs += multiply_accumulates(&c);
+    const mica_tensor *out = &lowering_tensors(l)[t];
+    form_create(f, out->batched, out->rank, out->dim);
+    return form_add_tensor(f, lowering_tensors(l), t, 1);
+}
+
+/* --- constants added to a form --- */
+
+/* Tensor axes along which the constant varies, in its row-major order. */
+static bool constant_axes(const form *f, const layout *axes, unsigned rank, const int64_t *dim,
+                          uint32_t *out_dim, mica_view *view, unsigned *out_rank) {
+    *out_rank = 0;
+    for (unsigned i = 0; i < rank; i++) {
+        if (dim[i] == 1)
+            continue;
+        if (rank - i > axes->rank)
+            return false;
+        const axis_list *list = &axes->of[axes->rank - (rank - i)];
+        if ((int64_t)axis_list_size(list, f->dim) != dim[i])
+            return false;
+        for (unsigned j = 0; j < list->n; j++) {
+            view->axis[*out_rank] = list->axis[j];
+            out_dim[(*out_rank)++] = f->dim[list->axis[j]];
+        }
+    }
+    return true;
+}
+
+static bool add_integers(lowering *l, form *f, unsigned rank, const uint32_t *dim, const mica_view *view,
+                         const int32_t *q, mica_status *st) {
+    bool uniform = true;
+    for (size_t i = 1; i < product(rank, dim); i++)
+        uniform &= q[i] == q[0];
+    bool ok = true;
+    if (uniform) {
+        ok = form_add_constant(f, q[0]);
+    } else {
+        const uint32_t t = builder_weight(&l->b, rank, dim, q);
+        if (t == NO_INDEX)
+            return false;
+        ok = form_add_term(f, lowering_tensors(l), t, 1, view);
+    }
+    return ok || mica_fail(st, MICA_ERR_LIMIT, "layer '%s': too many terms in one sum",
+                           l->b.p.circuit.layer[l->b.layer].name);
+}
+
+bool lowering_add_constant(lowering *l, form *f, const layout *axes, unsigned rank, const int64_t *dim,
+                           const double *c, double factor, mica_status *st) {
+    uint32_t out_dim[MICA_MAX_RANK];
+    mica_view view = {{0}};
+    unsigned out_rank;
+    if (!constant_axes(f, axes, rank, dim, out_dim, &view, &out_rank))
+        return mica_fail(st, MICA_ERR_INTERNAL, "a constant does not broadcast to its layer's shape");
+    const size_t n = product(out_rank, out_dim);
+    int32_t *q = malloc(n * sizeof *q);
+    if (!q)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
+    bool ok = true;
+    for (size_t i = 0; i < n; i++) {
+        const double x = c[i] * factor;
+        if (!(x > -(double)RANGE_ACC_LIMIT && x < (double)RANGE_ACC_LIMIT)) {
+            ok = mica_fail(st, MICA_ERR_RANGE, "layer '%s': a constant exceeds the accumulator's range",
+                           l->b.p.circuit.layer[l->b.layer].name);
+            break;
+        }
+        q[i] = (int32_t)round_away(x);
+    }
+    ok = ok && add_integers(l, f, out_rank, out_dim, &view, q, st);
+    free(q);
+    return ok;
+}

@@ -1,0 +1,129 @@
+/* Concat: the sum of its operands, each placed at its offset. */
+#include <string.h>
+
+#include "lowering.h"
+#include "ops/ops.h"
+#include "requantise.h"
+
+/* Operand at the common scale. Values that are requantised for this purpose have it already. */
+static bool at_scale(lowering *l, qvalue *x, uint32_t v, double scale, mica_status *st) {
+    if (x->scale == scale)
+        return true;
+    const mica_tensor *t = &lowering_tensors(l)[x->tensor];
+    form f;
+    form_create(&f, t->batched, t->rank, t->dim);
+    const double wish = l->want_scale[v];
+    l->want_scale[v] = scale;
+    const bool ok = form_add_tensor(&f, lowering_tensors(l), x->tensor, 1) &&
+                    requantise(l, &f, x->scale, &activation_identity, v, &x->tensor, &x->scale, st);
+    l->want_scale[v] = wish;
+    return ok;
+}
+
+/* x at [offset, offset + its size) of axis 0 of the result; the other axes pass through. */
+static uint32_t place(lowering *l, const qvalue *x, unsigned axis, int64_t offset, unsigned rank,
+                      const uint32_t *dim) {
+    const mica_tensor *t = &lowering_tensors(l)[x->tensor];
+    mica_placement p = {.src = x->tensor, .n_factors = 1};
+    mica_factor *f = &p.factor[0];
+    f->n_out = 1;
+    f->out_stride[0] = 1;
+    f->offset = (int32_t)-offset;
+    f->n_src = x->axes.of[axis].n;
+    memcpy(f->src_axis, x->axes.of[axis].axis, f->n_src);
+    unsigned next = 1, seen = 0;
+    for (unsigned i = 0; i < f->n_src; i++)
+        seen |= 1u << f->src_axis[i];
+    for (unsigned i = 0; i < x->axes.rank; i++) {
+        for (unsigned j = 0; i != axis && j < x->axes.of[i].n; j++) {
+            mica_factor *pass = &p.factor[p.n_factors++];
+            pass->n_out = pass->n_src = 1;
+            pass->out_axis[0] = (uint8_t)next++;
+            pass->out_stride[0] = 1;
+            pass->src_axis[0] = x->axes.of[i].axis[j];
+            seen |= 1u << pass->src_axis[0];
+        }
+    }
+    for (unsigned i = 0; i < t->rank; i++)
+        if (!(seen & 1u << i))
+            f->src_axis[f->n_src++] = (uint8_t)i; /* of size 1 */
+    return builder_placement(&l->b, &p, rank, dim);
+}
+
+/* Whether all operands split their other axes as the first does. */
+static bool alike(const lowering *l, const qvalue *x, const qvalue *first, unsigned axis) {
+    const mica_tensor *t = &lowering_tensors(l)[x->tensor], *u = &lowering_tensors(l)[first->tensor];
+    for (unsigned i = 0; i < x->axes.rank; i++)
+        if (i != axis && !axis_list_same_split(&x->axes.of[i], t->dim, &first->axes.of[i], u->dim))
+            return false;
+    return true;
+}
+
+static bool common_split(lowering *l, const graph_node *n, unsigned axis, bool *plain, mica_status *st) {
+    qvalue first, x;
+    *plain = false;
+    if (!lowering_operand(l, n->in[0], &first, st))
+        return false;
+    for (uint32_t i = 1; i < n->n_in; i++) {
+        if (!lowering_operand(l, n->in[i], &x, st))
+            return false;
+        *plain |= !alike(l, &x, &first, axis);
+    }
+    return true;
+}
+
+/* The coarsest of the operands' scales, unless the wish that their producers have heard is shared by all. */
+static bool common_scale(lowering *l, const graph_node *n, double *scale, mica_status *st) {
+    *scale = 0;
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        qvalue x;
+        if (!lowering_operand(l, n->in[i], &x, st))
+            return false;
+        *scale = x.scale > *scale ? x.scale : *scale;
+    }
+    return true;
+}
+
+bool lower_concat(struct lowering *l, const graph_node *n, mica_status *st) {
+    const graph_value *out = &l->g->value[n->out[0]];
+    int64_t at = graph_attr_int(n, "axis", 1);
+    at += at < 0 ? (int64_t)out->rank : 0;
+    const unsigned axis = (unsigned)at - (out->batched ? 1 : 0);
+    bool plain;
+    double scale;
+    for (uint32_t i = 0; i < n->n_in; i++)
+        if (graph_is_const(&l->g->value[n->in[i]]))
+            return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "Concat of constants with activations");
+    if (!common_split(l, n, axis, &plain, st) || !common_scale(l, n, &scale, st) || !lowering_layer(l, n, st))
+        return false;
+    form f;
+    layout axes = {0};
+    int64_t offset = 0;
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        qvalue x;
+        if (!(plain ? lowering_plain_operand : lowering_operand)(l, n->in[i], &x, st) ||
+            !at_scale(l, &x, n->in[i], scale, st))
+            return false;
+        if (i == 0) {
+            uint32_t dim[MICA_MAX_RANK] = {(uint32_t)out->dim[at]};
+            unsigned rank = 1;
+            axes.rank = x.axes.rank;
+            axis_list_push(&axes.of[axis], 0);
+            for (unsigned k = 0; k < x.axes.rank; k++)
+                for (unsigned j = 0; k != axis && j < x.axes.of[k].n; j++) {
+                    if (rank == MICA_MAX_RANK)
+                        return lowering_fail(l, n, st, MICA_ERR_LIMIT, "more than %d axes", MICA_MAX_RANK);
+                    axis_list_push(&axes.of[k], rank);
+                    dim[rank++] = lowering_tensors(l)[x.tensor].dim[x.axes.of[k].axis[j]];
+                }
+            form_create(&f, lowering_tensors(l)[x.tensor].batched, rank, dim);
+        }
+        const uint32_t t = place(l, &x, axis, offset, f.rank, f.dim);
+        if (t == NO_INDEX)
+            return false;
+        if (!form_add_tensor(&f, lowering_tensors(l), t, 1))
+            return lowering_fail(l, n, st, MICA_ERR_LIMIT, "more than %d operands", FORM_MAX_TERMS);
+        offset += l->g->value[n->in[i]].dim[at];
+    }
+    return lowering_set_tensor(l, n, builder_sum(&l->b, &f), &axes, scale, n->out[0]);
+}

@@ -1,0 +1,258 @@
+/* MaxPool, AveragePool, GlobalAveragePool. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lowering.h"
+#include "lowering_window.h"
+#include "ops/ops.h"
+
+#define MAX_TAPS 1024
+
+/* The axes of the result are those of the patches without the taps. */
+static void result_axes(const patches *p, const op_window *w, uint8_t *map, unsigned *rank, uint32_t *dim) {
+    bool tap[MICA_MAX_RANK] = {false};
+    for (unsigned d = 0; d < w->n; d++)
+        if (p->tap[d] >= 0)
+            tap[p->tap[d]] = true;
+    *rank = 0;
+    for (unsigned i = 0; i < p->rank; i++) {
+        map[i] = NO_AXIS;
+        if (!tap[i]) {
+            dim[*rank] = p->dim[i];
+            map[i] = (uint8_t)(*rank)++;
+        }
+    }
+}
+
+static axis_list mapped_channel(const patches *p, const uint8_t *map) {
+    axis_list list = {0};
+    for (unsigned i = 0; i < p->channel[1].n; i++)
+        axis_list_push(&list, map[p->channel[1].axis[i]]);
+    return list;
+}
+
+/* --- MaxPool --- */
+
+typedef struct max_pool {
+    op_window w;
+    patches p;
+    uint8_t map[MICA_MAX_RANK];
+    unsigned rank;
+    uint32_t dim[MICA_MAX_RANK];
+    bool batched;
+    int32_t lo, hi; /* of the input */
+} max_pool;
+
+/* Outputs whose tap lies inside the input, as a box over the result's axes; false if there are none. */
+static bool valid_box(const max_pool *m, const int64_t *k, uint32_t *lo, uint32_t *hi, bool *whole) {
+    for (unsigned i = 0; i < m->rank; i++) {
+        lo[i] = 0;
+        hi[i] = m->dim[i];
+    }
+    *whole = true;
+    for (unsigned d = 0; d < m->w.n; d++) {
+        int64_t a, b;
+        op_window_valid(&m->w, d, k[d], &a, &b);
+        if (a >= b)
+            return false;
+        *whole &= a == 0 && b == m->w.out[d];
+        if (m->p.position[d] >= 0) {
+            lo[m->map[m->p.position[d]]] = (uint32_t)a;
+            hi[m->map[m->p.position[d]]] = (uint32_t)b;
+        }
+    }
+    return true;
+}
+
+/* The tap k of every window, padding replaced by the smallest value the input can have. False in *present if
+ * the tap is in the padding everywhere. */
+static bool tap_form(lowering *l, const max_pool *m, const int64_t *k, form *f, bool *present) {
+    uint32_t lo[MICA_MAX_RANK], hi[MICA_MAX_RANK];
+    bool whole;
+    form_create(f, m->batched, m->rank, m->dim);
+    *present = valid_box(m, k, lo, hi, &whole);
+    if (!*present)
+        return true;
+    mica_view v = {{0}};
+    for (unsigned i = 0; i < m->p.rank; i++)
+        v.axis[i] = m->map[i];
+    for (unsigned d = 0; d < m->w.n; d++)
+        if (m->p.tap[d] >= 0)
+            v.axis[m->p.tap[d]] = MICA_VIEW_AT(k[d]);
+    if (!form_add_term(f, lowering_tensors(l), m->p.tensor, 1, &v))
+        return false;
+    return whole || m->lo == 0 || (form_add_constant(f, m->lo) && form_add_box(f, -(int64_t)m->lo, lo, hi));
+}
+
+/* max(a, b) = b + relu(a - b), by a lookup of (a - b, m - b) in the exact ReLU table. */
+static bool emit_max(lowering *l, const max_pool *m, const form *a, const form *b, form *out,
+                     mica_status *st) {
+    const mica_table_def def = {.kind = MICA_TABLE_RELU,
+                                .bits = (uint8_t)(mica_log2_ceil((uint64_t)((int64_t)m->hi - m->lo) + 1) + 1),
+                                .lo_key =
+                                    -(INT32_C(1) << mica_log2_ceil((uint64_t)((int64_t)m->hi - m->lo) + 1))};
+    uint8_t same[MICA_MAX_RANK];
+    for (unsigned i = 0; i < MICA_MAX_RANK; i++)
+        same[i] = (uint8_t)i;
+    step s = {.kind = STEP_MAX, .layer = l->b.layer};
+    memset(s.tensor, 0xff, sizeof s.tensor);
+    form d = *a, r;
+    if (!form_add_form(&d, lowering_tensors(l), b, -1, same))
+        return mica_fail(st, MICA_ERR_LIMIT, "too many terms in a maximum");
+    s.table = builder_table(&l->b, &def);
+    s.tensor[1] = builder_linear(&l->b, &d, 0);
+    s.tensor[0] = builder_witness(&l->b, m->batched, m->rank, m->dim, (bound){m->lo, m->hi});
+    if (s.table == NO_INDEX || s.tensor[1] == NO_INDEX || s.tensor[0] == NO_INDEX)
+        return false;
+    form_create(out, m->batched, m->rank, m->dim);
+    if (!form_add_tensor(out, lowering_tensors(l), s.tensor[0], 1))
+        return false;
+    r = *out;
+    if (!form_add_form(&r, lowering_tensors(l), b, -1, same))
+        return mica_fail(st, MICA_ERR_LIMIT, "too many terms in a maximum");
+    s.tensor[2] = builder_linear(&l->b, &r, 0);
+    return s.tensor[2] != NO_INDEX && builder_lookup(&l->b, s.table, s.tensor[1], s.tensor[2]) &&
+           builder_step(&l->b, &s);
+}
+
+/* A balanced tree, in place; the maximum of all is level[0]. */
+static bool max_tree(lowering *l, const max_pool *m, form *level, uint32_t n, mica_status *st) {
+    while (n > 1) {
+        for (uint32_t i = 0; i + 1 < n; i += 2) {
+            form top;
+            if (!emit_max(l, m, &level[i], &level[i + 1], &top, st))
+                return false;
+            level[i / 2] = top;
+        }
+        if (n & 1)
+            level[n / 2] = level[n - 1];
+        n = (n + 1) / 2;
+    }
+    return true;
+}
+
+/* The taps that are not in the padding everywhere. */
+static bool collect_taps(lowering *l, const max_pool *m, form *tap, uint32_t *n_taps) {
+    int64_t k[GRAPH_MAX_RANK] = {0};
+    *n_taps = 0;
+    for (;;) {
+        bool present;
+        if (!tap_form(l, m, k, &tap[*n_taps], &present))
+            return false;
+        *n_taps += present;
+        unsigned d = m->w.n;
+        while (d-- > 0) {
+            if (++k[d] < m->w.kernel[d])
+                break;
+            k[d] = 0;
+        }
+        if (d == UINT32_MAX)
+            return true;
+    }
+}
+
+/* A single WITNESS seen cell by cell is itself; anything else becomes a LINEAR. */
+static uint32_t form_tensor(lowering *l, const form *f) {
+    if (f->n_terms == 1 && f->n_boxes == 0 &&
+        lowering_tensors(l)[f->term[0].tensor].kind == MICA_TENSOR_WITNESS)
+        return f->term[0].tensor;
+    return builder_sum(&l->b, f);
+}
+
+static bool run_max_pool(lowering *l, const graph_node *n, const max_pool *m, form *tap, uint32_t *result,
+                         mica_status *st) {
+    uint32_t n_taps;
+    if (!collect_taps(l, m, tap, &n_taps))
+        return mica_fail(st, MICA_ERR_INTERNAL, "a tap has too many terms");
+    if (n_taps == 0)
+        return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "its windows lie in the padding");
+    if (!max_tree(l, m, tap, n_taps, st))
+        return false;
+    *result = form_tensor(l, &tap[0]);
+    return *result != NO_INDEX;
+}
+
+bool lower_maxpool(struct lowering *l, const graph_node *n, mica_status *st) {
+    max_pool m = {0};
+    qvalue x;
+    if (!op_window_resolve(&m.w, l->g, n, st) || !lowering_operand(l, n->in[0], &x, st) ||
+        !lowering_layer(l, n, st) || !lowering_patches(l, n, &m.w, &x, 1, NULL, &m.p, st))
+        return false;
+    const mica_tensor *t = &lowering_tensors(l)[m.p.tensor];
+    m.batched = t->batched;
+    m.lo = lowering_tensors(l)[x.tensor].lo;
+    m.hi = lowering_tensors(l)[x.tensor].hi;
+    result_axes(&m.p, &m.w, m.map, &m.rank, m.dim);
+    uint64_t taps = 1;
+    for (unsigned d = 0; d < m.w.n; d++)
+        taps *= (uint64_t)m.w.kernel[d];
+    if (taps > MAX_TAPS || (uint64_t)((int64_t)m.hi - m.lo) >= UINT64_C(1) << (MICA_MAX_TABLE_BITS - 1))
+        return lowering_fail(l, n, st, MICA_ERR_LIMIT,
+                             "windows of more than %d taps or values wider than 17 bits", MAX_TAPS);
+    form *tap = malloc(taps * sizeof *tap);
+    uint32_t result = NO_INDEX;
+    const bool ok = tap ? run_max_pool(l, n, &m, tap, &result, st)
+                        : mica_fail(st, MICA_ERR_MEMORY, "out of memory in the lowering");
+    free(tap);
+    const axis_list channel = mapped_channel(&m.p, m.map);
+    const layout axes = lowering_window_axes(l, n, &m.p, &channel, m.map);
+    return ok && lowering_set_tensor(l, n, result, &axes, x.scale, x.origin);
+}
+
+/* --- averages: sums over the taps or the plane, whose count goes into the scale --- */
+
+bool lower_avgpool(struct lowering *l, const graph_node *n, mica_status *st) {
+    op_window w;
+    patches p;
+    qvalue x;
+    uint32_t norms[GRAPH_MAX_RANK] = {0};
+    const bool count_padding = graph_attr_int(n, "count_include_pad", 0) != 0;
+    if (!op_window_resolve(&w, l->g, n, st) || !lowering_operand(l, n->in[0], &x, st) ||
+        !lowering_layer(l, n, st) || !lowering_patches(l, n, &w, &x, 1, count_padding ? NULL : norms, &p, st))
+        return false;
+    form f;
+    uint8_t map[MICA_MAX_RANK];
+    unsigned rank;
+    uint32_t dim[MICA_MAX_RANK];
+    mica_view v = {{0}};
+    result_axes(&p, &w, map, &rank, dim);
+    for (unsigned i = 0; i < p.rank; i++)
+        v.axis[i] = map[i] == NO_AXIS ? MICA_VIEW_SUM : map[i];
+    form_create(&f, lowering_tensors(l)[p.tensor].batched, rank, dim);
+    if (!form_add_term(&f, lowering_tensors(l), p.tensor, 1, &v))
+        return mica_fail(st, MICA_ERR_INTERNAL, "a window has too many terms");
+    double scale = x.scale;
+    for (unsigned d = 0; d < w.n; d++)
+        scale /= norms[d] ? (double)norms[d] : (double)w.kernel[d];
+    const axis_list channel = mapped_channel(&p, map);
+    const layout axes = lowering_window_axes(l, n, &p, &channel, map);
+    return lowering_set_sum(l, n, &f, &axes, scale, st);
+}
+
+bool lower_global_avgpool(struct lowering *l, const graph_node *n, mica_status *st) {
+    qvalue x;
+    if (!lowering_operand(l, n->in[0], &x, st) || !lowering_layer(l, n, st))
+        return false;
+    const mica_tensor *t = &lowering_tensors(l)[x.tensor];
+    const unsigned spatial = l->g->value[n->in[0]].batched ? 1 : 2;
+    layout axes = {.rank = x.axes.rank};
+    mica_view v;
+    uint32_t dim[MICA_MAX_RANK], cells = 1;
+    unsigned rank = 0;
+    for (unsigned i = 0; i < MICA_MAX_RANK; i++)
+        v.axis[i] = i < t->rank ? MICA_VIEW_SUM : 0;
+    for (unsigned i = 0; i < spatial; i++) {
+        for (unsigned j = 0; j < x.axes.of[i].n; j++) {
+            const unsigned from = x.axes.of[i].axis[j];
+            v.axis[from] = (int32_t)rank;
+            axis_list_push(&axes.of[i], rank);
+            dim[rank++] = t->dim[from];
+        }
+    }
+    for (unsigned i = spatial; i < x.axes.rank; i++)
+        cells *= (uint32_t)axis_list_size(&x.axes.of[i], t->dim);
+    form f;
+    form_create(&f, t->batched, rank, dim);
+    return form_add_term(&f, lowering_tensors(l), x.tensor, 1, &v) &&
+           lowering_set_sum(l, n, &f, &axes, x.scale / cells, st);
+}

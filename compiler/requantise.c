@@ -1,0 +1,238 @@
+#include "requantise.h"
+
+#include <string.h>
+
+#include "range.h"
+
+#define MAX_TABLE_BITS  16
+#define MAX_LIMB_BITS   12
+#define MAX_LIMBS       (STEP_MAX_TENSORS - 2)
+#define SOFT_BITS_LEAST 12 /* tables up to 2^12 rows are cheap whatever the network */
+#define STEPS_BITS_LOST 3  /* resolution given up, at most, for a smaller table */
+#define OUTPUT_BITS     14 /* resolution of sigmoid and tanh at a graph output */
+
+static const double unbounded = __builtin_inf();
+const activation activation_identity = {MICA_TABLE_IDENTITY, -__builtin_inf(), __builtin_inf()};
+
+/* The choices of one requantisation. */
+typedef struct plan {
+    unsigned shift, bits; /* s and c */
+    double step;          /* real size of one unit of h */
+    double out_scale;
+    int32_t lo_value, hi_value;
+    bool exact; /* y = h: no table needed */
+} plan;
+
+static double power_of_two(unsigned k) {
+    return (double)(UINT64_C(1) << k);
+}
+
+/* With the rounding term where there is a shift. */
+static bound rounded(bound r, unsigned shift) {
+    const int64_t half = shift ? INT64_C(1) << (shift - 1) : 0;
+    return (bound){r.lo + (r.lo ? half : 0), r.hi + half};
+}
+
+static unsigned key_bits(bound r, unsigned shift) {
+    return range_key_bits(bound_hull(rounded(r, shift), (bound){0, 0}), shift);
+}
+
+/* Table bits above which a table costs more than the lookups it serves. */
+static unsigned soft_table_bits(const lowering *l, const form *f) {
+    if (l->opt.table_bits)
+        return l->opt.table_bits;
+    unsigned c = mica_log2_ceil(form_padded_cells(f)) + 1;
+    c = c < SOFT_BITS_LEAST ? SOFT_BITS_LEAST : c;
+    return c > MAX_TABLE_BITS ? MAX_TABLE_BITS : c;
+}
+
+/* s: the finest step that reaches `wanted`, then coarser steps, but not beyond `tolerable`, while the table
+ * is larger than worth its cost; then whatever the largest table asks for. */
+static bool choose_shift(lowering *l, const form *f, double scale, bound r, double wanted, double tolerable,
+                         plan *p, mica_status *st) {
+    const unsigned soft = soft_table_bits(l, f);
+    unsigned s = 0;
+    while (s < RANGE_REQUANTISE_BITS && scale * power_of_two(s + 1) <= wanted)
+        s++;
+    while (s < RANGE_REQUANTISE_BITS && key_bits(r, s) > soft && scale * power_of_two(s + 1) <= tolerable)
+        s++;
+    while (s < RANGE_REQUANTISE_BITS && key_bits(r, s) > MAX_TABLE_BITS)
+        s++;
+    p->shift = s;
+    p->bits = key_bits(r, s);
+    p->step = scale * power_of_two(s);
+    if (s + p->bits > RANGE_REQUANTISE_BITS)
+        return mica_fail(st, MICA_ERR_RANGE,
+                         "layer '%s': the accumulator's range [%lld, %lld] does not fit 30 bits; "
+                         "requantisation could wrap",
+                         l->b.p.circuit.layer[l->b.layer].name, (long long)r.lo, (long long)r.hi);
+    return true;
+}
+
+static int32_t clamp_value(double x) {
+    const double limit = 1 << 24;
+    return (int32_t)round_away(x > limit ? limit : x < -limit ? -limit : x);
+}
+
+/* y in the units of out_scale: saturated at twice the calibrated magnitude, and at the activation's own
+ * bounds. */
+static void choose_clamp(const lowering *l, const activation *act, uint32_t v, double want, plan *p) {
+    p->out_scale = want > 0 ? want : p->step;
+    const double ratio = p->step / p->out_scale;
+    const double largest = (power_of_two(p->bits - 1) - 1) * ratio;
+    const double seen = 2 * calibration_magnitude(l->cal, v) / p->out_scale;
+    double sat = 1;
+    while (sat < seen && sat < largest)
+        sat = 2 * sat + 1;
+    p->lo_value = clamp_value(act->lo > -sat * p->out_scale ? act->lo / p->out_scale : -sat);
+    p->hi_value = clamp_value(act->hi < sat * p->out_scale ? act->hi / p->out_scale : sat);
+}
+
+static bool plan_clamp(lowering *l, const form *f, double scale, bound r, const activation *act, uint32_t v,
+                       plan *p, mica_status *st) {
+    const double want = l->want_scale[v];
+    const double magnitude = calibration_magnitude(l->cal, v);
+    double wanted = want > 0 ? want / 4 : magnitude / power_of_two(l->bits[v]);
+    if (!(wanted > 0)) /* never anything but zero on the samples: as coarse as the table allows */
+        wanted = scale * power_of_two(r.hi - r.lo > 0 ? mica_log2_ceil((uint64_t)(r.hi - r.lo)) : 0) / 1024;
+    if (!choose_shift(l, f, scale, r, wanted, wanted * power_of_two(STEPS_BITS_LOST), p, st))
+        return false;
+    choose_clamp(l, act, v, want, p);
+    const bound h = {r.lo >> p->shift, r.hi >> p->shift};
+    p->exact = want == 0 && p->shift == 0 && h.lo >= 2 * (int64_t)p->lo_value &&
+               h.hi <= 2 * (int64_t)p->hi_value && act->lo == -unbounded && act->hi == unbounded;
+    return true;
+}
+
+/* Sigmoid and tanh: values in (-1, 1), slopes at most 1. */
+static bool plan_squash(lowering *l, const form *f, double scale, bound r, const activation *act, uint32_t v,
+                        plan *p, mica_status *st) {
+    bool is_output = false;
+    for (uint32_t i = 0; i < l->g->n_outputs; i++)
+        is_output |= l->g->output[i] == v;
+    const unsigned bits = is_output && l->bits[v] < OUTPUT_BITS ? OUTPUT_BITS : l->bits[v];
+    const double slope = act->kind == MICA_TABLE_SIGMOID ? 0.25 : 1;
+    const double wanted = 1 / power_of_two(l->bits[v]) / slope;
+    if (!choose_shift(l, f, scale, r, wanted, wanted * power_of_two(STEPS_BITS_LOST), p, st))
+        return false;
+    p->out_scale = 1 / power_of_two(bits);
+    p->hi_value = INT32_C(1) << bits;
+    p->lo_value = act->kind == MICA_TABLE_SIGMOID ? 0 : -p->hi_value;
+    return true;
+}
+
+static uint32_t plan_table(lowering *l, const plan *p, mica_table_kind kind, mica_status *st) {
+    mica_table_def def = {.kind = kind,
+                          .bits = (uint8_t)p->bits,
+                          .lo_key = -(INT32_C(1) << (p->bits - 1)),
+                          .lo_value = p->lo_value,
+                          .hi_value = p->hi_value};
+    if (kind == MICA_TABLE_IDENTITY && p->lo_value == 0)
+        def.kind = MICA_TABLE_RELU_SCALED;
+    const bool same_scale = kind == MICA_TABLE_IDENTITY && p->step == p->out_scale;
+    if (!mica_dyadic_from_double(&def.in_scale, same_scale ? 1 : p->step) ||
+        !mica_dyadic_from_double(&def.out_scale, same_scale ? 1 : p->out_scale)) {
+        (void)mica_fail(st, MICA_ERR_RANGE, "layer '%s': its scale is outside 2^-66 .. 2^127",
+                        l->b.p.circuit.layer[l->b.layer].name);
+        return NO_INDEX;
+    }
+    return builder_clamp_table(&l->b, &def, p->shift);
+}
+
+/* --- remainder limbs --- */
+
+/* Rows that a new range table of this many bits would add. */
+static uint64_t range_table_rows(const lowering *l, unsigned bits) {
+    const mica_circuit *c = &l->b.p.circuit;
+    for (uint32_t i = 0; i < c->n_tables; i++)
+        if (c->table[i].def.kind == MICA_TABLE_RANGE && c->table[i].def.bits == bits)
+            return 0;
+    return UINT64_C(1) << bits;
+}
+
+/* Limb i of n, together exactly `shift` bits, as equal as possible. */
+static unsigned limb_bits(unsigned shift, unsigned n, unsigned i) {
+    return shift / n + (i < shift % n);
+}
+
+/* The number of limbs with the fewest lookups and table rows together. */
+static unsigned choose_limbs(const lowering *l, unsigned shift, uint64_t cells) {
+    unsigned best = 0;
+    uint64_t least = UINT64_MAX;
+    for (unsigned n = 1; n <= MAX_LIMBS && n <= shift; n++) {
+        if (limb_bits(shift, n, 0) > MAX_LIMB_BITS)
+            continue;
+        uint64_t cost = n * cells + range_table_rows(l, limb_bits(shift, n, 0));
+        if (limb_bits(shift, n, n - 1) != limb_bits(shift, n, 0))
+            cost += range_table_rows(l, limb_bits(shift, n, n - 1));
+        if (cost < least) {
+            least = cost;
+            best = n;
+        }
+    }
+    return best;
+}
+
+/* Adds -2^offset * limb to `f` for each limb, and the rounding term. */
+static bool emit_limbs(lowering *l, form *f, unsigned shift, step *s, mica_status *st) {
+    s->n_limbs = shift ? choose_limbs(l, shift, form_padded_cells(f)) : 0;
+    if (shift && !form_add_constant(f, INT64_C(1) << (shift - 1)))
+        return mica_fail(st, MICA_ERR_LIMIT, "layer '%s': too many terms in one sum",
+                         l->b.p.circuit.layer[l->b.layer].name);
+    unsigned offset = 0;
+    for (unsigned i = 0; i < s->n_limbs; i++) {
+        const unsigned bits = limb_bits(shift, s->n_limbs, i);
+        const uint32_t limb =
+            builder_witness(&l->b, f->batched, f->rank, f->dim, (bound){0, (INT64_C(1) << bits) - 1});
+        if (limb == NO_INDEX || !builder_lookup(&l->b, builder_range_table(&l->b, bits), limb, NO_INDEX))
+            return false;
+        if (!form_add_tensor(f, lowering_tensors(l), limb, -(INT64_C(1) << offset)))
+            return mica_fail(st, MICA_ERR_LIMIT, "layer '%s': too many terms in one sum",
+                             l->b.p.circuit.layer[l->b.layer].name);
+        s->tensor[2 + i] = limb;
+        offset += bits;
+    }
+    return true;
+}
+
+static void note_range(lowering *l, bound r, unsigned shift) {
+    layer_note *note = &l->b.p.note[l->b.layer];
+    r = rounded(r, shift);
+    if (r.lo < note->acc_lo)
+        note->acc_lo = r.lo;
+    if (r.hi > note->acc_hi)
+        note->acc_hi = r.hi;
+}
+
+static bool emit(lowering *l, const form *f, bound r, const plan *p, mica_table_kind kind, uint32_t *tensor,
+                 mica_status *st) {
+    step s = {.kind = STEP_REQUANTISE, .layer = l->b.layer};
+    memset(s.tensor, 0xff, sizeof s.tensor);
+    s.table = plan_table(l, p, kind, st);
+    form sum = *f;
+    if (s.table == NO_INDEX || !emit_limbs(l, &sum, p->shift, &s, st))
+        return false;
+    s.tensor[0] = builder_linear(&l->b, &sum, p->shift);
+    s.tensor[1] = builder_witness(&l->b, f->batched, f->rank, f->dim, (bound){p->lo_value, p->hi_value});
+    if (s.tensor[0] == NO_INDEX || s.tensor[1] == NO_INDEX ||
+        !builder_lookup(&l->b, s.table, s.tensor[0], s.tensor[1]) || !builder_step(&l->b, &s))
+        return false;
+    note_range(l, r, p->shift);
+    *tensor = s.tensor[1];
+    return true;
+}
+
+bool requantise(lowering *l, const form *f, double scale, const activation *act, uint32_t v, uint32_t *tensor,
+                double *out_scale, mica_status *st) {
+    const bound r = form_range(f, lowering_tensors(l));
+    plan p = {0};
+    const bool clamp = act->kind == MICA_TABLE_IDENTITY;
+    if (!(clamp ? plan_clamp : plan_squash)(l, f, scale, r, act, v, &p, st))
+        return false;
+    *out_scale = p.out_scale;
+    if (!p.exact)
+        return emit(l, f, r, &p, act->kind, tensor, st);
+    *tensor = builder_sum(&l->b, f);
+    note_range(l, r, 0);
+    return *tensor != NO_INDEX;
+}

@@ -1,0 +1,20 @@
+/* Requantisation: the one step that narrows accumulators, with the activation function folded into its table
+ * (docs/protocol.md). */
+#ifndef MICA_COMPILER_REQUANTISE_H
+#define MICA_COMPILER_REQUANTISE_H
+
+#include "lowering.h"
+
+typedef struct activation {
+    mica_table_kind kind; /* IDENTITY (with bounds), SIGMOID, TANH */
+    double lo, hi;        /* bounds of the result; +-infinity if none */
+} activation;
+
+extern const activation activation_identity;
+
+/* Emits limbs, h, y and their lookups for y = activation(f); y's calibrated range is that of graph value v.
+ * Chooses shift, table bits and limbs. Returns y and its scale. */
+bool requantise(lowering *l, const form *f, double scale, const activation *act, uint32_t v, uint32_t *tensor,
+                double *out_scale, mica_status *st);
+
+#endif
