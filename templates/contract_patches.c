@@ -81,10 +81,11 @@ MICA_LAYER void example(const mica_frame *frame) {
                     /*@end*/
                 }
             }
-            /*@each row*/
-            for (int32_t INNER = 0; INNER < INNER_DIM; INNER++)
+            for (int32_t INNER = 0; INNER < INNER_DIM; INNER++) {
+                /*@each row*/
                 MICA_RANGE(ROW[INNER * ROW_STEP], LO, HI);
-            /*@end*/
+                /*@end*/
+            }
         }
     }
     /*@end*/

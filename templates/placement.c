@@ -45,8 +45,7 @@ MICA_LAYER void example(const mica_frame *frame) {
             if (FLAT < 0 || FLAT >= SIZE)
                 continue;
             /*@end*/
-            int32_t value =
-                SOURCE_CELLS[0/*@each passed*/ + INDEX * STRIDE/*@end*//*@each split*/ + FLAT / DIVIDE_BY % SRC_DIM * SRC_STRIDE/*@end*//*@each direct*/ + FLAT * SRC_STRIDE/*@end*/];
+            int32_t value = SOURCE_CELLS[0/*@each passed*/ + INDEX * STRIDE/*@end*//*@each split*/ + FLAT / DIVIDE_BY % SRC_DIM * SRC_STRIDE/*@end*//*@each direct*/ + FLAT * SRC_STRIDE/*@end*/];
             /*@each mean*/
             value *= NORM / mica_window_count(OFFSET/*@each fixed*/ + INDEX * STRIDE/*@end*/, COUNT_STRIDE, COUNT_DIM, SIZE);
             /*@end*/

@@ -18,12 +18,16 @@ typedef struct emit_request {
     size_t weights_size;
 } emit_request;
 
-/* One function per layer and `run`, which calls them in order. */
-bool emit_model_c(const emit_request *r, text *out, mica_status *st);
+/* One function per layer and `run`, which calls them in order. *scratch_bytes: what mica_frame.scratch must
+ * hold. */
+bool emit_model_c(const emit_request *r, text *out, size_t *scratch_bytes, mica_status *st);
 
 /* Writes NAME.c, NAME.h, model_data.c, main.c, build.sh, NAME.vk, NAME.weights, program.txt and MANIFEST into
  * `directory`, which is created. Files of an earlier run are replaced. */
 bool emit_sources(const emit_request *r, const char *directory, mica_status *st);
+
+/* Whether a model's name can stand in file names and in build.sh as it is. */
+bool emit_name_is_safe(const char *name);
 
 /* The C identifier that names of this model start with: letters, digits and underscores of `name`. */
 void emit_identifier(const char *name, char out[MICA_NAME_BYTES]);

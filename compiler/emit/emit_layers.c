@@ -213,7 +213,7 @@ static bool emit_file(emitter *e, const char *name, text *out) {
     return ok && e->status->code == MICA_OK;
 }
 
-bool emit_model_c(const emit_request *r, text *out, mica_status *st) {
+bool emit_model_c(const emit_request *r, text *out, size_t *scratch_bytes, mica_status *st) {
     emitter e;
     memset(&e, 0, sizeof e);
     e.program = r->program;
@@ -223,6 +223,7 @@ bool emit_model_c(const emit_request *r, text *out, mica_status *st) {
     e.templates = (template_set){r->templates, NULL, &e.pool};
     text_create(&e.steps, st);
     const bool ok = check_order(&e) && emit_plan(&e) && emit_file(&e, r->name, out);
+    *scratch_bytes = e.scratch_cells * sizeof(int32_t);
     text_free(&e.steps);
     pool_free(&e.pool);
     return ok;

@@ -147,7 +147,8 @@ static const char *next_marker(const parser *ps, const char **from, const char *
         return NULL;
     close += 2;
     const char *line = m;
-    while (line > ps->at && (line[-1] == ' ' || line[-1] == '\t'))
+    while (line > ps->at &&
+           (line[-1] == ' ' || line[-1] == '\t' || line[-1] == '#')) /* '#': shell comments */
         line--;
     const bool starts_line = line == ps->at || line[-1] == '\n';
     if (starts_line && *close == '\n') {

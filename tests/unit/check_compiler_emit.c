@@ -4,6 +4,7 @@
 #include "emit/emit.h"
 #include "emit/spawn.h"
 #include "emit/template.h"
+#include "emit/toolchain.h"
 #include "mica/model.h"
 
 #include <check.h>
@@ -13,14 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifndef MICA_TEMPLATE_DIR
-#define MICA_TEMPLATE_DIR "templates"
-#endif
-#ifndef MICA_INCLUDE_DIR
-#define MICA_INCLUDE_DIR "runtime/include"
-#endif
-
 enum { CAPACITY = 4096, WIDE = 1 << 30 };
+
+static toolchain tools;
 
 /* --- building programs --- */
 
@@ -515,10 +511,9 @@ static run_fn *compile_model(const char *source, const char *directory, const ch
     (void)snprintf(c_path, sizeof c_path, "%s/model.c", directory);
     (void)snprintf(so_path, sizeof so_path, "%s/model%s.so", directory, option);
     ck_assert_msg(file_write(c_path, source, strlen(source), &st), "%s", st.message);
-    const char *argv[] = {
-        compiler,   option,    "-fPIC", "-shared",        "-Wall", "-Wextra", "-Wconversion",
-        "-Wshadow", "-Werror", "-I",    MICA_INCLUDE_DIR, "-I",    directory, "-o",
-        so_path,    c_path,    NULL};
+    const char *argv[] = {compiler,       option,     "-fPIC",   "-shared", "-Wall",       "-Wextra",
+                          "-Wconversion", "-Wshadow", "-Werror", "-I",      tools.include, "-I",
+                          directory,      "-o",       so_path,   c_path,    NULL};
     text_create(&output, &st);
     ck_assert_msg(spawn_run(argv, NULL, &output, &code, &st), "%s", st.message);
     ck_assert_msg(code == 0, "%s %s: %s", compiler, option, output.bytes ? output.bytes : "");
@@ -579,9 +574,10 @@ static void compare_with_interpreter(const program *p, run_fn *run, uint64_t see
 
 static void emit_program(const program *p, text *out) {
     mica_status st = {0};
-    const emit_request request = {p, "model", MICA_TEMPLATE_DIR, NULL, 0, NULL, 0};
+    const emit_request request = {p, "model", tools.templates, NULL, 0, NULL, 0};
+    size_t scratch;
     text_create(out, &st);
-    ck_assert_msg(emit_model_c(&request, out, &st), "%s", st.message);
+    ck_assert_msg(emit_model_c(&request, out, &scratch, &st), "%s", st.message);
     out->status = NULL;
 }
 
@@ -665,6 +661,11 @@ static Suite *emit_suite(void) {
 }
 
 int main(void) {
+    mica_status st = {0};
+    if (!toolchain_find(&tools, &st)) {
+        fprintf(stderr, "%s\n", st.message);
+        return EXIT_FAILURE;
+    }
     SRunner *runner = srunner_create(emit_suite());
     srunner_run_all(runner, CK_NORMAL);
     const int failed = srunner_ntests_failed(runner);

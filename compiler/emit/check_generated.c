@@ -1,0 +1,314 @@
+#include "emit/check_generated.h"
+
+#include <clang-c/Index.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH_BYTES = 4096 };
+
+typedef struct checker {
+    const program *program; /* NULL for support files */
+    const char *file;       /* name in messages */
+    const char *include;
+    CXTranslationUnit unit;
+    uint32_t next_layer; /* functions seen so far */
+    uint32_t next_call;  /* calls of layer functions in the last function */
+    bool has_run;
+    bool in_layer; /* the function being visited is a layer's */
+    mica_status *status;
+} checker;
+
+/* --- messages --- */
+
+static void fail_at(checker *k, CXCursor at, const char *what, const char *name) {
+    unsigned line = 0;
+    clang_getSpellingLocation(clang_getCursorLocation(at), NULL, &line, NULL, NULL);
+    mica_fail(k->status, MICA_ERR_INTERNAL, "generated code check: %s, line %u: %s%s%s", k->file, line, what,
+              *name ? " " : "", name);
+}
+
+static void fail_at_cursor(checker *k, CXCursor at, const char *what) {
+    CXString name = clang_getCursorSpelling(at);
+    fail_at(k, at, what, clang_getCString(name) ? clang_getCString(name) : "");
+    clang_disposeString(name);
+}
+
+static bool failed(const checker *k) {
+    return k->status->code != MICA_OK;
+}
+
+/* --- parsing --- */
+
+static void report_diagnostics(checker *k) {
+    const unsigned n = clang_getNumDiagnostics(k->unit);
+    for (unsigned i = 0; i < n && !failed(k); i++) {
+        CXDiagnostic d = clang_getDiagnostic(k->unit, i);
+        if (clang_getDiagnosticSeverity(d) >= CXDiagnostic_Warning) {
+            CXString words = clang_formatDiagnostic(d, CXDiagnostic_DisplayOption);
+            mica_fail(k->status, MICA_ERR_INTERNAL, "generated code check: %s: %s", k->file,
+                      clang_getCString(words));
+            clang_disposeString(words);
+        }
+        clang_disposeDiagnostic(d);
+    }
+}
+
+static bool parse(checker *k, CXIndex index, const char *directory) {
+    char path[PATH_BYTES];
+    const char *const arguments[] = {"-std=gnu17",           "-Wall", "-Wextra", "-Wconversion", "-Wshadow",
+                                     "-fparse-all-comments", "-I",    directory, "-I",           k->include};
+    const int n = snprintf(path, sizeof path, "%s/%s", directory, k->file);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return mica_fail(k->status, MICA_ERR_IO, "%s: path is too long", directory);
+    const enum CXErrorCode error =
+        clang_parseTranslationUnit2(index, path, arguments, sizeof arguments / sizeof *arguments, NULL, 0,
+                                    CXTranslationUnit_None, &k->unit);
+    if (error != CXError_Success)
+        return mica_fail(k->status, MICA_ERR_INTERNAL, "generated code check: %s cannot be parsed (%d)", path,
+                         (int)error);
+    report_diagnostics(k);
+    return !failed(k);
+}
+
+/* --- rules on expressions --- */
+
+static bool is_floating(CXType type) {
+    type = clang_getCanonicalType(type);
+    for (unsigned depth = 0; depth < 16; depth++) {
+        CXType inner = clang_getPointeeType(type);
+        if (inner.kind == CXType_Invalid)
+            inner = clang_getArrayElementType(type);
+        if (inner.kind == CXType_Invalid)
+            break;
+        type = clang_getCanonicalType(inner);
+    }
+    switch (type.kind) {
+    case CXType_Float:
+    case CXType_Double:
+    case CXType_LongDouble:
+    case CXType_Float128:
+    case CXType_Half:
+    case CXType_Float16:
+    case CXType_BFloat16:
+    case CXType_Complex:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Whether the declaration stands in a header <include>/mica/... */
+static bool is_public(const checker *k, CXCursor declaration) {
+    CXFile file;
+    clang_getSpellingLocation(clang_getCursorLocation(declaration), &file, NULL, NULL, NULL);
+    if (!file)
+        return false;
+    CXString name = clang_getFileName(file);
+    const char *path = clang_getCString(name);
+    const size_t n = strlen(k->include);
+    const bool found = path && strncmp(path, k->include, n) == 0 && strncmp(path + n, "/mica/", 6) == 0;
+    clang_disposeString(name);
+    return found;
+}
+
+/* layer_007_...: the layer that a function's name stands for; UINT32_MAX if it is no layer function. */
+static uint32_t layer_of_name(const char *name) {
+    static const char prefix[] = "layer_";
+    char *end;
+    if (strncmp(name, prefix, sizeof prefix - 1) != 0)
+        return UINT32_MAX;
+    const unsigned long layer = strtoul(name + sizeof prefix - 1, &end, 10);
+    return *end == '_' && end > name + sizeof prefix - 1 && layer < UINT32_MAX ? (uint32_t)layer : UINT32_MAX;
+}
+
+static uint32_t layer_of_function(CXCursor function) {
+    CXString name = clang_getCursorSpelling(function);
+    const uint32_t layer = layer_of_name(clang_getCString(name));
+    clang_disposeString(name);
+    return layer;
+}
+
+static void check_call(checker *k, CXCursor call) {
+    const CXCursor callee = clang_getCursorReferenced(call);
+    if (clang_getCursorKind(callee) != CXCursor_FunctionDecl) {
+        fail_at_cursor(k, call, "call through a pointer");
+        return;
+    }
+    const uint32_t layer = layer_of_function(callee);
+    if (layer == UINT32_MAX) {
+        if (!is_public(k, callee))
+            fail_at_cursor(k, callee, "call of a function outside the public headers:");
+        return;
+    }
+    if (k->in_layer || layer != k->next_call)
+        fail_at_cursor(k, call, "layers are not called in order:");
+    k->next_call++;
+}
+
+static enum CXChildVisitResult visit_inside(CXCursor at, CXCursor parent, CXClientData data) {
+    checker *k = data;
+    (void)parent;
+    const enum CXCursorKind kind = clang_getCursorKind(at);
+    if (kind == CXCursor_FloatingLiteral || kind == CXCursor_ImaginaryLiteral ||
+        is_floating(clang_getCursorType(at)))
+        fail_at_cursor(k, at, "floating point");
+    else if (kind == CXCursor_GCCAsmStmt || kind == CXCursor_MSAsmStmt)
+        fail_at_cursor(k, at, "inline assembly");
+    else if (kind == CXCursor_VarDecl && clang_Cursor_getStorageClass(at) != CX_SC_None &&
+             clang_Cursor_getStorageClass(at) != CX_SC_Auto &&
+             clang_Cursor_getStorageClass(at) != CX_SC_Register &&
+             !clang_isConstQualifiedType(clang_getCursorType(at)))
+        fail_at_cursor(k, at, "variable that outlives the call:");
+    else if (kind == CXCursor_CallExpr && k->program)
+        check_call(k, at);
+    return failed(k) ? CXChildVisit_Break : CXChildVisit_Recurse;
+}
+
+/* --- rules on headings --- */
+
+static bool is_result(const step *s, unsigned i) {
+    if (s->tensor[i] == UINT32_MAX)
+        return false;
+    return (s->kind != STEP_LOOKUP || i > 0) && (s->kind != STEP_DIVIDE || i == 0);
+}
+
+/* The line "// tN kind [shape] in [lo, hi]" as the circuit has it; a note may follow after a comma. */
+static void expected_line(const program *p, uint32_t t, char *out, size_t size) {
+    static const char *const kinds[] = {"input", "weight", "witness", "linear", "contract", "placement"};
+    const mica_tensor *x = &p->circuit.tensor[t];
+    size_t n = (size_t)snprintf(out, size, "// t%u %s [", t, kinds[x->kind]);
+    for (unsigned i = 0; i < x->rank; i++)
+        n += (size_t)snprintf(out + n, size - n, i ? ",%u" : "%u", x->dim[i]);
+    (void)snprintf(out + n, size - n, "] in [%d, %d]", x->lo, x->hi);
+}
+
+static bool has_line(const char *heading, const char *line) {
+    const size_t n = strlen(line);
+    for (const char *at = strstr(heading, line); at; at = strstr(at + 1, line)) {
+        if ((at == heading || at[-1] == '\n') && (at[n] == '\n' || at[n] == '\0' || at[n] == ','))
+            return true;
+    }
+    return false;
+}
+
+static unsigned count_tensor_lines(const char *heading) {
+    unsigned n = 0;
+    for (const char *at = strstr(heading, "// t"); at; at = strstr(at + 1, "// t"))
+        n += at[4] >= '0' && at[4] <= '9';
+    return n;
+}
+
+static void check_heading(checker *k, CXCursor function, uint32_t layer, const char *heading) {
+    const program *p = k->program;
+    char line[320];
+    unsigned results = 0;
+    (void)snprintf(line, sizeof line, "// Layer %u:", layer);
+    if (strncmp(heading, line, strlen(line)) != 0) {
+        fail_at_cursor(k, function, "the heading does not name the layer of");
+        return;
+    }
+    for (uint32_t i = 0; i < p->n_steps; i++) {
+        for (unsigned j = 0; p->step[i].layer == layer && j < STEP_MAX_TENSORS; j++) {
+            if (!is_result(&p->step[i], j))
+                continue;
+            expected_line(p, p->step[i].tensor[j], line, sizeof line);
+            results++;
+            if (!has_line(heading, line)) {
+                fail_at(k, function, "the heading lacks the proven range", line);
+                return;
+            }
+        }
+    }
+    if (count_tensor_lines(heading) != results)
+        fail_at_cursor(k, function, "the heading lists other tensors than the layer computes:");
+    const layer_note *note = p->note ? &p->note[layer] : NULL;
+    if (note && (note->acc_lo != 0 || note->acc_hi != 0)) {
+        (void)snprintf(line, sizeof line, "// accumulator in [%lld, %lld]", (long long)note->acc_lo,
+                       (long long)note->acc_hi);
+        if (!has_line(heading, line))
+            fail_at(k, function, "the heading lacks the accumulator's range", line);
+    }
+}
+
+/* --- rules on declarations of file scope --- */
+
+static void check_layer_function(checker *k, CXCursor function, uint32_t layer) {
+    if (layer != k->next_layer || layer >= k->program->circuit.n_layers) {
+        fail_at_cursor(k, function, "not the next layer's function:");
+        return;
+    }
+    k->next_layer++;
+    if (clang_getCursorLinkage(function) != CXLinkage_Internal)
+        fail_at_cursor(k, function, "a layer's function is not static:");
+    CXString heading = clang_Cursor_getRawCommentText(function);
+    check_heading(k, function, layer, clang_getCString(heading) ? clang_getCString(heading) : "");
+    clang_disposeString(heading);
+}
+
+static void check_function(checker *k, CXCursor function) {
+    const uint32_t layer = layer_of_function(function);
+    k->in_layer = layer != UINT32_MAX;
+    k->next_call = 0;
+    if (k->program && k->in_layer)
+        check_layer_function(k, function, layer);
+    else if (k->program && k->has_run)
+        fail_at_cursor(k, function, "a function that is no layer's:");
+    if (!failed(k))
+        (void)clang_visitChildren(function, visit_inside, k);
+    if (k->program && !k->in_layer && !failed(k)) {
+        k->has_run = true;
+        if (k->next_call != k->program->circuit.n_layers)
+            fail_at_cursor(k, function, "not every layer is called by");
+    }
+}
+
+static enum CXChildVisitResult visit_file(CXCursor at, CXCursor parent, CXClientData data) {
+    checker *k = data;
+    (void)parent;
+    if (!clang_Location_isFromMainFile(clang_getCursorLocation(at)))
+        return CXChildVisit_Continue;
+    const enum CXCursorKind kind = clang_getCursorKind(at);
+    if (kind == CXCursor_FunctionDecl && clang_isCursorDefinition(at)) {
+        check_function(k, at);
+    } else if (kind == CXCursor_VarDecl) {
+        CXType type = clang_getCursorType(at);
+        const CXType element = clang_getArrayElementType(type);
+        if (!clang_isConstQualifiedType(element.kind == CXType_Invalid ? type : element))
+            fail_at_cursor(k, at, "mutable variable of file scope:");
+        if (is_floating(type))
+            fail_at_cursor(k, at, "floating point");
+    }
+    return failed(k) ? CXChildVisit_Break : CXChildVisit_Continue;
+}
+
+static bool check_file(checker *k, const char *directory) {
+    CXIndex index = clang_createIndex(0, 0);
+    if (!index)
+        return mica_fail(k->status, MICA_ERR_INTERNAL, "libclang cannot be started");
+    if (parse(k, index, directory))
+        (void)clang_visitChildren(clang_getTranslationUnitCursor(k->unit), visit_file, k);
+    if (k->unit)
+        clang_disposeTranslationUnit(k->unit);
+    clang_disposeIndex(index);
+    return !failed(k);
+}
+
+bool check_model_c(const program *p, const char *directory, const char *name, const char *include,
+                   mica_status *st) {
+    char file[PATH_BYTES];
+    (void)snprintf(file, sizeof file, "%s.c", name);
+    checker k = {.program = p, .file = file, .include = include, .status = st};
+    if (!check_file(&k, directory))
+        return false;
+    if (k.next_layer != p->circuit.n_layers || !k.has_run)
+        return mica_fail(st, MICA_ERR_INTERNAL, "generated code check: %s has %u layer functions of %u%s",
+                         file, k.next_layer, p->circuit.n_layers,
+                         k.has_run ? "" : " and none that runs them");
+    return true;
+}
+
+bool check_support_c(const char *directory, const char *file, const char *include, mica_status *st) {
+    checker k = {.file = file, .include = include, .status = st};
+    return check_file(&k, directory);
+}
