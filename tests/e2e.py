@@ -331,7 +331,7 @@ def reports(m):
         print(f"     {m.name}: prove {1000 * bench['prove_seconds']:.1f} ms, verify "
               f"{1000 * bench['verify_seconds']:.2f} ms, proof {bench['proof_bytes'] / 1000:.1f} KB, "
               f"{bench['proven_bits']:.1f} bits, peak {bench['peak_rss_bytes'] / 1e6:.1f} MB", flush=True)
-    m.expect("minimum security refused", [m.prover, "verify", m.single, "--min-bits", "250"], 2)
+    m.expect("too few proven bits: rejected", [m.prover, "verify", m.single, "--min-bits", "120"], 1)
 
 
 def determinism(m):

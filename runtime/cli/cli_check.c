@@ -11,7 +11,7 @@ static const char usage[] =
     "  --input FILE   the input that the proof must be about (also NAME=FILE; several make a batch)\n"
     "  --output FILE  the output that it must claim\n"
     "  --nonce HEX    the nonce that it must carry\n"
-    "  --min-bits N   refuse parameters with fewer proven bits\n"
+    "  --min-bits N   reject parameters with fewer proven bits (default 100)\n"
     "  --json         print the result as JSON\n";
 
 typedef struct check_job {

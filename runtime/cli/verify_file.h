@@ -15,7 +15,7 @@ typedef struct verify_request {
     const char *const *output; /* likewise */
     size_t n_output;
     const char *nonce;          /* hexadecimal; NULL: the proof's nonce is shown, not compared */
-    uint32_t min_security_bits; /* 0: the vk's own target */
+    uint32_t min_security_bits; /* 0: MICA_DEFAULT_SECURITY_BITS */
     bool json;
 } verify_request;
 
