@@ -125,15 +125,17 @@ static bool is_folder(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* Path of <folder>/<stem>_<k>.npy or .pb; false if there is neither, with the .npy path in out. */
+/* Path of <folder>/<stem>_<k>.pb or .npy; false if there is neither. */
 static bool find_member(char out[PATH_BYTES], const char *folder, const char *stem, uint32_t k) {
-    int n = snprintf(out, PATH_BYTES, "%s/%s_%u.pb", folder, stem, k);
-    if (n < 0 || n >= PATH_BYTES - 1)
-        return false;
-    if (exists(out))
-        return true;
-    (void)snprintf(out, PATH_BYTES, "%s/%s_%u.npy", folder, stem, k);
-    return exists(out);
+    static const char *const ending[] = {"pb", "npy"};
+    for (unsigned i = 0; i < 2; i++) {
+        int n = snprintf(out, PATH_BYTES, "%s/%s_%u.%s", folder, stem, k, ending[i]);
+        if (n < 0 || n >= PATH_BYTES)
+            return false;
+        if (exists(out))
+            return true;
+    }
+    return false;
 }
 
 /* One set from a folder of <stem>_K files. */
