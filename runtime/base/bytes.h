@@ -40,5 +40,12 @@ static inline void store_u32(uint8_t *out, uint32_t x) {
 static inline uint32_t load_u32(const uint8_t *in) {
     return (uint32_t)in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
 }
+static inline void store_u64(uint8_t *out, uint64_t x) {
+    store_u32(out, (uint32_t)x);
+    store_u32(out + 4, (uint32_t)(x >> 32));
+}
+static inline uint64_t load_u64(const uint8_t *in) {
+    return (uint64_t)load_u32(in) | (uint64_t)load_u32(in + 4) << 32;
+}
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/le.h"
+#include "base/bytes.h"
 #include "base/require.h"
 #include "hash/blake2s_schedule.h"
 
@@ -38,7 +38,7 @@ void blake2s_compress(uint32_t h[8], const uint32_t block[16], uint64_t counted,
 static void compress_bytes(uint32_t h[8], const uint8_t block[BLAKE2S_BLOCK], uint64_t counted, int last) {
     uint32_t m[16];
     for (unsigned i = 0; i < 16; i++)
-        m[i] = load_le32(block + 4 * i);
+        m[i] = load_u32(block + 4 * i);
     blake2s_compress(h, m, counted, last);
 }
 
@@ -81,7 +81,7 @@ void blake2s_final(blake2s *s, uint8_t out[BLAKE2S_BYTES]) {
     s->counted += s->filled;
     compress_bytes(s->h, s->block, s->counted, 1);
     for (unsigned i = 0; i < 8; i++)
-        store_le32(out + 4 * i, s->h[i]);
+        store_u32(out + 4 * i, s->h[i]);
 }
 
 void blake2s_keyed_state(uint32_t h[8], const char *key) {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/le.h"
+#include "base/bytes.h"
 #include "base/require.h"
 
 #define NOWHERE UINT32_MAX
@@ -55,7 +55,7 @@ static bool take_input(mica_channel *ch, size_t count, size_t element, size_t *a
 
 /* One canonical word; anything from p to 2^32 - 1 is another spelling of a field element and rejected. */
 static bool read_m31(mica_channel *ch, size_t at, m31 *x) {
-    const uint32_t word = load_le32(ch->in + at);
+    const uint32_t word = load_u32(ch->in + at);
     if (m31_is_canonical(word)) {
         *x = word;
         return true;
@@ -69,7 +69,7 @@ static bool write_m31s(mica_channel *ch, const m31 *x, size_t n) {
     if (!take_output(ch, n, 4, &at))
         return false;
     for (size_t i = 0; i < n; i++)
-        store_le32(ch->out + at + 4 * i, x[i]);
+        store_u32(ch->out + at + 4 * i, x[i]);
     return true;
 }
 
@@ -89,7 +89,7 @@ static bool write_qm31s(mica_channel *ch, const qm31 *x, size_t n) {
         return false;
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < QM31_DEGREE; j++)
-            store_le32(ch->out + at + QM31_BYTES * i + 4 * j, x[i].v[j]);
+            store_u32(ch->out + at + QM31_BYTES * i + 4 * j, x[i].v[j]);
     }
     return true;
 }
@@ -142,10 +142,10 @@ bool channel_pow(mica_channel *ch, unsigned bits, uint64_t *nonce) {
         *nonce = 0;
         return reading(ch) ? ch->verdict->code == MICA_VERDICT_UNSET : !ch->overflow;
     }
-    store_le64(b, *nonce);
+    store_u64(b, *nonce);
     bool ok = channel_raw_bytes(ch, b, sizeof b);
     if (reading(ch)) {
-        *nonce = load_le64(b);
+        *nonce = load_u64(b);
         if (ok && !transcript_pow_holds(&ch->transcript, bits, *nonce)) {
             ok = mica_reject(ch->verdict, MICA_REJECT_POW, NOWHERE, NOWHERE, "nonce does not meet %u bits",
                              bits);

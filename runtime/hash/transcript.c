@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/le.h"
+#include "base/bytes.h"
 #include "base/require.h"
 #include "hash/blake2s.h"
 
@@ -14,9 +14,9 @@ enum { OP_ABSORB = 1, OP_SQUEEZE = 2, OP_SQUEEZED = 3 };
 
 static void begin(blake2s *s, const transcript *t, uint32_t op, transcript_tag tag, uint64_t number) {
     uint8_t head[16];
-    store_le32(head, op);
-    store_le32(head + 4, (uint32_t)tag);
-    store_le64(head + 8, number);
+    store_u32(head, op);
+    store_u32(head + 4, (uint32_t)tag);
+    store_u64(head + 8, number);
     blake2s_init(s, TRANSCRIPT_KEY);
     blake2s_update(s, t->state, sizeof t->state);
     blake2s_update(s, head, sizeof head);
@@ -40,7 +40,7 @@ void transcript_absorb_qm31(transcript *t, transcript_tag tag, const qm31 *x, si
     for (size_t i = 0; i < n; i++) {
         uint8_t b[QM31_BYTES];
         for (unsigned j = 0; j < QM31_DEGREE; j++)
-            store_le32(b + 4 * j, x[i].v[j]);
+            store_u32(b + 4 * j, x[i].v[j]);
         blake2s_update(&s, b, sizeof b);
     }
     blake2s_final(&s, t->state);
@@ -62,7 +62,7 @@ static uint32_t squeeze_word(squeeze *q) {
         blake2s_final(&s, q->block);
         q->used = 0;
     }
-    const uint32_t word = load_le32(q->block + q->used);
+    const uint32_t word = load_u32(q->block + q->used);
     q->used += 4;
     return word;
 }
@@ -104,10 +104,10 @@ bool transcript_pow_holds(const transcript *t, unsigned bits, uint64_t nonce) {
     MICA_REQUIRE(bits <= 63);
     blake2s s;
     uint8_t digest[BLAKE2S_BYTES], b[8];
-    store_le64(b, nonce);
+    store_u64(b, nonce);
     blake2s_init(&s, TRANSCRIPT_POW_KEY);
     blake2s_update(&s, t->state, sizeof t->state);
     blake2s_update(&s, b, sizeof b);
     blake2s_final(&s, digest);
-    return (load_le64(digest) & (((uint64_t)1 << bits) - 1)) == 0;
+    return (load_u64(digest) & (((uint64_t)1 << bits) - 1)) == 0;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/le.h"
+#include "base/bytes.h"
 #include "hash/channel.h"
 
 #define POW_BITS 6
@@ -95,11 +95,11 @@ END_TEST
 START_TEST(bytes_are_little_endian) {
     uint8_t proof[PROOF_SIZE];
     const items x = write_sample(proof);
-    ck_assert_uint_eq(load_le32(proof + Q_AT + 16), M31_P - 1);
+    ck_assert_uint_eq(load_u32(proof + Q_AT + 16), M31_P - 1);
     ck_assert_mem_eq(proof + BYTES_AT, "hello", 5);
-    ck_assert_uint_eq(load_le32(proof + RAW_AT), M31_P - 1);
+    ck_assert_uint_eq(load_u32(proof + RAW_AT), M31_P - 1);
     ck_assert_mem_eq(proof + RAW_BYTES_AT, "opening", 7);
-    ck_assert_uint_eq(load_le64(proof + NONCE_AT), x.nonce);
+    ck_assert_uint_eq(load_u64(proof + NONCE_AT), x.nonce);
 }
 END_TEST
 
@@ -152,7 +152,7 @@ START_TEST(non_canonical_words) {
             bool ok;
             const items zero = {0};
             memcpy(changed, proof, sizeof proof);
-            store_le32(changed + at, bad[b]);
+            store_u32(changed + at, bad[b]);
             const mica_verdict v = read_proof(changed, PROOF_SIZE, &y, &ok);
             ck_assert_msg(!ok && v.code == MICA_REJECT_MALFORMED, "word %zu = %08x", w, bad[b]);
             /* the whole item is zero, as are all that follow */
@@ -189,7 +189,7 @@ START_TEST(pow_is_checked) {
         mica_verdict v = {0};
         mica_channel ch;
         uint64_t got = 99;
-        store_le64(bytes, nonce);
+        store_u64(bytes, nonce);
         channel_init_read(&ch, bytes, 8, &v);
         const bool holds = transcript_pow_holds(&ch.transcript, 3, nonce);
         ck_assert_int_eq(channel_pow(&ch, 3, &got), holds);

@@ -5,7 +5,7 @@
 
 #include "../golden/transcript_vectors.h"
 #include "base/arena.h"
-#include "base/le.h"
+#include "base/bytes.h"
 #include "base/parallel.h"
 #include "hash/blake2s.h"
 #include "hash/merkle.h"
@@ -17,11 +17,11 @@
 static void naive_leaf(const m31 *const *row, size_t n_rows, size_t column, uint8_t out[32]) {
     uint8_t head[64] = {0}, word[4];
     blake2s s;
-    store_le32(head, (uint32_t)n_rows);
+    store_u32(head, (uint32_t)n_rows);
     blake2s_init(&s, "mica leaf v1");
     blake2s_update(&s, head, sizeof head);
     for (size_t r = 0; r < n_rows; r++) {
-        store_le32(word, row[r][column]);
+        store_u32(word, row[r][column]);
         blake2s_update(&s, word, 4);
     }
     blake2s_final(&s, out);
@@ -307,7 +307,7 @@ START_TEST(leaf_binds_its_row_count) {
     }
     uint8_t bytes[64];
     for (size_t i = 0; i < 16; i++)
-        store_le32(bytes + 4 * i, column[i]);
+        store_u32(bytes + 4 * i, column[i]);
     naive_node(bytes, bytes + 32, node);
     ck_assert(memcmp(node, digest[16], 32) != 0);
     const m31 *row[3] = {column, column + 1, column + 2};

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../golden/transcript_vectors.h"
-#include "base/le.h"
+#include "base/bytes.h"
 #include "hash/transcript.h"
 
 static void check_words(const uint32_t *got, const uint32_t *expected, size_t n) {
@@ -44,7 +44,7 @@ START_TEST(golden) {
     for (uint64_t i = 0; i <= golden_nonce_11; i++)
         ck_assert_msg(transcript_pow_holds(&t, 11, i) == (i == golden_nonce_11), "nonce %llu",
                       (unsigned long long)i);
-    store_le64(nonce, golden_nonce_11);
+    store_u64(nonce, golden_nonce_11);
     transcript_absorb(&t, TAG_POW, nonce, 8);
     check_challenges(&t, TAG_LOOKUP, golden_challenge_1, 1);
     ck_assert_mem_eq(t.state, golden_state, 32);
@@ -56,7 +56,7 @@ START_TEST(rejection_of_p) {
     transcript t, u;
     uint32_t index;
     transcript_init(&t);
-    store_le32(t.state, golden_rejecting);
+    store_u32(t.state, golden_rejecting);
     u = t;
     transcript_indices(&u, TAG_LOOKUP, 31, &index, 1);
     ck_assert_uint_eq(index, M31_P);
@@ -172,7 +172,7 @@ START_TEST(qm31_is_its_bytes) {
     uint8_t bytes[32];
     transcript t, u;
     for (size_t i = 0; i < 8; i++)
-        store_le32(bytes + 4 * i, x[i / 4].v[i % 4]);
+        store_u32(bytes + 4 * i, x[i / 4].v[i % 4]);
     transcript_init(&t);
     transcript_init(&u);
     transcript_absorb_qm31(&t, TAG_CLAIMS, x, 2);
