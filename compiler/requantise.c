@@ -173,26 +173,42 @@ static unsigned choose_limbs(const lowering *l, unsigned shift, uint64_t cells) 
     return best;
 }
 
-/* Adds -2^offset * limb to `f` for each limb, and the rounding term. */
-static bool emit_limbs(lowering *l, form *f, unsigned shift, step *s, mica_status *st) {
-    s->n_limbs = shift ? choose_limbs(l, shift, form_padded_cells(f)) : 0;
-    if (shift && !form_add_constant(f, INT64_C(1) << (shift - 1)))
-        return mica_fail(st, MICA_ERR_LIMIT, "layer '%s': too many terms in one sum",
-                         l->b.p.circuit.layer[l->b.layer].name);
+static bool too_many_terms(const lowering *l, mica_status *st) {
+    return mica_fail(st, MICA_ERR_LIMIT, "layer '%s': too many terms in one sum",
+                     l->b.p.circuit.layer[l->b.layer].name);
+}
+
+/* Adds -2^offset * limb to `f` for s->n_limbs limbs, which are the low ones of `pieces` pieces of `bits`
+ * bits. */
+static bool emit_limbs(lowering *l, form *f, unsigned bits, unsigned pieces, step *s, mica_status *st) {
     unsigned offset = 0;
     for (unsigned i = 0; i < s->n_limbs; i++) {
-        const unsigned bits = limb_bits(shift, s->n_limbs, i);
-        const uint32_t limb =
-            builder_witness(&l->b, f->batched, f->rank, f->dim, (bound){0, (INT64_C(1) << bits) - 1});
-        if (limb == NO_INDEX || !builder_lookup(&l->b, builder_range_table(&l->b, bits), limb, NO_INDEX))
+        const unsigned width = limb_bits(bits, pieces, i);
+        const bound range = {0, (INT64_C(1) << width) - 1};
+        const uint32_t limb = builder_witness(&l->b, f->batched, f->rank, f->dim, range);
+        if (limb == NO_INDEX || !builder_lookup(&l->b, builder_range_table(&l->b, width), limb, NO_INDEX))
             return false;
         if (!form_add_tensor(f, lowering_tensors(l), limb, -(INT64_C(1) << offset)))
-            return mica_fail(st, MICA_ERR_LIMIT, "layer '%s': too many terms in one sum",
-                             l->b.p.circuit.layer[l->b.layer].name);
+            return too_many_terms(l, st);
         s->tensor[2 + i] = limb;
-        offset += bits;
+        offset += width;
     }
     return true;
+}
+
+bool range_check(lowering *l, const form *f, unsigned bits, mica_status *st) {
+    step s = {.kind = STEP_REQUANTISE, .layer = l->b.layer, .table = NO_INDEX};
+    memset(s.tensor, 0xff, sizeof s.tensor);
+    const unsigned pieces = choose_limbs(l, bits, form_padded_cells(f));
+    form sum = *f;
+    s.n_limbs = pieces - 1;
+    if (!emit_limbs(l, &sum, bits, pieces, &s, st))
+        return false;
+    const unsigned top = limb_bits(bits, pieces, s.n_limbs);
+    s.tensor[0] = builder_linear(&l->b, &sum, bits - top);
+    return s.tensor[0] != NO_INDEX &&
+           builder_lookup(&l->b, builder_range_table(&l->b, top), s.tensor[0], NO_INDEX) &&
+           builder_step(&l->b, &s);
 }
 
 static void note_range(lowering *l, bound r, unsigned shift) {
@@ -209,8 +225,13 @@ static bool emit(lowering *l, const form *f, bound r, const plan *p, mica_table_
     step s = {.kind = STEP_REQUANTISE, .layer = l->b.layer};
     memset(s.tensor, 0xff, sizeof s.tensor);
     s.table = plan_table(l, p, kind, st);
+    if (s.table == NO_INDEX)
+        return false;
     form sum = *f;
-    if (s.table == NO_INDEX || !emit_limbs(l, &sum, p->shift, &s, st))
+    s.n_limbs = p->shift ? choose_limbs(l, p->shift, form_padded_cells(f)) : 0;
+    if (p->shift && !form_add_constant(&sum, INT64_C(1) << (p->shift - 1)))
+        return too_many_terms(l, st);
+    if (!emit_limbs(l, &sum, p->shift, s.n_limbs, &s, st))
         return false;
     s.tensor[0] = builder_linear(&l->b, &sum, p->shift);
     s.tensor[1] = builder_witness(&l->b, f->batched, f->rank, f->dim, (bound){p->lo_value, p->hi_value});

@@ -17,4 +17,8 @@ extern const activation activation_identity;
 bool requantise(lowering *l, const form *f, double scale, const activation *act, uint32_t v, uint32_t *tensor,
                 double *out_scale, mica_status *st);
 
+/* Proves 0 <= f < 2^bits on D by a decomposition into limbs whose tables multiply to exactly 2^bits, 1 <=
+ * bits <= 30. */
+bool range_check(lowering *l, const form *f, unsigned bits, mica_status *st);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "lowering.h"
 #include "lowering_window.h"
+#include "maximum.h"
 #include "ops/ops.h"
 
 #define MAX_TAPS 1024
@@ -84,53 +85,6 @@ static bool tap_form(lowering *l, const max_pool *m, const int64_t *k, form *f, 
     return whole || m->lo == 0 || (form_add_constant(f, m->lo) && form_add_box(f, -(int64_t)m->lo, lo, hi));
 }
 
-/* max(a, b) = b + relu(a - b), by a lookup of (a - b, m - b) in the exact ReLU table. */
-static bool emit_max(lowering *l, const max_pool *m, const form *a, const form *b, form *out,
-                     mica_status *st) {
-    const mica_table_def def = {.kind = MICA_TABLE_RELU,
-                                .bits = (uint8_t)(mica_log2_ceil((uint64_t)((int64_t)m->hi - m->lo) + 1) + 1),
-                                .lo_key =
-                                    -(INT32_C(1) << mica_log2_ceil((uint64_t)((int64_t)m->hi - m->lo) + 1))};
-    uint8_t same[MICA_MAX_RANK];
-    for (unsigned i = 0; i < MICA_MAX_RANK; i++)
-        same[i] = (uint8_t)i;
-    step s = {.kind = STEP_MAX, .layer = l->b.layer};
-    memset(s.tensor, 0xff, sizeof s.tensor);
-    form d = *a, r;
-    if (!form_add_form(&d, lowering_tensors(l), b, -1, same))
-        return mica_fail(st, MICA_ERR_LIMIT, "too many terms in a maximum");
-    s.table = builder_table(&l->b, &def);
-    s.tensor[1] = builder_linear(&l->b, &d, 0);
-    s.tensor[0] = builder_witness(&l->b, m->batched, m->rank, m->dim, (bound){m->lo, m->hi});
-    if (s.table == NO_INDEX || s.tensor[1] == NO_INDEX || s.tensor[0] == NO_INDEX)
-        return false;
-    form_create(out, m->batched, m->rank, m->dim);
-    if (!form_add_tensor(out, lowering_tensors(l), s.tensor[0], 1))
-        return false;
-    r = *out;
-    if (!form_add_form(&r, lowering_tensors(l), b, -1, same))
-        return mica_fail(st, MICA_ERR_LIMIT, "too many terms in a maximum");
-    s.tensor[2] = builder_linear(&l->b, &r, 0);
-    return s.tensor[2] != NO_INDEX && builder_lookup(&l->b, s.table, s.tensor[1], s.tensor[2]) &&
-           builder_step(&l->b, &s);
-}
-
-/* A balanced tree, in place; the maximum of all is level[0]. */
-static bool max_tree(lowering *l, const max_pool *m, form *level, uint32_t n, mica_status *st) {
-    while (n > 1) {
-        for (uint32_t i = 0; i + 1 < n; i += 2) {
-            form top;
-            if (!emit_max(l, m, &level[i], &level[i + 1], &top, st))
-                return false;
-            level[i / 2] = top;
-        }
-        if (n & 1)
-            level[n / 2] = level[n - 1];
-        n = (n + 1) / 2;
-    }
-    return true;
-}
-
 /* The taps that are not in the padding everywhere. */
 static bool collect_taps(lowering *l, const max_pool *m, form *tap, uint32_t *n_taps) {
     int64_t k[GRAPH_MAX_RANK] = {0};
@@ -166,7 +120,7 @@ static bool run_max_pool(lowering *l, const graph_node *n, const max_pool *m, fo
         return mica_fail(st, MICA_ERR_INTERNAL, "a tap has too many terms");
     if (n_taps == 0)
         return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "its windows lie in the padding");
-    if (!max_tree(l, m, tap, n_taps, st))
+    if (!lowering_max_tree(l, tap, n_taps, (bound){m->lo, m->hi}, st))
         return false;
     *result = form_tensor(l, &tap[0]);
     return *result != NO_INDEX;
@@ -187,8 +141,8 @@ bool lower_maxpool(struct lowering *l, const graph_node *n, mica_status *st) {
     for (unsigned d = 0; d < m.w.n; d++)
         taps *= (uint64_t)m.w.kernel[d];
     if (taps > MAX_TAPS || (uint64_t)((int64_t)m.hi - m.lo) >= UINT64_C(1) << (MICA_MAX_TABLE_BITS - 1))
-        return lowering_fail(l, n, st, MICA_ERR_LIMIT,
-                             "windows of more than %d taps or values wider than 17 bits", MAX_TAPS);
+        return lowering_fail(l, n, st, MICA_ERR_LIMIT, "windows of more than %d taps are not supported",
+                             MAX_TAPS);
     form *tap = malloc(taps * sizeof *tap);
     uint32_t result = NO_INDEX;
     const bool ok = tap ? run_max_pool(l, n, &m, tap, &result, st)
