@@ -14,7 +14,8 @@ mica=$build/release/bin/mica
 echo
 echo "2. compile models/lenet5: a prover executable and verifier parameters"
 rm -rf "$out"
-"$mica" compile models/lenet5/lenet5.onnx --calibration models/lenet5/calibration -o "$out"
+mkdir -p "$out"
+"$mica" compile models/lenet5/lenet5.onnx --calibration models/lenet5/calibration -o "$out/lenet5"
 
 echo
 echo "3. prove that the network reads this digit"
@@ -25,4 +26,4 @@ echo "4. verify, with the verifier parameters only"
 "$mica" verify "$out/proof.bin" --vk "$out/lenet5.vk" --input models/lenet5/input.json
 
 echo
-echo "Everything is in $out; lenet5.report.txt there says how the model was quantised and how secure proofs are."
+echo "Everything is in $out. The report on accuracy, bounds and security: $out/lenet5.report.html"

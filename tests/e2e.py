@@ -23,6 +23,7 @@ ZOO_MODELS = ["sine_mlp", "iris_mlp", "winml_iris_regression", "keras_dense", "m
               "mnist8_cnn_optimised", "cifar_cnn"]
 MEAN_ERROR_LIMIT = 0.01  # of max - min over all float outputs of the test set
 BATCH = 8
+MAX_BATCH = 16
 
 
 class Results:
@@ -86,7 +87,6 @@ class Model:
     def __init__(self, name, onnx, data, work, mica, results):
         self.name, self.onnx, self.data, self.mica, self.results = name, onnx, data, mica, results
         self.work = work / name
-        self.out = self.work / "compiled"
         self.cases = sorted(d for d in (data / "test").iterdir() if d.is_dir())
 
     def check(self, what, ok, detail=""):
@@ -100,18 +100,11 @@ class Model:
     def compile(self):
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir(parents=True)
-        code, out, err = run([self.mica, "compile", self.onnx, "--calibration", self.data / "calibration", "-o",
-                              self.out])
-        self.prover, self.vk = self.find("prover"), self.find("vk")
-        return self.check("compile", code == 0 and self.prover and self.vk, f"exit code {code}: {tail(out + err)}")
-
-    def find(self, what):
-        if not self.out.is_dir():
-            return None
-        files = sorted(p for p in self.out.iterdir() if p.is_file())
-        if what == "vk":
-            return next((p for p in files if p.suffix == ".vk"), None)
-        return next((p for p in files if os.access(p, os.X_OK) and p.suffix == ""), None)
+        self.prover, self.vk = self.work / self.name, self.work / f"{self.name}.vk"
+        code, out, err = run([self.mica, "compile", self.onnx, "--calibration", self.data / "calibration", "--max-batch",
+                              MAX_BATCH, "--no-cache", "-o", self.prover])
+        return self.check("compile", code == 0 and self.prover.is_file() and self.vk.is_file(),
+                          f"exit code {code}: {tail(out + err)}")
 
     # --- agreement with the float references ---
 
@@ -331,7 +324,7 @@ def reports(m):
         print(f"     {m.name}: prove {1000 * bench['prove_seconds']:.1f} ms, verify "
               f"{1000 * bench['verify_seconds']:.2f} ms, proof {bench['proof_bytes'] / 1000:.1f} KB, "
               f"{bench['proven_bits']:.1f} bits, peak {bench['peak_rss_bytes'] / 1e6:.1f} MB", flush=True)
-    m.expect("too few proven bits: rejected", [m.prover, "verify", m.single, "--min-bits", "120"], 1)
+    m.expect("too few proven bits: rejected", [m.prover, "verify", m.single, "--min-security", "120"], 1)
 
 
 def determinism(m):

