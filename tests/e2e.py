@@ -336,6 +336,53 @@ def determinism(m):
             code == 0 and again.read_bytes() == m.single.read_bytes(), tail(err))
 
 
+def compiler(m):
+    """The compiler's own failures and determinism."""
+    again = m.work / "again"
+    command = [m.mica, "compile", m.onnx, "--calibration", m.data / "calibration", "--max-batch", MAX_BATCH, "--no-cache",
+               "--model-id", m.name, "-o", again]
+    code, out, err = run(command, env=dict(os.environ, MICA_THREADS="1", MICA_CPU="portable"))
+    same = code == 0 and (m.work / "again.vk").read_bytes() == m.vk.read_bytes()
+    m.check("compiled again, on one thread with portable kernels: the same verifier parameters", same, tail(out + err))
+    folder = m.work / "refused"
+    folder.mkdir()
+    m.expect("missing model: unreadable", [m.mica, "compile", m.work / "absent.onnx", "-o", folder / "x"], 2)
+    garbage = m.work / "garbage.onnx"
+    garbage.write_bytes(b"this is not a model" * 50)
+    code, out, err = run([m.mica, "compile", garbage, "-o", folder / "x"])
+    m.check("garbage instead of a model is refused", code in (1, 2) and err, f"exit code {code}")
+    m.check("refused models leave nothing behind", not list(folder.iterdir()), str(list(folder.iterdir())))
+    m.expect("missing verifier parameters: unreadable", [m.mica, "verify", "--vk", folder / "x.vk", m.single], 2)
+    m.expect("foreign verifier parameters: unreadable", [m.mica, "verify", "--vk", m.onnx, m.single], 2)
+    m.expect("no verifier parameters: usage", [m.mica, "verify", m.single], 2)
+
+
+def two_inputs(mica, folder, work, results):
+    """A model with two inputs, given by name, by folder and as JSON: ONNX's own test of Add."""
+    data = folder / "test_add"
+    if not data.is_dir():
+        results.skip("two inputs", f"{data} is absent; set MICA_NODE_TESTS")
+        return
+    work = work / "test_add"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    prover, proof, case = work / "add", work / "add.proof", data / "test_data_set_0"
+    code, out, err = run([mica, "compile", data / "model.onnx", "--calibration", data, "--no-cache", "-o", prover])
+    if not results.check("two inputs: compile", code == 0, tail(out + err)):
+        return
+    named = ["--input", f"y={case / 'input_1.pb'}", "--input", f"x={case / 'input_0.pb'}"]
+    swapped = ["--input", f"x={case / 'input_1.pb'}", "--input", f"y={case / 'input_0.pb'}"]
+    steps = [("prove by name", [prover, "prove", *named, "-o", proof], 0),
+             ("verify by name", [prover, "verify", proof, *named], 0),
+             ("verify by folder", [mica, "verify", "--vk", f"{prover}.vk", proof, "--input", case], 0),
+             ("swapped inputs rejected", [prover, "verify", proof, *swapped], 1),
+             ("one input missing: usage", [prover, "prove", *named[:2], "-o", proof], 2),
+             ("a file for a model with two inputs: usage", [prover, "prove", case / "input_0.pb", "-o", proof], 2)]
+    for what, command, expected in steps:
+        got, out, err = run(command)
+        results.check(f"two inputs: {what}", got == expected, f"exit code {got}, expected {expected}: {tail(out + err)}")
+
+
 def other_models(models, results):
     """A proof of one model is not a proof of another."""
     proven = [m for m in models if getattr(m, "single", None) and m.single.is_file()]
@@ -351,6 +398,8 @@ def main():
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build" / "e2e")
     parser.add_argument("--zoo", type=pathlib.Path,
                         default=pathlib.Path(os.environ.get("MICA_ZOO", ROOT.parent / "shared" / "zoo")))
+    parser.add_argument("--node-tests", type=pathlib.Path,
+                        default=pathlib.Path(os.environ.get("MICA_NODE_TESTS", ROOT.parent / "shared" / "onnx-node-tests")))
     parser.add_argument("--models", help="comma-separated; default: lenet5 and the zoo")
     parser.add_argument("--results", type=pathlib.Path)
     args = parser.parse_args()
@@ -375,8 +424,10 @@ def main():
     guarded(results, "all", other_models, models, results)
     lenet5 = next((m for m in models if m.name == "lenet5"), None)
     if lenet5 and getattr(lenet5, "single", None) and lenet5.single.is_file():
-        for group in (nonces, inputs, files, reports, determinism):
+        for group in (nonces, inputs, files, reports, determinism, compiler):
             guarded(results, "lenet5", group, lenet5)
+
+    guarded(results, "two inputs", two_inputs, mica, args.node_tests.resolve(), args.work.resolve(), results)
 
     if args.results:
         args.results.write_text(json.dumps({"passed": results.passed, "failed": results.failed,

@@ -36,6 +36,14 @@ configure() { # folder, options...
         { cat "$results/configure-$folder.log"; build_failed "$folder"; }
 }
 
+build() { # folder, options...
+    folder=$1
+    shift
+    cmake --build "$build/$folder" -j "$jobs" "$@" > "$results/build-$folder.log" 2>&1 ||
+        { tail -n 60 "$results/build-$folder.log"; build_failed "$folder"; }
+    grep -A3 'warning:' "$results/build-$folder.log" || true
+}
+
 unit_tests() { # folder
     ctest --test-dir "$build/$1" -j "$jobs" --output-junit "$results/ctest-$1.xml" --test-output-size-passed 100000 \
         --test-output-size-failed 100000 || true
@@ -43,12 +51,12 @@ unit_tests() { # folder
 
 echo "== release build and unit tests"
 configure release -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
-cmake --build "$build/release" -j "$jobs" -- -s || build_failed release
+build release
 unit_tests release
 
 echo "== unit tests with contracts checked, under the address and undefined-behaviour sanitizers"
 configure sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMICA_VERIFY_BUILD=ON -DMICA_SANITIZE=address,undefined
-cmake --build "$build/sanitize" -j "$jobs" --target unit_tests -- -s || build_failed sanitize
+build sanitize --target unit_tests
 unit_tests sanitize
 
 echo "== end to end"
