@@ -1,0 +1,25 @@
+/* Subcommands of `mica`; argv[0] is the subcommand. Each returns the exit code. */
+#ifndef MICA_COMPILER_CMD_H
+#define MICA_COMPILER_CMD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "passes.h"
+
+/* 0: compiled; 1: the model cannot be compiled; 2: usage, or a file cannot be read or written. */
+int cmd_compile(int argc, char **argv);
+/* 0: accepted; 1: rejected; 2: no decision. */
+int cmd_verify(int argc, char **argv);
+/* 0: everything is supported; 1: something is not; 2: usage, or the file cannot be read. */
+int cmd_inspect(int argc, char **argv);
+
+/* Prints the error; 2 for errors of usage and files, else 1. */
+int cmd_error(const mica_status *st);
+
+/* Parses NAME=SIZE in place. */
+bool cmd_dim(dim_binding *d, char *text, mica_status *st);
+bool cmd_number(uint32_t *out, const char *text, uint32_t low, uint32_t high, const char *option,
+                mica_status *st);
+
+#endif

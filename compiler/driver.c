@@ -1,0 +1,265 @@
+#include "driver.h"
+
+#include "emit/check_generated.h"
+#include "ops/ops.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 4096 };
+
+/* Multiply-accumulates that the accuracy measurement may spend in the interpreter. */
+static const uint64_t accuracy_macs = UINT64_C(600000000);
+
+/* Files of the folder NAME-src. %s is the model's name. */
+static const char *const members[] = {"%s.c",  "%s.h",       "model_data.c", "main.c",  "build.sh",
+                                      "%s.vk", "%s.weights", "program.txt",  "MANIFEST"};
+#define N_MEMBERS (sizeof members / sizeof *members)
+
+/* Everything is made in a folder of its own and moved to its name at the end. */
+typedef struct workplace {
+    char temporary[PATH_BYTES], sources[PATH_BYTES], executable[PATH_BYTES];
+} workplace;
+
+/* --- progress --- */
+
+static double seconds_now(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void progress(const compile_request *r, const char *what) {
+    static double start;
+    if (start == 0)
+        start = seconds_now();
+    if (!r->quiet)
+        fprintf(stderr, "[%6.1f s] %s\n", seconds_now() - start, what);
+}
+
+/* --- dumps --- */
+
+static bool dump_wanted(const compile_request *r, const char *pass) {
+    return r->dump && strcmp(r->dump, pass) == 0;
+}
+
+static void dump_graph(const compilation *c, const char *pass) {
+    char line[1024];
+    if (!dump_wanted(c->request, pass))
+        return;
+    for (uint32_t i = 0; i < c->graph.n_nodes; i++) {
+        if (!c->graph.node[i].removed)
+            printf("%s\n", graph_describe(&c->graph, &c->graph.node[i], line, sizeof line));
+    }
+}
+
+/* --- passes --- */
+
+/* Elements of the file's floating-point constants. */
+static uint64_t count_parameters(const graph *g) {
+    uint64_t n = 0;
+    for (uint32_t v = 0; v < g->n_values; v++)
+        n += g->value[v].real ? graph_elements(&g->value[v]) : 0;
+    return n;
+}
+
+static bool run_front_end(compilation *c, sample_set *samples, mica_status *st) {
+    const compile_request *r = c->request;
+    progress(r, "reading the model");
+    if (!onnx_import(&c->graph, r->model, r->dims, r->n_dims, st))
+        return false;
+    c->parameters = count_parameters(&c->graph);
+    dump_graph(c, "import");
+    if (!sample_set_read(samples, &c->graph, r->calibration, st) || !graph_infer_shapes(&c->graph, st))
+        return false;
+    c->n_samples = samples->n;
+    dump_graph(c, "shapes");
+    if (!graph_fold_constants(&c->graph, st))
+        return false;
+    dump_graph(c, "fold");
+    if (!graph_canonicalise(&c->graph, st))
+        return false;
+    dump_graph(c, "canonical");
+    for (uint32_t i = 0; i < c->graph.n_nodes; i++) {
+        if (!c->graph.node[i].removed)
+            c->macs += op_macs(&c->graph, &c->graph.node[i]);
+    }
+    return true;
+}
+
+/* As many samples as the interpreter can run in reasonable time. */
+static uint32_t accuracy_samples(const compilation *c) {
+    const uint64_t most = accuracy_macs / (c->macs + 1000);
+    return most < c->n_samples ? (uint32_t)(most ? most : 1) : c->n_samples;
+}
+
+static bool run_lowering(compilation *c, const sample_set *samples, mica_status *st) {
+    const lowering_options options = {.max_batch = c->request->max_batch};
+    progress(c->request, "calibrating");
+    if (!calibration_collect(&c->calibration, &c->graph, samples->sample, samples->n, st))
+        return false;
+    progress(c->request, "lowering to integers");
+    if (!lower_graph(&c->program, &c->map, &c->graph, &c->calibration, &options, st))
+        return false;
+    if (dump_wanted(c->request, "program") && !program_dump(&c->program, "/dev/stdout", st))
+        return false;
+    if (samples->n == 0)
+        return true;
+    progress(c->request, "measuring the accuracy");
+    return accuracy_measure(&c->accuracy, &c->program, &c->map, &c->graph, samples->sample,
+                            accuracy_samples(c), st);
+}
+
+static bool run_commitment(compilation *c, mica_status *st) {
+    const compile_request *r = c->request;
+    progress(r, "committing to the weights");
+    c->vk.circuit = c->program.circuit;
+    c->vk.security_bits = r->security_bits;
+    (void)snprintf(c->vk.model_id, sizeof c->vk.model_id, "%s", r->model_id ? r->model_id : c->name);
+    (void)snprintf(c->vk.compiler_version, sizeof c->vk.compiler_version, "mica %s", MICA_VERSION);
+    if (!mica_weights_commit(&c->vk, (const int32_t *const *)c->program.weight, &c->weights, &c->weights_size,
+                             st) ||
+        !mica_vk_write(&c->vk, &c->vk_bytes, &c->vk_size, st) || !mica_report_make(&c->vk, 1, &c->report, st))
+        return false;
+    if (c->report.proven_bits < (double)r->security_bits)
+        return mica_fail(st, MICA_ERR_LIMIT, "the parameters prove %.1f bits of the %u asked for",
+                         c->report.proven_bits, r->security_bits);
+    return true;
+}
+
+static bool run_emission(compilation *c, const toolchain *t, const workplace *w, mica_status *st) {
+    const emit_request request = {&c->program, c->name,    t->templates,   c->vk_bytes,
+                                  c->vk_size,  c->weights, c->weights_size};
+    progress(c->request, "generating code");
+    return emit_sources(&request, w->temporary, st) &&
+           check_model_c(&c->program, w->temporary, c->name, t->include, st) &&
+           check_support_c(w->temporary, "model_data.c", t->include, st) &&
+           check_support_c(w->temporary, "main.c", t->include, st);
+}
+
+static bool run_build(compilation *c, const toolchain *t, const workplace *w, const sample_set *samples,
+                      mica_status *st) {
+    double seconds;
+    progress(c->request, "compiling the generated code");
+    if (!build_executable(t, c->name, w->temporary, w->executable, !c->request->no_cache, &c->build, st))
+        return false;
+    progress(c->request, "self-test: proving and verifying one sample");
+    if (!self_test(c, samples, w->temporary, w->executable, &seconds, st))
+        return false;
+    progress(c->request, "self-test passed");
+    return true;
+}
+
+/* --- outputs --- */
+
+static bool join(char *out, const char *format, const char *a, const char *b, mica_status *st) {
+    const int n = snprintf(out, PATH_BYTES, "%s%s%s", a, format, b);
+    return (n > 0 && n < PATH_BYTES) || mica_fail(st, MICA_ERR_IO, "%s: path is too long", a);
+}
+
+static bool make_workplace(workplace *w, const compilation *c, mica_status *st) {
+    const char *output = c->request->output;
+    if (!join(w->sources, "-src", output, "", st) || !join(w->temporary, "-src.XXXXXX", output, "", st))
+        return false;
+    if (!mkdtemp(w->temporary)) {
+        const int error = errno;
+        w->temporary[0] = 0;
+        return mica_fail(st, MICA_ERR_IO, "%s: %s", output, strerror(error));
+    }
+    /* An absolute or slash-containing path, so that the self-test does not search PATH. */
+    return join(w->executable, "/executable", w->temporary, "", st);
+}
+
+static void member_path(char *out, const char *directory, const char *member, const char *name) {
+    char file[MICA_NAME_BYTES + 16];
+    const char *hole = strstr(member, "%s");
+    if (hole)
+        (void)snprintf(file, sizeof file, "%s%s", name, hole + 2);
+    else
+        (void)snprintf(file, sizeof file, "%s", member);
+    (void)snprintf(out, PATH_BYTES, "%.4000s/%s", directory, file);
+}
+
+/* Moves the finished files to their names; the executable last. */
+static bool publish(const compilation *c, const toolchain *t, const workplace *w, mica_status *st) {
+    char from[PATH_BYTES], to[PATH_BYTES];
+    if (mkdir(w->sources, 0777) != 0 && errno != EEXIST)
+        return mica_fail(st, MICA_ERR_IO, "%s: %s", w->sources, strerror(errno));
+    for (size_t i = 0; i < N_MEMBERS; i++) {
+        member_path(from, w->temporary, members[i], c->name);
+        member_path(to, w->sources, members[i], c->name);
+        if (rename(from, to) != 0)
+            return mica_fail(st, MICA_ERR_IO, "%s: %s", to, strerror(errno));
+    }
+    if (!join(to, ".vk", c->request->output, "", st) || !file_write(to, c->vk_bytes, c->vk_size, st) ||
+        !join(to, ".report.html", c->request->output, "", st) || !report_html_write(c, t->templates, to, st))
+        return false;
+    if (c->request->emit_only)
+        return true;
+    if (c->weights_size > EMIT_EMBED_LIMIT && (!join(to, ".weights", c->request->output, "", st) ||
+                                               !file_write(to, c->weights, c->weights_size, st)))
+        return false;
+    if (rename(w->executable, c->request->output) != 0)
+        return mica_fail(st, MICA_ERR_IO, "%s: %s", c->request->output, strerror(errno));
+    return true;
+}
+
+static void remove_workplace(const workplace *w, const char *name) {
+    char path[PATH_BYTES];
+    if (!w->temporary[0])
+        return;
+    for (size_t i = 0; i < N_MEMBERS; i++) {
+        member_path(path, w->temporary, members[i], name);
+        (void)unlink(path);
+    }
+    (void)unlink(w->executable);
+    (void)rmdir(w->temporary);
+}
+
+static void compilation_free(compilation *c) {
+    free(c->vk_bytes);
+    free(c->weights);
+    accuracy_free(&c->accuracy);
+    value_map_free(&c->map);
+    program_free(&c->program); /* vk.circuit is the same circuit */
+    calibration_free(&c->calibration);
+    graph_free(&c->graph);
+}
+
+static bool compile_in(compilation *c, const toolchain *t, workplace *w, sample_set *samples,
+                       mica_status *st) {
+    if (!run_front_end(c, samples, st) || !run_lowering(c, samples, st) || !run_commitment(c, st) ||
+        !make_workplace(w, c, st))
+        return false;
+    if (!c->request->quiet)
+        summary_print(c);
+    return run_emission(c, t, w, st) && (c->request->emit_only || run_build(c, t, w, samples, st)) &&
+           publish(c, t, w, st);
+}
+
+bool compile_model(const compile_request *request, mica_status *st) {
+    compilation c;
+    sample_set samples = {0};
+    toolchain t;
+    workplace w;
+    memset(&c, 0, sizeof c);
+    memset(&w, 0, sizeof w);
+    c.request = request;
+    const char *slash = strrchr(request->output, '/');
+    c.name = slash ? slash + 1 : request->output;
+    if (!emit_name_is_safe(c.name))
+        return mica_fail(st, MICA_ERR_USAGE,
+                         "'%s': an output's name has letters, digits, '_', '-' and '.' only and "
+                         "starts with a letter or digit",
+                         c.name);
+    const bool ok = toolchain_find(&t, st) && compile_in(&c, &t, &w, &samples, st);
+    remove_workplace(&w, c.name);
+    sample_set_free(&samples);
+    compilation_free(&c);
+    return ok;
+}

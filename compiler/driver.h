@@ -1,0 +1,70 @@
+/* mica compile: from an ONNX model to the prover executable, in one call. */
+#ifndef MICA_COMPILER_DRIVER_H
+#define MICA_COMPILER_DRIVER_H
+
+#include "accuracy.h"
+#include "calibration.h"
+#include "emit/build.h"
+#include "graph.h"
+#include "lowering.h"
+#include "passes.h"
+
+#include "mica/prove.h"
+#include "mica/verify.h"
+
+typedef struct compile_request {
+    const char *model;       /* ONNX file */
+    const char *calibration; /* folder or stacked .npy; NULL: ranges are guessed */
+    const char *output;   /* path of the executable; NAME.vk, NAME-src and NAME.report.html stand beside it */
+    const char *model_id; /* NULL: the output's file name */
+    const char *dump;     /* pass whose result is printed, or NULL */
+    const dim_binding *dims;
+    size_t n_dims;
+    uint32_t max_batch;
+    uint32_t security_bits;
+    bool emit_only, no_cache, quiet;
+} compile_request;
+
+/* What a compilation has produced so far; owned by the driver. */
+typedef struct compilation {
+    const compile_request *request;
+    const char *name; /* file name of the output */
+    graph graph;
+    calibration calibration;
+    uint32_t n_samples;
+    program program;
+    value_map map;
+    accuracy accuracy;
+    mica_vk vk; /* its circuit is the program's */
+    uint8_t *vk_bytes, *weights;
+    size_t vk_size, weights_size;
+    mica_report report;
+    build_result build;
+    uint64_t parameters, macs;
+} compilation;
+
+/* Runs every pass, prints what the model will cost and prove, and leaves the outputs under their names, or
+ * nothing. */
+bool compile_model(const compile_request *request, mica_status *st);
+
+/* sample_set.c: samples of all graph inputs. sample[s][i]: elements of input i, row-major. */
+typedef struct sample_set {
+    uint32_t n;
+    const double *const *const *sample;
+    void *storage;
+} sample_set;
+/* Reads the samples and gives the graph's free dimensions their sizes. path may be NULL: no samples. */
+bool sample_set_read(sample_set *s, graph *g, const char *path, mica_status *st);
+void sample_set_free(sample_set *s);
+
+/* summary.c: what is known before the first proof, on stdout. */
+void summary_print(const compilation *c);
+
+/* report_html.c: the same and more as one page. */
+bool report_html_write(const compilation *c, const char *templates, const char *path, mica_status *st);
+
+/* self_test.c: proves the first sample (or a constant input) with the executable and verifies the proof. */
+bool self_test(const compilation *c, const sample_set *samples, const char *directory, const char *executable,
+               double *seconds, mica_status *st);
+
+#endif

@@ -1,0 +1,54 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+
+typedef struct subcommand {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *what;
+} subcommand;
+
+static const subcommand subcommands[] = {
+    {"compile", cmd_compile, "compile an ONNX model to a prover executable and verifier parameters"},
+    {"verify", cmd_verify, "check a proof against verifier parameters"},
+    {"inspect", cmd_inspect, "show a model's operators and which of them are supported"},
+};
+#define N_SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
+
+static void show_help(FILE *out) {
+    (void)fprintf(out, "usage: mica COMMAND ...\n\n");
+    for (size_t i = 0; i < N_SUBCOMMANDS; i++)
+        (void)fprintf(out, "  %-8s %s\n", subcommands[i].name, subcommands[i].what);
+    (void)fprintf(out, "\n'mica COMMAND --help' says more; 'mica --version' shows the version.\n");
+}
+
+static int finish(int code) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        (void)fprintf(stderr, "mica: standard output could not be written\n");
+        return 2;
+    }
+    return code;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        show_help(stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)printf("mica %s\n", MICA_VERSION);
+        return finish(0);
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        show_help(stdout);
+        return finish(0);
+    }
+    for (size_t i = 0; i < N_SUBCOMMANDS; i++) {
+        if (strcmp(argv[1], subcommands[i].name) == 0)
+            return finish(subcommands[i].run(argc - 1, argv + 1));
+    }
+    (void)fprintf(stderr, "mica: unknown command '%s'\n", argv[1]);
+    show_help(stderr);
+    return 2;
+}

@@ -1,0 +1,77 @@
+#include "driver.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "12.3 MB" */
+static const char *size_words(char *buffer, size_t size, double bytes) {
+    static const char *const unit[] = {"B", "kB", "MB", "GB"};
+    unsigned u = 0;
+    while (bytes >= 1000 && u < 3) {
+        bytes /= 1000;
+        u++;
+    }
+    (void)snprintf(buffer, size, u ? "%.1f %s" : "%.0f %s", bytes, unit[u]);
+    return buffer;
+}
+
+static void print_operators(const graph *g) {
+    printf("operators   ");
+    for (uint32_t i = 0; i < g->n_nodes; i++) {
+        uint32_t n = 0, before = 0;
+        if (g->node[i].removed)
+            continue;
+        for (uint32_t j = 0; j < g->n_nodes; j++) {
+            const bool same = !g->node[j].removed && strcmp(g->node[j].op, g->node[i].op) == 0;
+            n += same;
+            before += same && j < i;
+        }
+        if (before == 0)
+            printf(" %u %s", n, g->node[i].op);
+    }
+    printf("\n");
+}
+
+static void print_accuracy(const compilation *c) {
+    const accuracy *a = &c->accuracy;
+    if (c->calibration.guessed) {
+        printf("accuracy     not measured: without --calibration the ranges of all values are guesses\n");
+        return;
+    }
+    for (uint32_t i = 0; i < a->n_outputs; i++) {
+        const value_error *e = &a->output[i];
+        printf(
+            "accuracy     output '%s': mean error %.4f %%, largest %.4f %% of the range [%g, %g], %u samples",
+            c->graph.value[e->value].name, 100 * e->mean, 100 * e->max, e->lo, e->hi, a->n_samples);
+        if (e->has_top1)
+            printf("; same largest element in %u", e->top1_agree);
+        printf("\n");
+    }
+    if (a->saturated)
+        printf("             %llu input values were outside the calibrated range\n",
+               (unsigned long long)a->saturated);
+}
+
+void summary_print(const compilation *c) {
+    const mica_report *r = &c->report;
+    char a[32], b[32];
+    printf("model        %s\n", c->request->model);
+    print_operators(&c->graph);
+    printf("parameters   %llu, %llu multiply-accumulates per inference\n", (unsigned long long)c->parameters,
+           (unsigned long long)c->macs);
+    printf("circuit      %u tensors, %u layers, %llu lookups, %llu table rows, %u strata\n",
+           c->vk.circuit.n_tensors, c->vk.circuit.n_layers, (unsigned long long)r->lookups,
+           (unsigned long long)r->table_rows, r->strata);
+    print_accuracy(c);
+    printf("security     %.1f bits proven (unique decoding, no conjecture), the minimum of\n",
+           r->proven_bits);
+    for (unsigned i = 0; i < r->n_lines; i++)
+        printf("             %7.1f  %s\n", r->line[i].bits, r->line[i].what);
+    printf("expected     %.2g s per proof on two cores, %s of memory, proof of %s\n", r->prove_seconds,
+           size_words(a, sizeof a, (double)r->prover_memory_bytes),
+           size_words(b, sizeof b, (double)r->proof_bytes_expected));
+    printf(
+        "note         Proofs are succinct and binding; they are not yet zero-knowledge: a proof may reveal "
+        "information\n             about the weights and about intermediate values.\n");
+    (void)fflush(stdout);
+}
