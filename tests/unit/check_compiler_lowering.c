@@ -1,0 +1,687 @@
+/* Lowering against the float reference: small graphs of every operator over odd shapes are calibrated,
+ * lowered, validated, run by the interpreter on fresh samples and compared; their text form is read back and
+ * compared byte by byte. Then the no-wrap rule: layers that must be narrowed, and one that must be refused.
+ */
+#define _GNU_SOURCE
+#include <check.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "accuracy.h"
+#include "calibration.h"
+#include "lowering.h"
+#include "ops/ops.h"
+#include "passes.h"
+#include "range.h"
+
+#define SAMPLES 6
+
+/* --- graphs in C --- */
+
+typedef struct net {
+    graph g;
+    mica_status st;
+    uint64_t seed;
+    double spread; /* of inputs: [-spread, spread] */
+    graph_attr attr[8];
+    uint32_t n_attrs;
+} net;
+
+static double random_double(uint64_t *seed) { /* [-1, 1) */
+    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (double)(*seed >> 11) / 4503599627370496.0 - 1.0;
+}
+
+static void *memory(net *t, size_t count, size_t element) {
+    void *p = graph_alloc(&t->g, count, element, &t->st);
+    ck_assert_ptr_nonnull(p);
+    return p;
+}
+
+static uint32_t new_value(net *t, unsigned rank, const int64_t *dim) {
+    char *name = memory(t, 16, 1);
+    (void)snprintf(name, 16, "v%u", t->g.n_values);
+    graph_value v = {
+        .name = name, .dtype = DTYPE_FLOAT, .onnx_dtype = 1, .rank = rank, .producer = UINT32_MAX};
+    for (unsigned i = 0; i < rank; i++)
+        v.dim[i] = dim[i];
+    v.has_shape = dim != NULL;
+    const uint32_t id = graph_add_value(&t->g, &v, &t->st);
+    ck_assert_uint_ne(id, UINT32_MAX);
+    return id;
+}
+
+#define SHAPE(...)                                                                                           \
+    (unsigned)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]) {                      \
+        __VA_ARGS__                                                                                          \
+    }
+
+static uint32_t input(net *t, unsigned rank, const int64_t *dim) {
+    const uint32_t v = new_value(t, rank, dim);
+    uint32_t *list = memory(t, t->g.n_inputs + 1, sizeof *list);
+    if (t->g.n_inputs)
+        memcpy(list, t->g.input, t->g.n_inputs * sizeof *list);
+    list[t->g.n_inputs++] = v;
+    t->g.input = list;
+    t->g.value[v].batched = t->g.batched;
+    return v;
+}
+
+static void output(net *t, uint32_t v) {
+    uint32_t *list = memory(t, t->g.n_outputs + 1, sizeof *list);
+    if (t->g.n_outputs)
+        memcpy(list, t->g.output, t->g.n_outputs * sizeof *list);
+    list[t->g.n_outputs++] = v;
+    t->g.output = list;
+}
+
+/* Uniform in centre +- width. */
+static uint32_t constant(net *t, double centre, double width, unsigned rank, const int64_t *dim) {
+    const uint32_t v = new_value(t, rank, dim);
+    const uint64_t n = graph_elements(&t->g.value[v]);
+    double *x = memory(t, n, sizeof *x);
+    for (uint64_t i = 0; i < n; i++)
+        x[i] = centre + width * random_double(&t->seed);
+    t->g.value[v].real = x;
+    return v;
+}
+
+static uint32_t number(net *t, double x) {
+    const int64_t none[1] = {0};
+    return constant(t, x, 0, 0, none);
+}
+
+static uint32_t shape_constant(net *t, unsigned n, const int64_t *dim) {
+    const int64_t rank = n;
+    const uint32_t v = new_value(t, 1, &rank);
+    int64_t *x = memory(t, n, sizeof *x);
+    memcpy(x, dim, n * sizeof *x);
+    t->g.value[v].dtype = DTYPE_INT;
+    t->g.value[v].onnx_dtype = 7;
+    t->g.value[v].integer = x;
+    return v;
+}
+
+static void with_int(net *t, const char *name, int64_t i) {
+    t->attr[t->n_attrs++] = (graph_attr){.name = name, .type = ATTR_INT, .i = i};
+}
+
+static void with_float(net *t, const char *name, double f) {
+    t->attr[t->n_attrs++] = (graph_attr){.name = name, .type = ATTR_FLOAT, .f = f};
+}
+
+static void with_ints(net *t, const char *name, unsigned n, const int64_t *x) {
+    int64_t *copy = memory(t, n, sizeof *copy);
+    memcpy(copy, x, n * sizeof *copy);
+    t->attr[t->n_attrs++] = (graph_attr){.name = name, .type = ATTR_INTS, .n = n, .ints = copy};
+}
+
+/* A node with the attributes set since the last one. */
+static uint32_t op(net *t, const char *type, unsigned n_in, ...) {
+    char *name = memory(t, 32, 1);
+    (void)snprintf(name, 32, "%s_%u", type, t->g.n_nodes);
+    graph_node n = {
+        .name = name, .op = type, .kind = op_find(type), .n_in = n_in, .n_out = 1, .n_attrs = t->n_attrs};
+    n.in = memory(t, n_in, sizeof *n.in);
+    n.out = memory(t, 1, sizeof *n.out);
+    n.attr = memory(t, t->n_attrs + 1, sizeof *n.attr);
+    memcpy(n.attr, t->attr, t->n_attrs * sizeof *n.attr);
+    t->n_attrs = 0;
+    va_list args;
+    va_start(args, n_in);
+    for (unsigned i = 0; i < n_in; i++)
+        n.in[i] = va_arg(args, uint32_t);
+    va_end(args);
+    n.out[0] = new_value(t, 0, NULL);
+    t->g.value[n.out[0]].producer = t->g.n_nodes;
+    ck_assert_uint_ne(graph_add_node(&t->g, &n, &t->st), UINT32_MAX);
+    return n.out[0];
+}
+
+/* --- cases --- */
+
+typedef void build_fn(net *t);
+
+static void gemm_bias(net *t) {
+    with_int(t, "transB", 1);
+    with_float(t, "alpha", 0.7);
+    with_float(t, "beta", 1.3);
+    output(t, op(t, "Gemm", 3, input(t, SHAPE(1, 37)), constant(t, 0, 0.3, SHAPE(11, 37)),
+                 constant(t, 0, 1, SHAPE(11))));
+}
+
+static void gemm_to_one(net *t) {
+    const uint32_t h = op(
+        t, "Tanh", 1,
+        op(t, "Gemm", 3, input(t, SHAPE(1, 1)), constant(t, 0, 2, SHAPE(1, 9)), constant(t, 0, 1, SHAPE(9))));
+    output(t, op(t, "Gemm", 2, h, constant(t, 0, 1, SHAPE(9, 1))));
+}
+
+static void gemm_one_by_one(net *t) {
+    output(t, op(t, "Gemm", 3, input(t, SHAPE(1, 1)), constant(t, 0, 1, SHAPE(1, 1)),
+                 constant(t, 0, 1, SHAPE(1))));
+}
+
+static void gemm_after_flatten(net *t) {
+    const uint32_t x = op(t, "Flatten", 1, input(t, SHAPE(1, 3, 5, 7)));
+    const uint32_t h =
+        op(t, "Relu", 1,
+           op(t, "Gemm", 3, x, constant(t, 0, 0.2, SHAPE(105, 13)), constant(t, 0, 0.2, SHAPE(13))));
+    output(t, op(t, "MatMul", 2, h, constant(t, 0, 0.5, SHAPE(13, 4))));
+}
+
+static void gemm_transposed_input(net *t) {
+    with_int(t, "transA", 1);
+    output(t, op(t, "Gemm", 3, input(t, SHAPE(6, 3)), constant(t, 0, 1, SHAPE(6, 5)),
+                 constant(t, 0, 1, SHAPE(3, 1))));
+}
+
+static void matmul_sequence(net *t) {
+    const uint32_t y = op(t, "MatMul", 2, input(t, SHAPE(1, 6, 5)), constant(t, 0, 0.5, SHAPE(5, 3)));
+    output(t, op(t, "Add", 2, y, constant(t, 0, 1, SHAPE(6, 1))));
+}
+
+static void matmul_left_constant(net *t) {
+    output(t, op(t, "MatMul", 2, constant(t, 0, 0.5, SHAPE(4, 6)), input(t, SHAPE(1, 6, 5))));
+}
+
+static void matmul_stacked(net *t) {
+    output(t, op(t, "MatMul", 2, input(t, SHAPE(1, 3, 4, 5)), constant(t, 0, 0.5, SHAPE(3, 5, 2))));
+    output(t, op(t, "MatMul", 2, input(t, SHAPE(1, 4, 5)), constant(t, 0, 0.5, SHAPE(1, 5, 2))));
+}
+
+static void matmul_stack_is_new(net *t) {
+    output(t, op(t, "MatMul", 2, input(t, SHAPE(4, 5)), constant(t, 0, 0.5, SHAPE(3, 5, 2))));
+}
+
+static void matmul_vectors(net *t) {
+    const uint32_t x = input(t, SHAPE(5));
+    output(t, op(t, "MatMul", 2, x, constant(t, 0, 0.5, SHAPE(5, 3))));
+    output(t, op(t, "MatMul", 2, constant(t, 0, 0.5, SHAPE(3, 5)), x));
+    output(t, op(t, "MatMul", 2, x, constant(t, 0, 0.5, SHAPE(5))));
+}
+
+static void matmul_two_activations(net *t) {
+    const uint32_t q = input(t, SHAPE(1, 2, 3, 5)), k = input(t, SHAPE(1, 2, 4, 5));
+    with_ints(t, "perm", SHAPE(0, 1, 3, 2));
+    const uint32_t scores = op(t, "MatMul", 2, q, op(t, "Transpose", 1, k));
+    const uint32_t p = op(t, "Softmax", 1, scores);
+    output(t, op(t, "MatMul", 2, p, k));
+    output(t, scores);
+}
+
+static void matmul_other_split(net *t) {
+    const uint32_t a = op(t, "Flatten", 1, input(t, SHAPE(1, 2, 3, 4))), b = input(t, SHAPE(1, 24));
+    const uint32_t left = op(t, "Reshape", 2, a, shape_constant(t, SHAPE(1, 1, 24)));
+    output(t, op(t, "MatMul", 2, left, op(t, "Reshape", 2, b, shape_constant(t, SHAPE(1, 24, 1)))));
+}
+
+static uint32_t conv(net *t, uint32_t x, unsigned rank, const int64_t *weights, bool bias) {
+    const uint32_t w = constant(t, 0, 0.4, rank, weights);
+    if (!bias)
+        return op(t, "Conv", 2, x, w);
+    return op(t, "Conv", 3, x, w, constant(t, 0, 0.5, SHAPE(weights[0])));
+}
+
+static void conv_plain(net *t) {
+    output(t, conv(t, input(t, SHAPE(1, 3, 7, 9)), SHAPE(5, 3, 3, 2), true));
+}
+
+static void conv_everything(net *t) {
+    with_ints(t, "strides", SHAPE(2, 3));
+    with_ints(t, "dilations", SHAPE(2, 1));
+    with_ints(t, "pads", SHAPE(1, 2, 3, 0));
+    output(t, op(t, "Relu", 1, conv(t, input(t, SHAPE(1, 1, 11, 10)), SHAPE(6, 1, 3, 4), true)));
+}
+
+static void conv_groups(net *t) {
+    with_int(t, "group", 3);
+    with_ints(t, "pads", SHAPE(1, 1, 1, 1));
+    const uint32_t y = op(t, "Relu", 1, conv(t, input(t, SHAPE(1, 6, 5, 6)), SHAPE(9, 2, 3, 3), true));
+    with_int(t, "group", 9);
+    const uint32_t z = conv(t, y, SHAPE(18, 1, 2, 2), true); /* channels are two axes now */
+    output(t, op(t, "Gemm", 2, op(t, "Flatten", 1, op(t, "Relu", 1, z)),
+                 constant(t, 0, 0.3, SHAPE(18 * 4 * 5, 4))));
+    output(t, conv(t, z, SHAPE(4, 18, 1, 1), false));
+}
+
+static void conv_regrouped(net *t) {
+    with_int(t, "group", 3);
+    const uint32_t y = op(t, "Relu", 1, conv(t, input(t, SHAPE(1, 6, 4, 4)), SHAPE(6, 2, 2, 2), false));
+    with_int(t, "group", 2); /* cuts across the previous groups */
+    output(t, conv(t, y, SHAPE(4, 3, 2, 2), true));
+}
+
+static void conv_depthwise_separable(net *t) {
+    with_int(t, "group", 5);
+    with_ints(t, "pads", SHAPE(1, 1, 1, 1));
+    const uint32_t y = op(t, "Relu", 1, conv(t, input(t, SHAPE(1, 5, 6, 6)), SHAPE(5, 1, 3, 3), true));
+    output(t, conv(t, y, SHAPE(7, 5, 1, 1), true));
+}
+
+static void conv_one_dimension(net *t) {
+    with_ints(t, "strides", SHAPE(2));
+    with_ints(t, "pads", SHAPE(2, 1));
+    output(t, op(t, "Sigmoid", 1, conv(t, input(t, SHAPE(1, 2, 17)), SHAPE(3, 2, 4), true)));
+}
+
+static void conv_to_one_position(net *t) {
+    output(t, conv(t, input(t, SHAPE(1, 2, 4, 3)), SHAPE(3, 2, 4, 3), true));
+}
+
+static void conv_unbatched(net *t) {
+    output(t, op(t, "Relu", 1, conv(t, input(t, SHAPE(2, 3, 5, 5)), SHAPE(4, 3, 3, 3), true)));
+}
+
+static void batchnorm(net *t) {
+    output(t, op(t, "BatchNormalization", 5, input(t, SHAPE(1, 4, 3, 5)), constant(t, 0, 2, SHAPE(4)),
+                 constant(t, 0, 1, SHAPE(4)), constant(t, 0, 1, SHAPE(4)), constant(t, 2, 1, SHAPE(4))));
+}
+
+static void activations(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 33));
+    output(t, op(t, "Relu", 1, x));
+    output(t, op(t, "Sigmoid", 1, x));
+    output(t, op(t, "Tanh", 1, x));
+    output(t, op(t, "Clip", 3, x, number(t, -0.5), number(t, 0.75)));
+    output(t, op(t, "Clip", 2, x, number(t, 0.25)));
+    output(t, x);
+}
+
+static void max_pool_padded(net *t) {
+    const uint32_t x = op(t, "Add", 2, input(t, SHAPE(1, 3, 7, 8)), constant(t, -2, 0.1, SHAPE(3, 1, 1)));
+    with_ints(t, "kernel_shape", SHAPE(3, 3));
+    with_ints(t, "strides", SHAPE(2, 2));
+    with_ints(t, "pads", SHAPE(1, 1, 1, 1));
+    output(t, op(t, "MaxPool", 1, x));
+}
+
+static void max_pool_ceil(net *t) {
+    const uint32_t x = op(t, "Relu", 1, conv(t, input(t, SHAPE(1, 2, 9, 9)), SHAPE(3, 2, 2, 2), true));
+    with_ints(t, "kernel_shape", SHAPE(2, 3));
+    with_ints(t, "strides", SHAPE(2, 2));
+    with_ints(t, "dilations", SHAPE(2, 1));
+    with_int(t, "ceil_mode", 1);
+    output(t, op(t, "MaxPool", 1, x));
+}
+
+static void max_pool_one_tap(net *t) {
+    with_ints(t, "kernel_shape", SHAPE(1, 1));
+    with_ints(t, "strides", SHAPE(2, 3));
+    output(t, op(t, "MaxPool", 1, input(t, SHAPE(1, 2, 5, 7))));
+}
+
+static void average_pools(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 7, 7));
+    for (int64_t include = 0; include < 2; include++) {
+        with_ints(t, "kernel_shape", SHAPE(3, 2));
+        with_ints(t, "strides", SHAPE(2, 1));
+        with_ints(t, "pads", SHAPE(1, 1, 1, 0));
+        with_int(t, "count_include_pad", include);
+        output(t, op(t, "AveragePool", 1, x));
+    }
+    output(t, op(t, "GlobalAveragePool", 1, op(t, "Relu", 1, conv(t, x, SHAPE(5, 3, 3, 3), true))));
+}
+
+static void residual(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 4, 6, 6));
+    with_ints(t, "pads", SHAPE(1, 1, 1, 1));
+    const uint32_t y = op(t, "Relu", 1, conv(t, x, SHAPE(4, 4, 3, 3), true));
+    with_ints(t, "pads", SHAPE(1, 1, 1, 1));
+    const uint32_t z = op(t, "Relu", 1, op(t, "Add", 2, conv(t, y, SHAPE(4, 4, 3, 3), true), x));
+    with_ints(t, "pads", SHAPE(0, 0, 0, 0));
+    output(t, op(t, "Sub", 2, z, conv(t, z, SHAPE(4, 4, 1, 1), true)));
+}
+
+static void arithmetic(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 4, 5)), y = input(t, SHAPE(1, 3, 1, 5));
+    output(t, op(t, "Add", 2, x, y));
+    output(t, op(t, "Sub", 2, y, x));
+    output(t, op(t, "Mul", 2, y, x));
+    output(t, op(t, "Sub", 2, constant(t, 1, 0.5, SHAPE(4, 1)), x));
+    output(t, op(t, "Mul", 2, constant(t, 0, 3, SHAPE(3, 1, 1)), x));
+    output(t, op(t, "Mul", 2, y, constant(t, 0, 3, SHAPE(1, 3, 4, 1))));
+    output(t, op(t, "Add", 2, y, constant(t, 0, 3, SHAPE(1, 3, 4, 1))));
+    output(t, op(t, "Mul", 2, x, number(t, -2.5)));
+    output(t, op(t, "Add", 2, x, constant(t, -2.5, 0, SHAPE(1))));
+}
+
+static void concat_channels(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 4, 4));
+    const uint32_t a = op(t, "Relu", 1, conv(t, x, SHAPE(2, 3, 1, 1), true));
+    const uint32_t b = op(t, "Sigmoid", 1, conv(t, x, SHAPE(3, 3, 1, 1), true));
+    with_int(t, "axis", 1);
+    const uint32_t c = op(t, "Concat", 3, a, b, x);
+    output(t, conv(t, c, SHAPE(4, 8, 2, 2), true));
+    with_int(t, "axis", -1);
+    output(t, op(t, "Concat", 2, a, a));
+}
+
+static void reshapes(net *t) {
+    const uint32_t x =
+        op(t, "Relu", 1, conv(t, input(t, SHAPE(1, 2, 7, 5)), SHAPE(6, 2, 2, 2), true)); /* 6 6 4 */
+    const uint32_t y = op(t, "Reshape", 2, x, shape_constant(t, SHAPE(1, 4, 9, 4)));
+    output(t, op(t, "MatMul", 2, y, constant(t, 0, 0.5, SHAPE(4, 3))));
+    with_ints(t, "perm", SHAPE(0, 3, 1, 2));
+    const uint32_t z = op(t, "Transpose", 1, x);
+    output(t, op(t, "Reshape", 2, z, shape_constant(t, SHAPE(1, -1))));
+    output(t, op(t, "Gemm", 2, op(t, "Flatten", 1, z), constant(t, 0, 0.5, SHAPE(144, 3))));
+}
+
+static void softmax_rows(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 7));
+    const uint32_t y = op(t, "Mul", 2, x, number(t, 3));
+    output(t, op(t, "Softmax", 1, y));
+    with_int(t, "axis", 1);
+    output(t, op(t, "Softmax", 1, y));
+}
+
+static void softmax_classes(net *t) {
+    const uint32_t y = op(t, "Gemm", 2, input(t, SHAPE(1, 8)), constant(t, 0, 1, SHAPE(8, 10)));
+    output(t, op(t, "Softmax", 1, y));
+}
+
+static void softmax_flattened(net *t) {
+    t->g.opset = 11;
+    with_int(t, "axis", 1);
+    output(t, op(t, "Softmax", 1, input(t, SHAPE(1, 3, 5))));
+}
+
+static void softmax_one(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 1));
+    output(t, op(t, "Softmax", 1, x));
+    output(t, x);
+}
+
+static void input_is_used_widely(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 2, 3));
+    output(t, op(t, "Identity", 1, x));
+    output(t, op(t, "Mul", 2, x, x));
+}
+
+static const struct {
+    const char *name;
+    build_fn *build;
+    bool batched;
+    double tolerance; /* of the mean error, relative to max - min */
+} cases[] = {
+    {"gemm_bias", gemm_bias, true, 0.003},
+    {"gemm_to_one", gemm_to_one, true, 0.005},
+    {"gemm_one_by_one", gemm_one_by_one, true, 0.003},
+    {"gemm_after_flatten", gemm_after_flatten, true, 0.003},
+    {"gemm_transposed_input", gemm_transposed_input, false, 0.003},
+    {"matmul_sequence", matmul_sequence, true, 0.003},
+    {"matmul_left_constant", matmul_left_constant, true, 0.003},
+    {"matmul_stacked", matmul_stacked, true, 0.003},
+    {"matmul_stack_is_new", matmul_stack_is_new, false, 0.003},
+    {"matmul_vectors", matmul_vectors, false, 0.003},
+    {"matmul_two_activations", matmul_two_activations, true, 0.005},
+    {"matmul_other_split", matmul_other_split, true, 0.003},
+    {"conv_plain", conv_plain, true, 0.003},
+    {"conv_everything", conv_everything, true, 0.003},
+    {"conv_groups", conv_groups, true, 0.004},
+    {"conv_regrouped", conv_regrouped, true, 0.004},
+    {"conv_depthwise_separable", conv_depthwise_separable, true, 0.004},
+    {"conv_one_dimension", conv_one_dimension, true, 0.003},
+    {"conv_to_one_position", conv_to_one_position, true, 0.003},
+    {"conv_unbatched", conv_unbatched, false, 0.003},
+    {"batchnorm", batchnorm, true, 0.003},
+    {"activations", activations, true, 0.003},
+    {"max_pool_padded", max_pool_padded, true, 0.003},
+    {"max_pool_ceil", max_pool_ceil, true, 0.003},
+    {"max_pool_one_tap", max_pool_one_tap, true, 0.003},
+    {"average_pools", average_pools, true, 0.003},
+    {"residual", residual, true, 0.006},
+    {"arithmetic", arithmetic, true, 0.003},
+    {"concat_channels", concat_channels, true, 0.004},
+    {"reshapes", reshapes, true, 0.004},
+    {"softmax_rows", softmax_rows, true, 0.003},
+    {"softmax_classes", softmax_classes, true, 0.003},
+    {"softmax_flattened", softmax_flattened, true, 0.003},
+    {"softmax_one", softmax_one, true, 0.003},
+    {"input_is_used_widely", input_is_used_widely, true, 0.003},
+};
+#define N_CASES ((int)(sizeof cases / sizeof *cases))
+
+/* --- running a case --- */
+
+static void net_create(net *t, uint64_t seed, bool batched) {
+    memset(t, 0, sizeof *t);
+    t->seed = seed;
+    t->spread = 1;
+    ck_assert(graph_create(&t->g, &t->st));
+    t->g.name = "test";
+    t->g.opset = 13;
+    t->g.batched = batched;
+}
+
+static double ***make_samples(net *t) {
+    double ***s = calloc(SAMPLES, sizeof *s);
+    for (int i = 0; i < SAMPLES; i++) {
+        s[i] = calloc(t->g.n_inputs, sizeof **s);
+        for (uint32_t k = 0; k < t->g.n_inputs; k++) {
+            const uint64_t n = graph_elements(&t->g.value[t->g.input[k]]);
+            s[i][k] = calloc(n, sizeof ***s);
+            for (uint64_t j = 0; j < n; j++)
+                s[i][k][j] = t->spread * random_double(&t->seed);
+        }
+    }
+    return s;
+}
+
+static void free_samples(net *t, double ***s) {
+    for (int i = 0; i < SAMPLES; i++) {
+        for (uint32_t k = 0; k < t->g.n_inputs; k++)
+            free(s[i][k]);
+        free(s[i]);
+    }
+    free(s);
+}
+
+static char *read_text_file(const char *path) {
+    static char text[2][1 << 20];
+    static int which;
+    which = !which;
+    FILE *f = fopen(path, "r");
+    ck_assert_ptr_nonnull(f);
+    const size_t n = fread(text[which], 1, sizeof text[0] - 1, f);
+    ck_assert_uint_lt(n, sizeof text[0] - 1);
+    text[which][n] = 0;
+    (void)fclose(f);
+    return text[which];
+}
+
+static void check_text_form(const char *name, const program *p) {
+    char path[] = "/tmp/mica-lowering-XXXXXX";
+    mica_status st = {0};
+    program q;
+    const int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    (void)close(fd);
+    ck_assert_msg(program_dump(p, path, &st), "%s: %s", name, st.message);
+    const char *first = read_text_file(path);
+    ck_assert_msg(program_parse(&q, path, &st), "%s: %s", name, st.message);
+    ck_assert_msg(mica_circuit_validate(&q.circuit, &st), "%s: %s", name, st.message);
+    ck_assert_msg(program_dump(&q, path, &st), "%s: %s", name, st.message);
+    ck_assert_msg(!strcmp(first, read_text_file(path)), "%s: the text form changes when read back", name);
+    uint8_t *a, *b;
+    size_t a_size, b_size;
+    ck_assert(mica_circuit_write(&p->circuit, &a, &a_size, &st) &&
+              mica_circuit_write(&q.circuit, &b, &b_size, &st));
+    ck_assert_msg(a_size == b_size && !memcmp(a, b, a_size), "%s: the circuit changes in its text form",
+                  name);
+    free(a);
+    free(b);
+    program_free(&q);
+    (void)unlink(path);
+}
+
+/* Generated code runs layer by layer: a step may read only what its own or an earlier layer computes, and
+ * every virtual tensor is computed once. */
+static void check_order(const char *name, const program *p) {
+    const mica_circuit *c = &p->circuit;
+    uint32_t *at = malloc((c->n_tensors + 1u) * sizeof *at);
+    memset(at, 0xff, (c->n_tensors + 1u) * sizeof *at);
+    for (uint32_t i = 0; i < p->n_steps; i++) {
+        const step *s = &p->step[i];
+        const uint32_t t = s->tensor[0];
+        if (s->kind != STEP_LOOKUP) {
+            ck_assert_msg(at[t] == UINT32_MAX, "%s: tensor %u is computed twice", name, t);
+            at[t] = s->layer;
+        }
+        if (s->kind == STEP_LOOKUP || (s->kind == STEP_REQUANTISE && s->tensor[1] != UINT32_MAX))
+            at[s->tensor[1]] = s->layer;
+        for (uint32_t j = 0; s->kind == STEP_REQUANTISE && j < s->n_limbs; j++)
+            at[s->tensor[2 + j]] = s->layer;
+        if (s->kind == STEP_MAX)
+            at[s->tensor[1]] = at[s->tensor[2]] = s->layer;
+        const mica_tensor *x = &c->tensor[s->kind == STEP_MAX ? s->tensor[1] : t];
+        for (uint32_t j = 0; x->kind == MICA_TENSOR_LINEAR && j < c->linear[x->def].n_terms; j++) {
+            const uint32_t from = c->term[c->linear[x->def].first_term + j].tensor;
+            if (c->tensor[from].kind != MICA_TENSOR_INPUT && c->tensor[from].kind != MICA_TENSOR_WEIGHT)
+                ck_assert_msg(at[from] <= s->layer, "%s: tensor %u is read before its layer", name, from);
+        }
+    }
+    for (uint32_t t = 0; t < c->n_tensors; t++)
+        if (c->tensor[t].kind >= MICA_TENSOR_LINEAR)
+            ck_assert_msg(at[t] != UINT32_MAX, "%s: no step computes tensor %u", name, t);
+    free(at);
+}
+
+START_TEST(operators) {
+    net t;
+    const char *name = cases[_i].name;
+    mica_status st = {0};
+    net_create(&t, 1000 + (uint64_t)_i, cases[_i].batched);
+    cases[_i].build(&t);
+    ck_assert_msg(graph_infer_shapes(&t.g, &st), "%s: %s", name, st.message);
+    ck_assert_msg(t.g.batched == cases[_i].batched, "%s: the batch axis is mixed", name);
+    double ***samples = make_samples(&t), ***fresh = make_samples(&t);
+    calibration cal;
+    program p;
+    value_map map;
+    accuracy a;
+    const lowering_options options = {.max_batch = 3};
+    ck_assert_msg(calibration_collect(&cal, &t.g, (const double *const *const *)samples, SAMPLES, &st),
+                  "%s: %s", name, st.message);
+    ck_assert_msg(lower_graph(&p, &map, &t.g, &cal, &options, &st), "%s: %s", name, st.message);
+    ck_assert_msg(mica_circuit_validate(&p.circuit, &st), "%s: %s", name, st.message);
+    check_order(name, &p);
+    check_text_form(name, &p);
+    ck_assert_msg(accuracy_measure(&a, &p, &map, &t.g, (const double *const *const *)fresh, SAMPLES, &st),
+                  "%s: %s", name, st.message);
+    ck_assert_uint_eq(a.n_outputs, t.g.n_outputs);
+    for (uint32_t i = 0; i < a.n_outputs; i++)
+        ck_assert_msg(a.output[i].mean <= cases[_i].tolerance && a.output[i].max <= 20 * cases[_i].tolerance,
+                      "%s: output %u: mean error %g, largest %g", name, i, a.output[i].mean, a.output[i].max);
+    accuracy_free(&a);
+    value_map_free(&map);
+    program_free(&p);
+    calibration_free(&cal);
+    free_samples(&t, samples);
+    free_samples(&t, fresh);
+    graph_free(&t.g);
+}
+END_TEST
+
+/* --- no-wrap --- */
+
+/* A dense layer of `length` inputs whose weights all have magnitude 1 (so that narrower weights do not help
+ * beyond their scale), with more activation bits than the bound allows. */
+static bool lower_dense(int64_t length, unsigned activation_bits, unsigned weight_bits, program *p,
+                        mica_status *st) {
+    net t;
+    net_create(&t, 7, true);
+    const uint32_t x = input(&t, SHAPE(1, length));
+    output(&t, op(&t, "Relu", 1, op(&t, "Gemm", 2, x, constant(&t, 1, 0, SHAPE(length, 2)))));
+    const lowering_options options = {.activation_bits = activation_bits, .weight_bits = weight_bits};
+    calibration cal;
+    double ***samples = make_samples(&t);
+    ck_assert(graph_infer_shapes(&t.g, st));
+    ck_assert(calibration_collect(&cal, &t.g, (const double *const *const *)samples, SAMPLES, st));
+    const bool lowered = lower_graph(p, NULL, &t.g, &cal, &options, st);
+    calibration_free(&cal);
+    free_samples(&t, samples);
+    graph_free(&t.g);
+    return lowered;
+}
+
+START_TEST(wide_layers_are_narrowed) {
+    program p;
+    mica_status st = {0};
+    /* 2^12 inputs of 15 bits times 16-bit weights would need 43 bits. */
+    ck_assert_msg(lower_dense(1 << 12, 15, 16, &p, &st), "%s", st.message);
+    const mica_circuit *c = &p.circuit;
+    for (uint32_t t = 0; t < c->n_tensors; t++)
+        if (c->tensor[t].kind == MICA_TENSOR_CONTRACT)
+            ck_assert_msg((int64_t)c->tensor[t].hi - c->tensor[t].lo < RANGE_ACC_LIMIT * 2,
+                          "accumulator [%d, %d]", c->tensor[t].lo, c->tensor[t].hi);
+    program_free(&p);
+}
+END_TEST
+
+START_TEST(hopeless_layers_are_refused) {
+    program p;
+    mica_status st = {0};
+    /* 2^22 inputs: even 5-bit activations and 4-bit weights need more than 29 bits. */
+    ck_assert(!lower_dense(1 << 22, 11, 8, &p, &st));
+    ck_assert_int_eq(st.code, MICA_ERR_RANGE);
+    ck_assert_msg(strstr(st.message, "Gemm"), "the message must name the operator: %s", st.message);
+}
+END_TEST
+
+START_TEST(rows_are_exact) {
+    /* [2, 3], rows: 3 -4 5 and -1 0 2; x in [-2, 7]: max 3*7 + 4*2 + 5*7, min -3*2 - 4*7 - 5*2 of the first
+     * row. */
+    const int32_t w[6] = {3, -4, 5, -1, 0, 2};
+    const uint32_t dim[2] = {2, 3};
+    const bound r = range_of_rows(w, 2, dim, 2, (bound){-2, 7});
+    ck_assert_int_eq(r.hi, 64);
+    ck_assert_int_eq(r.lo, -44);
+    const bound columns = range_of_rows(w, 2, dim, 1, (bound){-2, 7}); /* columns 3 -1 | -4 0 | 5 2 */
+    ck_assert_int_eq(columns.hi, 49);
+    ck_assert_int_eq(columns.lo, -28);
+    ck_assert_uint_eq(range_key_bits((bound){-8, 7}, 0), 4);
+    ck_assert_uint_eq(range_key_bits((bound){-9, 7}, 0), 5);
+    ck_assert_uint_eq(range_key_bits((bound){-16, 15}, 1), 4);
+}
+END_TEST
+
+START_TEST(calibration_without_samples_is_guessed) {
+    net t;
+    mica_status st = {0};
+    net_create(&t, 9, true);
+    output(&t, op(&t, "Relu", 1, input(&t, SHAPE(1, 50))));
+    ck_assert(graph_infer_shapes(&t.g, &st));
+    calibration a, b;
+    ck_assert(calibration_collect(&a, &t.g, NULL, 0, &st) && calibration_collect(&b, &t.g, NULL, 0, &st));
+    ck_assert(a.guessed);
+    const uint32_t x = t.g.input[0], y = t.g.output[0];
+    ck_assert(a.lo[x] < -0.8 && a.lo[x] >= -1 && a.hi[x] > 0.8 && a.hi[x] <= 1 && a.lo[y] == 0 &&
+              a.hi[y] == a.hi[x]);
+    ck_assert(a.lo[x] == b.lo[x] && a.hi[x] == b.hi[x]);
+    calibration_free(&a);
+    calibration_free(&b);
+    graph_free(&t.g);
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("lowering");
+    TCase *tc = tcase_create("all");
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, operators, 0, N_CASES);
+    tcase_add_test(tc, wide_layers_are_narrowed);
+    tcase_add_test(tc, hopeless_layers_are_refused);
+    tcase_add_test(tc, rows_are_exact);
+    tcase_add_test(tc, calibration_without_samples_is_guessed);
+    suite_add_tcase(s, tc);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    const int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
