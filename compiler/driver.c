@@ -121,7 +121,7 @@ static bool run_commitment(compilation *c, mica_status *st) {
     c->vk.circuit = c->program.circuit;
     c->vk.security_bits = r->security_bits;
     (void)snprintf(c->vk.model_id, sizeof c->vk.model_id, "%s", r->model_id ? r->model_id : c->name);
-    (void)snprintf(c->vk.compiler_version, sizeof c->vk.compiler_version, "mica %s", MICA_VERSION);
+    (void)snprintf(c->vk.compiler_version, sizeof c->vk.compiler_version, "%s", MICA_VERSION);
     if (!mica_weights_commit(&c->vk, (const int32_t *const *)c->program.weight, &c->weights, &c->weights_size,
                              st) ||
         !mica_vk_write(&c->vk, &c->vk_bytes, &c->vk_size, st) || !mica_report_make(&c->vk, 1, &c->report, st))

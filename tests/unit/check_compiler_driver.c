@@ -1,0 +1,299 @@
+/* The pipeline from an ONNX file to a prover executable: outputs, their determinism, failures that leave
+ * nothing behind, and the build cache. */
+#include "cmd.h"
+#include "driver.h"
+#include "emit/spawn.h"
+#include "file_read.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MODEL       MICA_MODELS "/lenet5/lenet5.onnx"
+#define CALIBRATION MICA_MODELS "/lenet5/calibration"
+
+enum { PATH_BYTES = 512 };
+
+static char place[] = "/tmp/mica-driver-XXXXXX";
+
+static const char *at(const char *name) {
+    static char path[4][PATH_BYTES];
+    static unsigned next;
+    char *p = path[next++ % 4];
+    (void)snprintf(p, PATH_BYTES, "%s/%s", place, name);
+    return p;
+}
+
+static compile_request request_for(const char *output) {
+    const compile_request r = {.model = MODEL,
+                               .calibration = CALIBRATION,
+                               .output = output,
+                               .max_batch = 2,
+                               .security_bits = MICA_DEFAULT_SECURITY_BITS,
+                               .quiet = true};
+    return r;
+}
+
+static unsigned count_entries(const char *directory) {
+    DIR *d = opendir(directory);
+    unsigned n = 0;
+    ck_assert(d != NULL);
+    for (const struct dirent *e = readdir(d); e; e = readdir(d))
+        n += e->d_name[0] != '.';
+    (void)closedir(d);
+    return n;
+}
+
+static void expect_equal_files(const char *a, const char *b) {
+    mica_status st = {0};
+    size_t n, m;
+    uint8_t *x = file_read(a, 0, FILE_READ_REST, FILE_READ_REST, &n, &st);
+    uint8_t *y = file_read(b, 0, FILE_READ_REST, FILE_READ_REST, &m, &st);
+    ck_assert_msg(x && y, "%s", st.message);
+    ck_assert_msg(n == m && memcmp(x, y, n) == 0, "%s and %s differ", a, b);
+    free(x);
+    free(y);
+}
+
+static int run(const char *const *argv) {
+    mica_status st = {0};
+    text out;
+    int code = -1;
+    text_create(&out, &st);
+    ck_assert_msg(spawn_run(argv, NULL, &out, &code, &st), "%s", st.message);
+    text_free(&out);
+    return code;
+}
+
+static void clear_place(void) {
+    const char *const argv[] = {"rm", "-rf", place, NULL};
+    (void)run(argv);
+}
+
+static void set_up(void) {
+    (void)memcpy(place + strlen(place) - 6, "XXXXXX", 6);
+    ck_assert(mkdtemp(place) != NULL);
+    ck_assert(setenv("XDG_CACHE_HOME", at("cache"), 1) == 0);
+}
+
+START_TEST(compiles_and_proves) {
+    mica_status st = {0};
+    char exe[PATH_BYTES], proof[PATH_BYTES], vk[PATH_BYTES];
+    (void)snprintf(exe, sizeof exe, "%s", at("net"));
+    (void)snprintf(proof, sizeof proof, "%s", at("proof.bin"));
+    (void)snprintf(vk, sizeof vk, "%s", at("net.vk"));
+    const compile_request r = request_for(exe);
+    ck_assert_msg(compile_model(&r, &st), "%s", st.message);
+    ck_assert_uint_eq(count_entries(at("net-src")), 9);
+    ck_assert_uint_eq(count_entries(place), 5); /* net, net.vk, net.report.html, net-src, cache */
+    const char *const prove[] = {exe,  "prove", "--quiet", MICA_MODELS "/lenet5/input.json",
+                                 "-o", proof,   NULL};
+    ck_assert_int_eq(run(prove), 0);
+    char *verify[] = {"verify", "--vk", vk, proof, "--input", MICA_MODELS "/lenet5/input.json", NULL};
+    ck_assert_int_eq(cmd_verify(6, verify), 0);
+    char *other[] = {"verify", "--vk", vk, proof, "--nonce", "00", NULL};
+    ck_assert_int_eq(cmd_verify(6, other), 1);
+    char *foreign[] = {"verify", "--vk", proof, proof, NULL};
+    ck_assert_int_eq(cmd_verify(4, foreign), 2);
+}
+END_TEST
+
+/* Two names in two folders, compiled twice, with and without the cache: everything but the name is the same
+ * bytes. */
+START_TEST(same_input_same_bytes) {
+    static const char *const files[] = {"net.c",  "net.h",       "model_data.c", "main.c",  "build.sh",
+                                        "net.vk", "net.weights", "program.txt",  "MANIFEST"};
+    mica_status st = {0};
+    char a[PATH_BYTES], b[PATH_BYTES], from[PATH_BYTES + 64], to[PATH_BYTES + 64];
+    ck_assert(mkdir(at("a"), 0700) == 0 && mkdir(at("b"), 0700) == 0);
+    (void)snprintf(a, sizeof a, "%s", at("a/net"));
+    (void)snprintf(b, sizeof b, "%s", at("b/net"));
+    compile_request r = request_for(a), s = request_for(b);
+    s.no_cache = true;
+    ck_assert_msg(compile_model(&r, &st), "%s", st.message);
+    ck_assert_msg(compile_model(&s, &st), "%s", st.message);
+    expect_equal_files(a, b);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        (void)snprintf(from, sizeof from, "%s-src/%s", a, files[i]);
+        (void)snprintf(to, sizeof to, "%s-src/%s", b, files[i]);
+        expect_equal_files(from, to);
+    }
+}
+END_TEST
+
+START_TEST(emit_only_stops_before_the_compiler) {
+    mica_status st = {0};
+    char exe[PATH_BYTES];
+    (void)snprintf(exe, sizeof exe, "%s", at("net"));
+    compile_request r = request_for(exe);
+    r.emit_only = true;
+    ck_assert(setenv("CC", "/nonexistent/cc", 1) == 0);
+    ck_assert_msg(compile_model(&r, &st), "%s", st.message);
+    ck_assert(unsetenv("CC") == 0);
+    ck_assert(access(exe, F_OK) != 0);
+    ck_assert_uint_eq(count_entries(place), 3);
+}
+END_TEST
+
+/* Ways to fail; none may leave a file behind. */
+START_TEST(failures_leave_nothing) {
+    static const struct {
+        const char *model, *output, *cc;
+        mica_code code;
+    } cases[] = {
+        {MODEL, "net", "/nonexistent/cc", MICA_ERR_IO}, {MODEL, "net", "false", MICA_ERR_INTERNAL},
+        {MODEL, "a b", "cc", MICA_ERR_USAGE},           {MODEL, "-x", "cc", MICA_ERR_USAGE},
+        {MODEL, "none/net", "cc", MICA_ERR_IO},         {"/nonexistent/model.onnx", "net", "cc", MICA_ERR_IO},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mica_status st = {0};
+        char exe[PATH_BYTES];
+        (void)snprintf(exe, sizeof exe, "%s", at(cases[i].output));
+        compile_request r = request_for(exe);
+        r.model = cases[i].model;
+        r.no_cache = true;
+        ck_assert(setenv("CC", cases[i].cc, 1) == 0);
+        ck_assert(!compile_model(&r, &st));
+        ck_assert_msg(st.code == cases[i].code, "case %zu: %s", i, st.message);
+        ck_assert_msg(count_entries(place) == 0, "case %zu leaves files behind", i);
+    }
+    ck_assert(unsetenv("CC") == 0);
+}
+END_TEST
+
+/* The only entry of the cache. */
+static void cache_entry(char *out) {
+    char directory[PATH_BYTES];
+    (void)snprintf(directory, sizeof directory, "%s", at("cache/mica"));
+    DIR *d = opendir(directory);
+    ck_assert(d != NULL);
+    *out = 0;
+    for (const struct dirent *e = readdir(d); e; e = readdir(d)) {
+        if (e->d_name[0] != '.') {
+            ck_assert_msg(*out == 0, "more than one cache entry");
+            (void)snprintf(out, 2 * PATH_BYTES, "%s/%s", directory, e->d_name);
+        }
+    }
+    (void)closedir(d);
+    ck_assert(*out != 0);
+}
+
+static bool build_again(bool *from_cache) {
+    mica_status st = {0};
+    toolchain t;
+    build_result result;
+    char source[PATH_BYTES], exe[PATH_BYTES];
+    (void)snprintf(source, sizeof source, "%s", at("net-src"));
+    (void)snprintf(exe, sizeof exe, "%s", at("net"));
+    const bool ok = toolchain_find(&t, &st) && build_executable(&t, "net", source, exe, true, &result, &st);
+    ck_assert_msg(ok, "%s", st.message);
+    *from_cache = result.from_cache;
+    return ok;
+}
+
+START_TEST(damaged_cache_entries_are_ignored) {
+    mica_status st = {0};
+    char exe[PATH_BYTES], entry[2 * PATH_BYTES];
+    bool from_cache;
+    size_t size;
+    (void)snprintf(exe, sizeof exe, "%s", at("net"));
+    compile_request r = request_for(exe);
+    ck_assert_msg(compile_model(&r, &st), "%s", st.message);
+    (void)build_again(&from_cache);
+    ck_assert(from_cache);
+    cache_entry(entry);
+    uint8_t *bytes = file_read(entry, 0, FILE_READ_REST, FILE_READ_REST, &size, &st);
+    ck_assert(bytes != NULL);
+    bytes[size / 2] ^= 1;
+    ck_assert(file_write(entry, bytes, size, &st));
+    (void)build_again(&from_cache);
+    ck_assert_msg(!from_cache, "an altered entry was used");
+    (void)build_again(&from_cache);
+    ck_assert_msg(from_cache, "the entry was not renewed");
+    ck_assert(truncate(entry, (off_t)size / 2) == 0);
+    (void)build_again(&from_cache);
+    ck_assert_msg(!from_cache, "a truncated entry was used");
+    ck_assert(truncate(entry, 5) == 0);
+    (void)build_again(&from_cache);
+    ck_assert_msg(!from_cache, "a tiny entry was used");
+    free(bytes);
+}
+END_TEST
+
+/* A changed source is another key. */
+START_TEST(cache_follows_the_sources) {
+    mica_status st = {0};
+    char exe[PATH_BYTES];
+    bool from_cache;
+    (void)snprintf(exe, sizeof exe, "%s", at("net"));
+    compile_request r = request_for(exe);
+    ck_assert_msg(compile_model(&r, &st), "%s", st.message);
+    text changed;
+    text_create(&changed, &st);
+    size_t size;
+    uint8_t *bytes = file_read(at("net-src/MANIFEST"), 0, FILE_READ_REST, FILE_READ_REST, &size, &st);
+    text_write(&changed, bytes, size);
+    changed.bytes[0] ^= 1;
+    ck_assert(file_write(at("net-src/MANIFEST"), changed.bytes, changed.size, &st));
+    (void)build_again(&from_cache);
+    ck_assert(!from_cache);
+    text_free(&changed);
+    free(bytes);
+}
+END_TEST
+
+static int compile_command(const char *first, const char *second, const char *third) {
+    char words[4][PATH_BYTES] = {"compile"};
+    char *argv[5] = {words[0], NULL, NULL, NULL, NULL};
+    const char *given[3] = {first, second, third};
+    int argc = 1;
+    for (int i = 0; i < 3 && given[i]; i++) {
+        (void)snprintf(words[argc], PATH_BYTES, "%s", given[i]);
+        argv[argc] = words[argc];
+        argc++;
+    }
+    return cmd_compile(argc, argv);
+}
+
+START_TEST(exit_codes) {
+    ck_assert_int_eq(compile_command("--help", NULL, NULL), 0);
+    ck_assert_int_eq(compile_command(NULL, NULL, NULL), 2);
+    ck_assert_int_eq(compile_command(MODEL, MODEL, NULL), 2);
+    ck_assert_int_eq(compile_command(MODEL, "--max-batch", "0"), 2);
+    ck_assert_int_eq(compile_command(MODEL, "--security", "900"), 2);
+    ck_assert_int_eq(compile_command(MODEL, "--dump", "nothing"), 2);
+    ck_assert_int_eq(compile_command(MODEL, "--dim", "x"), 2);
+    ck_assert_int_eq(compile_command("/nonexistent/model.onnx", NULL, NULL), 2);
+    char *inspect[] = {"inspect", MODEL, NULL}, *missing[] = {"inspect", "/nonexistent/model.onnx", NULL};
+    ck_assert_int_eq(cmd_inspect(2, inspect), 0);
+    ck_assert_int_eq(cmd_inspect(2, missing), 2);
+}
+END_TEST
+
+static Suite *driver_suite(void) {
+    Suite *s = suite_create("driver");
+    TCase *c = tcase_create("driver");
+    tcase_set_timeout(c, 240);
+    tcase_add_checked_fixture(c, set_up, clear_place);
+    tcase_add_test(c, compiles_and_proves);
+    tcase_add_test(c, same_input_same_bytes);
+    tcase_add_test(c, emit_only_stops_before_the_compiler);
+    tcase_add_test(c, failures_leave_nothing);
+    tcase_add_test(c, damaged_cache_entries_are_ignored);
+    tcase_add_test(c, cache_follows_the_sources);
+    tcase_add_test(c, exit_codes);
+    suite_add_tcase(s, c);
+    return s;
+}
+
+int main(void) {
+    SRunner *runner = srunner_create(driver_suite());
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
