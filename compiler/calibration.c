@@ -43,8 +43,10 @@ static bool observe_all(calibration *c, const graph *g, const double *const *inp
                         mica_status *st) {
     if (!graph_evaluate(g, input, value, st))
         return false;
-    for (uint32_t v = 0; v < g->n_values; v++) {
-        if (value[v] && !graph_is_const(&g->value[v]) && !observe(c, g, v, value[v], st))
+    for (uint32_t i = 0; i < g->n_nodes; i++) {
+        const uint32_t v = g->node[i].out[0];
+        if (!g->node[i].removed && value[v] && !graph_is_const(&g->value[v]) &&
+            !observe(c, g, v, value[v], st))
             return false;
     }
     for (uint32_t i = 0; i < g->n_inputs; i++)

@@ -10,7 +10,7 @@
 #include "requantise.h"
 
 #define SMALL_MODEL      (UINT64_C(1) << 22) /* parameters */
-#define SMALL_BITS       11                  /* steps between 0 and the largest calibrated magnitude, log2 */
+#define SMALL_BITS       10                  /* steps between 0 and the largest calibrated magnitude, log2 */
 #define LARGE_BITS       8
 #define FEWEST_BITS      5
 #define INPUT_EXACT_BITS 16
@@ -407,6 +407,15 @@ static bool make_map(const lowering *l, value_map *map, mica_status *st) {
     return ok;
 }
 
+/* Exponentials magnify the error of their argument: Softmax reads at least SMALL_BITS. */
+static void widen_softmax_inputs(lowering *l) {
+    for (uint32_t i = 0; i < l->g->n_nodes; i++) {
+        const graph_node *n = &l->g->node[i];
+        if (!n->removed && n->kind == OP_SOFTMAX && l->bits[n->in[0]] < SMALL_BITS)
+            l->bits[n->in[0]] = SMALL_BITS;
+    }
+}
+
 /* One attempt with the present widths. */
 static bool attempt(lowering *l, program *p, value_map *map, mica_status *st) {
     const uint32_t n = l->g->n_values;
@@ -472,6 +481,7 @@ bool lower_graph(program *p, value_map *map, const graph *g, const calibration *
     } else {
         l.default_bits = (uint8_t)bits;
         memset(l.bits, (int)bits, n);
+        widen_softmax_inputs(&l);
         memset(p, 0, sizeof *p);
         ok = attempts(&l, p, map, st);
         if (ok && !mica_circuit_validate(&p->circuit, st)) {

@@ -7,7 +7,8 @@
 #define MAX_TABLE_BITS  16
 #define MAX_LIMB_BITS   12
 #define MAX_LIMBS       (STEP_MAX_TENSORS - 2)
-#define SOFT_BITS_LEAST 12 /* tables up to 2^12 rows are cheap whatever the network */
+#define SOFT_BITS_LEAST 10 /* tables up to 2^10 rows are cheap whatever the network */
+#define SOFT_BITS_MOST  14
 #define STEPS_BITS_LOST 3  /* resolution given up, at most, for a smaller table */
 #define OUTPUT_BITS     14 /* resolution of sigmoid and tanh at a graph output */
 
@@ -41,9 +42,10 @@ static unsigned key_bits(bound r, unsigned shift) {
 static unsigned soft_table_bits(const lowering *l, const form *f) {
     if (l->opt.table_bits)
         return l->opt.table_bits;
-    unsigned c = mica_log2_ceil(form_padded_cells(f)) + 1;
-    c = c < SOFT_BITS_LEAST ? SOFT_BITS_LEAST : c;
-    return c > MAX_TABLE_BITS ? MAX_TABLE_BITS : c;
+    const unsigned cells = mica_log2_ceil(form_padded_cells(f));
+    const unsigned c =
+        cells > SOFT_BITS_LEAST + 2 ? cells - 2 : SOFT_BITS_LEAST; /* a quarter of the lookups */
+    return c > SOFT_BITS_MOST ? SOFT_BITS_MOST : c;
 }
 
 /* s: the finest step that reaches `wanted`, then coarser steps, but not beyond `tolerable`, while the table
