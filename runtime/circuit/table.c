@@ -110,8 +110,66 @@ int32_t mica_table_value(const mica_table_def *def, int32_t key) {
     return clamp(y, def->lo_value, def->hi_value);
 }
 
+/* --- whole tables: the piecewise linear kinds in one addition per row --- */
+
+/* y(key) = floor(key * a / d + 1/2) for consecutive keys, as quotient and remainder of key * 2a + d by 2d. */
+typedef struct line {
+    int64_t quotient, remainder; /* 0 <= remainder < modulus */
+    int64_t step_quotient, step_remainder, modulus;
+} line;
+
+/* False if a 2^exponent or d 2^-exponent would not leave room: |key| * 2a + d < 2^18 2^41 2 + 2^61 < 2^62. */
+static bool line_start(line *l, const mica_table_def *def) {
+    const int exponent = def->in_scale.exponent - def->out_scale.exponent;
+    if (exponent < -29 || exponent > 10)
+        return false;
+    const int64_t a = (int64_t)def->in_scale.mantissa << (exponent > 0 ? exponent : 0);   /* < 2^41 */
+    const int64_t d = (int64_t)def->out_scale.mantissa << (exponent < 0 ? -exponent : 0); /* < 2^60 */
+    const int64_t first = 2 * a * def->lo_key + d;
+    l->modulus = 2 * d;
+    l->quotient = (int64_t)fixed_floor_div(first, l->modulus);
+    l->remainder = first - l->quotient * l->modulus;
+    l->step_quotient = 2 * a / l->modulus;
+    l->step_remainder = 2 * a % l->modulus;
+    return true;
+}
+
+static void line_next(line *l) {
+    l->quotient += l->step_quotient;
+    l->remainder += l->step_remainder;
+    if (l->remainder >= l->modulus) {
+        l->remainder -= l->modulus;
+        l->quotient++;
+    }
+}
+
+static bool fill_linear(const mica_table_def *def, int32_t *value) {
+    line l;
+    int64_t lo = def->lo_value, hi = def->hi_value;
+    if (!line_start(&l, def))
+        return false;
+    if (def->kind == MICA_TABLE_CLIP) { /* the saturation of the clipped value: clamp of a clamp */
+        const int32_t below = to_output(def, def->param[0].mantissa, def->param[0].exponent);
+        const int32_t above = to_output(def, def->param[1].mantissa, def->param[1].exponent);
+        lo = clamp(below, def->lo_value, def->hi_value);
+        hi = clamp(above, def->lo_value, def->hi_value);
+    }
+    const int32_t rows = (int32_t)1 << def->bits;
+    for (int32_t j = 0; j < rows; j++, line_next(&l)) {
+        int64_t y = l.quotient;
+        if (def->kind == MICA_TABLE_RELU_SCALED && def->lo_key + j <= 0)
+            y = 0;
+        value[j] = (int32_t)(y < lo ? lo : y > hi ? hi : y);
+    }
+    return true;
+}
+
 void mica_table_fill(const mica_table_def *def, int32_t *value) {
     const int32_t rows = (int32_t)1 << def->bits;
+    const bool linear = def->kind == MICA_TABLE_IDENTITY || def->kind == MICA_TABLE_RELU_SCALED ||
+                        def->kind == MICA_TABLE_CLIP;
+    if (linear && fill_linear(def, value))
+        return;
     for (int32_t j = 0; j < rows; j++)
         value[j] = mica_table_value(def, def->lo_key + j);
 }

@@ -162,6 +162,35 @@ START_TEST(values_agree_with_libm) {
 }
 END_TEST
 
+/* The fast fill of linear kinds against one value at a time, near and far from its limits. */
+START_TEST(fill_equals_values) {
+    static int32_t value[1 << 12];
+    static const mica_table_kind linear[] = {MICA_TABLE_IDENTITY, MICA_TABLE_RELU_SCALED, MICA_TABLE_CLIP};
+    for (int round = 0; round < 600; round++) {
+        mica_table_def def = random_def();
+        if (round % 2) {
+            def.kind = linear[round / 2 % 3];
+            def.in_scale = random_scale(-30, -30);
+            def.out_scale = random_scale(-42, 2);
+            def.param[0] = def.param[1] = (mica_dyadic){0, 0};
+            if (def.kind == MICA_TABLE_CLIP)
+                def.param[1] = random_scale(-30, -18);
+        }
+        if (round % 6 == 1) { /* ties: an exact half */
+            def.in_scale = (mica_dyadic){1 << 30, -31};
+            def.out_scale = (mica_dyadic){1 << 30, -30};
+        }
+        def.bits = (uint8_t)random_in(1, 12);
+        def.lo_key = round % 3 ? -(1 << (def.bits - 1)) : 0;
+        if (def.kind == MICA_TABLE_RANGE)
+            def.lo_key = 0;
+        mica_table_fill(&def, value);
+        for (int32_t j = 0; j < 1 << def.bits; j++)
+            ck_assert_int_eq(value[j], mica_table_value(&def, def.lo_key + j));
+    }
+}
+END_TEST
+
 START_TEST(relu_is_exact) {
     const mica_table_def def = {.kind = MICA_TABLE_RELU, .bits = 18, .lo_key = -(1 << 17)};
     int32_t *value = malloc(sizeof *value << 18);
@@ -409,6 +438,7 @@ int main(void) {
     tcase_add_loop_test(t, vectors_match, 0, (int)N_VECTORS);
     tcase_add_test(t, fill_is_monotone_and_saturates);
     tcase_add_test(t, values_agree_with_libm);
+    tcase_add_test(t, fill_equals_values);
     tcase_add_test(t, relu_is_exact);
     tcase_add_test(t, ties_round_up);
     tcase_add_test(t, division_rounds_down);
