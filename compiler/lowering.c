@@ -9,10 +9,15 @@
 #include "range.h"
 #include "requantise.h"
 
-#define SMALL_MODEL      (UINT64_C(1) << 22) /* parameters */
-#define SMALL_BITS       10                  /* steps between 0 and the largest calibrated magnitude, log2 */
-#define LARGE_BITS       8
-#define FEWEST_BITS      5
+#define SMALL_MODEL   (UINT64_C(1) << 22) /* parameters */
+#define SMALL_BITS    10                  /* steps between 0 and the largest calibrated magnitude, log2 */
+#define LARGE_BITS    8
+#define FEWEST_BITS   5
+#define SMALL_WEIGHTS 9 /* bits with the sign */
+#define LARGE_WEIGHTS 8
+#define NARROW_WEIGHTS                                                                                       \
+    12 /* where no layer has more than NARROW_LAYER cells: a further limb costs next to nothing */
+#define NARROW_LAYER     512
 #define INPUT_EXACT_BITS 16
 #define INPUT_MARGIN     1.25 /* declared input range over the calibrated one */
 
@@ -352,6 +357,18 @@ uint64_t lowering_parameters(const graph *g) {
     return n;
 }
 
+static unsigned default_weight_bits(const graph *g) {
+    uint64_t widest = 0;
+    for (uint32_t i = 0; i < g->n_nodes; i++) {
+        const graph_value *v = &g->value[g->node[i].out[0]];
+        if (!g->node[i].removed && !graph_is_const(v) && graph_elements(v) > widest)
+            widest = graph_elements(v);
+    }
+    return lowering_parameters(g) >= SMALL_MODEL ? LARGE_WEIGHTS
+           : widest > NARROW_LAYER               ? SMALL_WEIGHTS
+                                                 : NARROW_WEIGHTS;
+}
+
 static bool lower_nodes(lowering *l, mica_status *st) {
     const graph *g = l->g;
     for (uint32_t i = 0; i < g->n_inputs; i++)
@@ -468,7 +485,7 @@ bool lower_graph(program *p, value_map *map, const graph *g, const calibration *
                           : small_model            ? SMALL_BITS
                                                    : LARGE_BITS;
     if (!l.opt.weight_bits)
-        l.opt.weight_bits = small_model ? 9 : 8;
+        l.opt.weight_bits = default_weight_bits(g);
     if (bits < FEWEST_BITS || bits > 15 || l.opt.weight_bits < 2 || l.opt.weight_bits > 16)
         return mica_fail(st, MICA_ERR_USAGE, "activations have 5 to 15 bits and weights 2 to 16");
     l.value = malloc(n * sizeof *l.value);
