@@ -25,7 +25,6 @@ typedef struct proving {
     tensor_store store;
     m31 **cells; /* [n_tensors] */
     m31 *witness;
-    mica_arena arena;
     mica_channel ch;
     mica_status *st;
     contract_tables *tables; /* [n_claims]: of claims on contractions, until their stratum */
@@ -53,17 +52,30 @@ static void end_phase(proving *g, mica_phase phase, double done) {
 
 /* --- memory --- */
 
+static void clear_range(void *ctx, size_t begin, size_t end, unsigned worker) {
+    (void)worker;
+    memset((m31 *)ctx + begin, 0, (end - begin) * sizeof(m31));
+}
+
+/* n zeroed cells: the memory may have served an earlier proof. */
+static m31 *zeroed_cells(proving *g, size_t n) {
+    m31 *cells = arena_alloc(&g->p->arena, n, sizeof *cells, g->st);
+    if (cells)
+        parallel_for(n, 1 << 14, clear_range, cells);
+    return cells;
+}
+
 /* Witness tensors lie in the committed matrix at their slots, all others in arrays of their own. */
 static bool allocate_cells(proving *g) {
     const plan *p = &g->p->plan;
     const mica_circuit *c = p->circuit;
-    g->cells = arena_alloc(&g->arena, c->n_tensors + 1, sizeof *g->cells, g->st);
+    g->cells = arena_alloc(&g->p->arena, c->n_tensors + 1, sizeof *g->cells, g->st);
     if (!g->cells)
         return false;
     memset(g->cells, 0, c->n_tensors * sizeof *g->cells);
     if (p->witness_group >= 0) {
         const unsigned vars = p->witness.shape.row_vars + p->witness.shape.col_vars;
-        g->witness = arena_alloc(&g->arena, (size_t)1 << vars, sizeof *g->witness, g->st);
+        g->witness = zeroed_cells(g, (size_t)1 << vars);
         if (!g->witness)
             return false;
         for (uint32_t i = 0; i < p->witness.n_slots; i++)
@@ -73,8 +85,7 @@ static bool allocate_cells(proving *g) {
         const mica_tensor_kind kind = c->tensor[t].kind;
         if (kind == MICA_TENSOR_WEIGHT || kind == MICA_TENSOR_WITNESS || !mica_tensor_is_materialised(c, t))
             continue;
-        g->cells[t] = arena_alloc(&g->arena, (size_t)1 << mica_tensor_bits(&c->tensor[t], p->batch),
-                                  sizeof(m31), g->st);
+        g->cells[t] = zeroed_cells(g, (size_t)1 << mica_tensor_bits(&c->tensor[t], p->batch));
         if (!g->cells[t])
             return false;
     }
@@ -100,6 +111,19 @@ static size_t workspace(const plan *p) {
     return need + ((size_t)64 << 20);
 }
 
+/* Makes room for a proof of the planned batch. */
+static bool reserve(mica_prover *p, mica_status *st) {
+    const size_t need = workspace(&p->plan);
+    if (p->arena.size < need) {
+        arena_destroy(&p->arena);
+        if (!arena_create(&p->arena, need, st))
+            return false;
+    }
+    arena_reset(&p->arena, 0);
+    p->arena.peak = 0;
+    return true;
+}
+
 /* --- witness --- */
 
 /* Signed integers to field elements, in place. */
@@ -115,7 +139,7 @@ static void to_field(void *ctx, size_t begin, size_t end, unsigned worker) {
 static bool make_witness(proving *g, mica_statement *s) {
     const plan *p = &g->p->plan;
     const mica_circuit *c = p->circuit;
-    int32_t **value = arena_alloc(&g->arena, c->n_tensors + 1, sizeof *value, g->st);
+    int32_t **value = arena_alloc(&g->p->arena, c->n_tensors + 1, sizeof *value, g->st);
     if (!value)
         return false;
     for (uint32_t t = 0; t < c->n_tensors; t++) {
@@ -146,7 +170,7 @@ static bool commit_witness(proving *g) {
         g->group[p->weight_group] = g->p->weights.group;
     if (p->witness_group < 0)
         return true;
-    if (!pcs_commit(&g->group[p->witness_group], &p->witness.shape, g->witness, true, &g->arena, root,
+    if (!pcs_commit(&g->group[p->witness_group], &p->witness.shape, g->witness, true, &g->p->arena, root,
                     g->st) ||
         !channel_bytes(&g->ch, TAG_WITNESS_ROOT, root, MERKLE_DIGEST))
         return false;
@@ -168,12 +192,12 @@ static bool prove_lookups(proving *g) {
     walk_lookup_challenges(w);
     m31 *num;
     qvec den;
-    const size_t mark = arena_mark(&g->arena);
+    const size_t mark = arena_mark(&g->p->arena);
     if (!leaves_build(&g->store, w, (const int32_t *const *)g->p->table, &num, &den) ||
         !logup_prove(&g->ch, num, den, p->leaves, p->lookup_bits, w->challenge, &w->leaf_p, &w->leaf_q,
-                     &g->arena, g->st))
+                     &g->p->arena, g->st))
         return false;
-    arena_reset(&g->arena, mark);
+    arena_reset(&g->p->arena, mark);
     end_phase(g, MICA_PHASE_LOOKUP, 0.6);
     return true;
 }
@@ -204,8 +228,8 @@ static bool send_claims(proving *g, const plan_event *e) {
 
 static bool prove_batch(proving *g, const plan_event *e) {
     const plan *p = &g->p->plan;
-    const size_t mark = arena_mark(&g->arena);
-    batch_summand *summand = arena_alloc(&g->arena, e->count, sizeof *summand, g->st);
+    const size_t mark = arena_mark(&g->p->arena);
+    batch_summand *summand = arena_alloc(&g->p->arena, e->count, sizeof *summand, g->st);
     if (!summand)
         return false;
     walk_batch(&g->w, e);
@@ -221,7 +245,7 @@ static bool prove_batch(proving *g, const plan_event *e) {
         lambda += k->n_claims;
     }
     const bool ok = batch_prove(&g->w, e, summand);
-    arena_reset(&g->arena, mark);
+    arena_reset(&g->p->arena, mark);
     return ok;
 }
 
@@ -249,29 +273,29 @@ static bool open_claims(proving *g) {
     const plan *p = &g->p->plan;
     if (p->n_groups == 0)
         return true;
-    pcs_claim *claim = arena_alloc(&g->arena, p->n_openings, sizeof *claim, g->st);
+    pcs_claim *claim = arena_alloc(&g->p->arena, p->n_openings, sizeof *claim, g->st);
     if (!claim)
         return false;
     for (uint32_t i = 0; i < p->n_openings; i++) {
-        qm31 *point = arena_alloc(&g->arena, PCS_MAX_VARS, sizeof *point, g->st);
+        qm31 *point = arena_alloc(&g->p->arena, PCS_MAX_VARS, sizeof *point, g->st);
         if (!point)
             return false;
         const unsigned group = walk_opening_point(&g->w, p->opening[i], point);
         claim[i] = (pcs_claim){group, point, g->w.value[p->opening[i]]};
     }
-    return pcs_open(&g->ch, &p->pcs, g->group, claim, p->n_openings, &g->arena, g->st);
+    return pcs_open(&g->ch, &p->pcs, g->group, claim, p->n_openings, &g->p->arena, g->st);
 }
 
 static bool run(proving *g, mica_statement *s) {
     const plan *p = &g->p->plan;
     walk *w = &g->w;
-    w->challenge = arena_alloc(&g->arena, p->n_slots + 1, sizeof(qm31), g->st);
-    w->value = arena_alloc(&g->arena, p->n_claims + 1, sizeof(qm31), g->st);
-    w->lambda = arena_alloc(&g->arena, walk_max_batch_claims(p) + 1, sizeof(qm31), g->st);
-    g->tables = arena_alloc(&g->arena, p->n_claims + 1, sizeof *g->tables, g->st);
+    w->challenge = arena_alloc(&g->p->arena, p->n_slots + 1, sizeof(qm31), g->st);
+    w->value = arena_alloc(&g->p->arena, p->n_claims + 1, sizeof(qm31), g->st);
+    w->lambda = arena_alloc(&g->p->arena, walk_max_batch_claims(p) + 1, sizeof(qm31), g->st);
+    g->tables = arena_alloc(&g->p->arena, p->n_claims + 1, sizeof *g->tables, g->st);
     if (!w->challenge || !w->value || !w->lambda || !g->tables || !allocate_cells(g))
         return false;
-    g->store = (tensor_store){p, g->cells, &g->arena, g->st};
+    g->store = (tensor_store){p, g->cells, &g->p->arena, g->st};
     if (!make_witness(g, s) || !walk_begin(w) || !commit_witness(g) || !prove_lookups(g))
         return false;
     for (uint32_t i = 0; i < p->n_events; i++) {
@@ -298,11 +322,10 @@ bool mica_prover_prove(mica_prover *p, mica_statement *s, uint8_t **file, size_t
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory for a proof");
     memcpy(s->vk_digest, p->vk.digest, MICA_DIGEST_BYTES);
     proving g = {.p = p, .st = st, .since = now(), .progress = progress, .progress_ctx = progress_ctx};
-    g.w = (walk){.plan = &p->plan, .vk = &p->vk, .statement = s, .ch = &g.ch, .arena = &g.arena, .st = st};
+    g.w = (walk){.plan = &p->plan, .vk = &p->vk, .statement = s, .ch = &g.ch, .arena = &p->arena, .st = st};
     channel_init_write(&g.ch, out + head, capacity);
-    bool ok = arena_create(&g.arena, workspace(&p->plan), st) && run(&g, s);
-    g.stats.workspace_peak = g.arena.peak;
-    arena_destroy(&g.arena);
+    bool ok = reserve(p, st) && run(&g, s);
+    g.stats.workspace_peak = p->arena.peak;
     if (ok && g.ch.overflow)
         ok = mica_fail(st, MICA_ERR_INTERNAL, "the proof is larger than its bound of %zu bytes", capacity);
     if (!ok) {

@@ -11,8 +11,9 @@ struct mica_prover {
     mica_vk vk;
     uint32_t max_batch;
     weight_store weights;
-    int32_t **table; /* [n_tables] values */
-    plan plan;       /* of the last batch size; plan.batch is 0 if there is none */
+    int32_t **table;  /* [n_tables] values */
+    plan plan;        /* of the last batch size; plan.batch is 0 if there is none */
+    mica_arena arena; /* the workspace of proofs, kept from one to the next: its pages stay backed */
 };
 
 /* Plans a batch, unless it is planned already. */

@@ -49,6 +49,7 @@ void mica_prover_free(mica_prover *p) {
     free(p->table);
     weights_free(&p->weights, &p->vk);
     plan_free(&p->plan);
+    arena_destroy(&p->arena);
     mica_vk_free(&p->vk);
     free(p);
 }

@@ -132,15 +132,25 @@ static bool check_opening(verifier *v) {
     return pcs_verify(w->ch, &p->pcs, v->root, claim, p->n_openings, w->arena, w->st);
 }
 
+/* walk_public_eval: an eq table per axis. */
+static size_t public_eval_workspace(const plan *p, const mica_port *port) {
+    const mica_tensor *x = &p->circuit->tensor[port->tensor];
+    size_t need = (sizeof(qm31) << mica_log2_ceil(p->batch)) + 64;
+    for (unsigned i = 0; i < x->rank; i++)
+        need += (sizeof(qm31) << mica_log2_ceil(x->dim[i])) + 64;
+    return need;
+}
+
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
 static size_t verify_workspace(const plan *p, const mica_circuit *c) {
-    size_t scratch = placement_verify_workspace(p), other = leaves_verify_workspace(p);
-    scratch = other > scratch ? other : scratch;
-    for (uint32_t t = 0; t < c->n_tensors; t++) { /* walk_public_eval: an eq table per axis */
-        size_t need = (sizeof(qm31) << mica_log2_ceil(p->batch)) + 64;
-        for (unsigned i = 0; i < c->tensor[t].rank; i++)
-            need += (sizeof(qm31) << mica_log2_ceil(c->tensor[t].dim[i])) + 64;
-        scratch = need > scratch ? need : scratch;
-    }
+    size_t scratch = larger(placement_verify_workspace(p), leaves_verify_workspace(p));
+    for (uint32_t i = 0; i < c->n_inputs; i++)
+        scratch = larger(scratch, public_eval_workspace(p, &c->input[i]));
+    for (uint32_t i = 0; i < c->n_outputs; i++)
+        scratch = larger(scratch, public_eval_workspace(p, &c->output[i]));
     size_t size =
         scratch + ((size_t)p->n_slots + p->n_claims + walk_max_batch_claims(p)) * sizeof(qm31) + 512;
     size += (size_t)p->n_openings * (sizeof(pcs_claim) + PCS_MAX_VARS * sizeof(qm31) + 64) + 64;
