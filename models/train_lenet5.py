@@ -19,20 +19,11 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from sklearn.datasets import load_digits
 
+import cases
+
 SEED = 5
 HELD_OUT = 360
 CASES = 16
-
-
-def enlarge(images, size):
-    """[n,8,8] -> [n,size,size], bilinear, corners not aligned (pixel centres at (i + 0.5) / 8)."""
-    old = images.shape[1]
-    at = np.clip((np.arange(size) + 0.5) * old / size - 0.5, 0, old - 1)
-    low = np.minimum(at.astype(int), old - 2)
-    weight = np.zeros((size, old), np.float32)
-    weight[np.arange(size), low] = 1 - (at - low)
-    weight[np.arange(size), low + 1] = at - low
-    return (weight @ images @ weight.T).astype(np.float32)
 
 
 # --- layers: forward returns (output, what backward needs); backward returns gradients ---
@@ -195,25 +186,6 @@ def onnx_model(p):
     return model
 
 
-def write_cases(out, part, evaluator, images, labels, with_outputs):
-    index = []
-    for i, (image, label) in enumerate(zip(images, labels)):
-        case = out / part / f"case_{i:02d}"
-        case.mkdir(parents=True, exist_ok=True)
-        x = image[None].astype(np.float32)
-        y = evaluator.run(None, {"image": x})[0].astype(np.float32)
-        np.save(case / "input_0.npy", x)
-        entry = {"case": case.name, "label": int(label),
-                 "inputs": [{"name": "image", "file": f"{part}/{case.name}/input_0.npy"}]}
-        if with_outputs:
-            np.save(case / "output_0.npy", y)
-            entry["outputs"] = [{"name": "logits", "file": f"{part}/{case.name}/output_0.npy",
-                                 "shape": list(y.shape), "min": float(y.min()), "max": float(y.max()),
-                                 "values": [float(v) for v in y.ravel()], "argmax": int(y.argmax())}]
-        index.append(entry)
-    return index
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent / "lenet5")
@@ -222,7 +194,7 @@ def main():
 
     rng = np.random.default_rng(SEED)
     digits = load_digits()
-    x = enlarge(digits.images.astype(np.float32) / 16, 28)[:, None]
+    x = cases.enlarge(digits.images.astype(np.float32) / 16, 28)[:, None]
     order = rng.permutation(len(x))
     x, labels = x[order], digits.target[order]
     train_x, train_labels = x[HELD_OUT:], labels[HELD_OUT:]
@@ -239,16 +211,16 @@ def main():
     model = onnx_model(p)
     onnx.save(model, args.out / "lenet5.onnx")
     evaluator = ReferenceEvaluator(model)
-    shape = {"dtype": "float32", "declared_shape": ["batch", 1, 28, 28], "shape": [1, 1, 28, 28]}
-    reference = {
+    names = "image", "logits"
+    cases.write_reference(args.out, {
         "runtime": f"onnx.reference {onnx.__version__}, float32",
         "accuracy_held_out": held_out,
-        "inputs": [{"name": "image", **shape}],
-        "outputs": [{"name": "logits", "dtype": "float32", "declared_shape": ["batch", 10], "shape": [1, 10]}],
-        "calibration": write_cases(args.out, "calibration", evaluator, train_x[:CASES], train_labels, False),
-        "test": write_cases(args.out, "test", evaluator, test_x[:CASES], test_labels, True),
-    }
-    (args.out / "reference.json").write_text(json.dumps(reference, indent=1) + "\n")
+        "inputs": [cases.port("image", (1, 28, 28))],
+        "outputs": [cases.port("logits", (10,))],
+        "calibration": cases.write_cases(args.out, "calibration", names, train_x[:CASES], labels=train_labels),
+        "test": cases.write_cases(args.out, "test", names, test_x[:CASES],
+                                  lambda x: evaluator.run(None, {"image": x})[0], test_labels),
+    })
     sample = {"input_data": [[round(float(v), 6) for v in test_x[0].ravel()]]}
     (args.out / "input.json").write_text(json.dumps(sample) + "\n")
 
