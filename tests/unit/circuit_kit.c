@@ -310,7 +310,7 @@ static void run_step(const kit *k, const mica_frame *f, const kit_step *s) {
             const int64_t sum = linear_sum(k, f, s->t[0], index, s->t[1]);
             const int64_t h = sum >> shift;
             if (shift)
-                f->value[s->t[1]][at] = (int32_t)(sum - (h << shift));
+                f->value[s->t[1]][at] = (int32_t)(sum - h * ((int64_t)1 << shift));
             f->value[s->t[0]][at] = (int32_t)h;
             f->value[s->t[2]][at] = f->table[s->table][h - k->table[s->table].def.lo_key];
         } else if (s->rule == KIT_LOOKUP) {

@@ -1,0 +1,55 @@
+/* An ONNX file through the compiler's front end: import, shapes, folding, canonical form; and the report on
+ * it. */
+#include "fuzz.h"
+#include "inspect.h"
+#include "passes.h"
+#include "wire.h"
+
+static FILE *nowhere;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv) {
+    (void)argc;
+    (void)argv;
+    nowhere = fopen("/dev/null", "w");
+    FUZZ_CHECK(nowhere != NULL);
+    return 0;
+}
+
+static void check_graph(const graph *g) {
+    char text[320];
+    for (uint32_t j = 0; j < g->n_nodes; j++) {
+        const graph_node *n = &g->node[j];
+        FUZZ_CHECK(n->removed || graph_describe(g, n, text, sizeof text)[0]);
+        for (uint32_t i = 0; !n->removed && i < n->n_in; i++)
+            FUZZ_CHECK(n->in[i] == GRAPH_NO_VALUE ||
+                       (n->in[i] < g->n_values && g->value[n->in[i]].has_shape));
+        FUZZ_CHECK(n->removed || (n->out[0] < g->n_values && g->value[n->out[0]].has_shape));
+    }
+}
+
+static void compile(const char *path) {
+    const dim_binding dims[] = {{"N", 2}, {"M", 3}};
+    mica_status st = {0};
+    graph g;
+    bool ok = onnx_import(&g, path, dims + 1, 1, &st);
+    fuzz_check_status(ok, &st);
+    if (!ok)
+        return;
+    ok = graph_infer_shapes(&g, &st) && graph_fold_constants(&g, &st) && graph_canonicalise(&g, &st);
+    fuzz_check_status(ok, &st);
+    if (ok)
+        check_graph(&g);
+    graph_free(&g);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    const char *path = fuzz_file(data, size);
+    mica_status st = {0};
+    compile(path);
+    fuzz_check_status(mica_inspect(path, NULL, 0, size % 2 == 0, nowhere, NULL, &st), &st);
+    return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed) {
+    return wire_mutate(data, size, max_size, seed);
+}
