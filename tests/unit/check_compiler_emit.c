@@ -223,6 +223,8 @@ static const conv_case conv_cases[] = {
     {1, 4, 4, {30, 1}, {4, 1}, {1, 1}, {1, 0}, {2, 1}, {26, 1}},
     {1, 5, 7, {12, 12}, {1, 1}, {1, 1}, {0, 0}, {1, 1}, {12, 12}},
     {1, 2, 2, {3, 3}, {3, 3}, {1, 1}, {9, 9}, {1, 1}, {19, 19}},
+    {1, 2, 4, {16, 32}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {16, 32}}, /* no padding cells behind the border */
+    {1, 2, 3, {16, 16}, {3, 3}, {1, 1}, {1, 1}, {2, 2}, {14, 14}},
 };
 
 static mica_factor window_factor(unsigned out_k, unsigned out_o, unsigned src, const conv_case *k,
@@ -378,6 +380,12 @@ static void add_view_cases(program *p) {
     add_term(p, s, 5, NULL);
     add_term(p, x, 1, all);
     (void)add_step(p, STEP_EVALUATE, t);
+    const uint32_t lo[3] = {1, 0, 2}, hi[3] = {2, 4, 5};
+    const uint32_t boxed = start_linear(p, 3, dim, -WIDE, WIDE, 0);
+    add_term(p, x, 2, NULL);
+    add_box(p, 1000, 3, lo, hi);
+    add_box(p, -9, 3, NULL, hi);
+    (void)add_step(p, STEP_EVALUATE, boxed);
 }
 
 static void add_max_case(program *p) {
@@ -502,21 +510,30 @@ static void fill_cells(const mica_tensor *t, int32_t *cells) {
     }
 }
 
-static run_fn *compile_model(const char *source, const char *directory, const char *compiler,
-                             const char *option) {
+/* Options of one variant of the generated code; NULL-terminated. */
+static const char *const variants[][3] = {
+    {"-O3"},
+    {"-O1"},
+    {"-DMICA_VERIFY_BUILD"},
+    {"-fsanitize=undefined", "-fno-sanitize-recover=all"},
+};
+
+static run_fn *compile_model(const char *source, const char *directory, const char *const *options) {
     char c_path[300], so_path[300];
     mica_status st = {0};
     text output;
     int code = -1;
     (void)snprintf(c_path, sizeof c_path, "%s/model.c", directory);
-    (void)snprintf(so_path, sizeof so_path, "%s/model%s.so", directory, option);
+    (void)snprintf(so_path, sizeof so_path, "%s/model.so", directory);
     ck_assert_msg(file_write(c_path, source, strlen(source), &st), "%s", st.message);
-    const char *argv[] = {compiler,       option,     "-fPIC",   "-shared", "-Wall",       "-Wextra",
-                          "-Wconversion", "-Wshadow", "-Werror", "-I",      tools.include, "-I",
-                          directory,      "-o",       so_path,   c_path,    NULL};
+    const char *argv[20] = {"cc",           "-fPIC",    "-shared", "-Wall", "-Wextra",
+                            "-Wconversion", "-Wshadow", "-Werror", "-I",    tools.include,
+                            "-I",           directory,  "-o",      so_path, c_path};
+    for (unsigned i = 0; options[i]; i++)
+        argv[15 + i] = options[i];
     text_create(&output, &st);
     ck_assert_msg(spawn_run(argv, NULL, &output, &code, &st), "%s", st.message);
-    ck_assert_msg(code == 0, "%s %s: %s", compiler, option, output.bytes ? output.bytes : "");
+    ck_assert_msg(code == 0, "%s: %s", options[0], output.bytes ? output.bytes : "");
     text_free(&output);
     void *library = dlopen(so_path, RTLD_NOW | RTLD_LOCAL);
     ck_assert_msg(library != NULL, "%s", dlerror());
@@ -589,8 +606,17 @@ static void write_header(const char *directory) {
     ck_assert(file_write(path, header, sizeof header - 1, &st));
 }
 
+static void remove_generated(const char *directory) {
+    static const char *const files[] = {"model.c", "model.h", "model.so"};
+    char path[300];
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", directory, files[i]);
+        ck_assert(unlink(path) == 0);
+    }
+    ck_assert(rmdir(directory) == 0);
+}
+
 START_TEST(generated_code_equals_interpreter) {
-    static const char *const option[] = {"-O3", "-O1"};
     char directory[] = "/tmp/mica-emit-XXXXXX";
     program p;
     text source;
@@ -598,11 +624,10 @@ START_TEST(generated_code_equals_interpreter) {
     build_program(&p);
     emit_program(&p, &source);
     write_header(directory);
-    run_fn *run = compile_model(source.bytes, directory, "cc", option[_i]);
+    run_fn *run = compile_model(source.bytes, directory, variants[_i]);
     for (uint64_t seed = 1; seed <= 3; seed++)
         compare_with_interpreter(&p, run, seed);
-    if (getenv("MICA_KEEP_GENERATED"))
-        printf("%s\n", directory);
+    remove_generated(directory);
     text_free(&source);
     program_end(&p);
 }
@@ -655,7 +680,7 @@ static Suite *emit_suite(void) {
     tcase_add_test(c, tidy_drops_neutral_elements);
     tcase_add_test(c, tidy_indents_nested_loops);
     tcase_add_test(c, emission_is_deterministic);
-    tcase_add_loop_test(c, generated_code_equals_interpreter, 0, 2);
+    tcase_add_loop_test(c, generated_code_equals_interpreter, 0, (int)(sizeof variants / sizeof *variants));
     suite_add_tcase(s, c);
     return s;
 }
