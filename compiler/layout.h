@@ -26,8 +26,10 @@ unsigned layout_dims(const graph_value *v, int64_t *dim);
 /* One tensor axis for every ONNX axis longer than 1; fills tensor_dim and returns the tensor's rank. */
 unsigned layout_plain(layout *l, unsigned rank, const int64_t *dim, uint32_t *tensor_dim);
 
+/* A tensor has at most MICA_MAX_RANK axes and a list names each at most once: there is always room. */
 static inline void axis_list_push(axis_list *l, unsigned axis) {
-    l->axis[l->n++] = (uint8_t)axis;
+    if (l->n < MICA_MAX_RANK)
+        l->axis[l->n++] = (uint8_t)axis;
 }
 
 /* Product of the sizes of a list's axes. */

@@ -165,7 +165,7 @@ static bool lower_sum_constant(lowering *l, const graph_node *n, uint32_t v, uin
     domain d;
     const unsigned rank = result_rank(l, n);
     (void)layout_plain(&plain, c->rank, c->dim, plain_dim);
-    for (unsigned i = 0; i < c->rank; i++) { /* axes that x has keep x's split */
+    for (unsigned i = 0; i < c->rank && i < GRAPH_MAX_RANK; i++) { /* axes that x has keep x's split */
         const int at = (int)x.q.axes.rank - (int)(c->rank - i);
         if (at >= 0 && x.q.axes.of[at].n)
             plain.of[i].n = 0;
@@ -257,7 +257,7 @@ static bool lower_mul_constant(lowering *l, const graph_node *n, uint32_t v, uin
     memset(&w, 0, sizeof w);
     w.w = (double *)c->real; /* read only; the axes below are in its row-major order */
     w.axes = (layout){.rank = (uint8_t)rank};
-    for (unsigned i = 0; i < t->rank; i++) {
+    for (unsigned i = 0; i < t->rank && i < MICA_MAX_RANK; i++) {
         w.contract.b_view.axis[i] = (int32_t)i;
         w.contract.label_dim[i] = t->dim[i];
         w.contract.out_label[i] = (uint8_t)i;

@@ -36,7 +36,7 @@ static bool lower_folded(lowering *l, const graph_node *n, double *a, double *b,
         return false;
     const mica_tensor *t = &lowering_tensors(l)[x.tensor];
     const unsigned channel = l->g->value[n->in[0]].batched ? 0 : 1;
-    for (unsigned i = 0; i < t->rank; i++) {
+    for (unsigned i = 0; i < t->rank && i < MICA_MAX_RANK; i++) {
         w.contract.b_view.axis[i] = (int32_t)i;
         w.contract.label_dim[i] = t->dim[i];
         w.contract.out_label[i] = (uint8_t)i;
