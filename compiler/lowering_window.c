@@ -8,6 +8,8 @@ static unsigned first_spatial(const lowering *l, const graph_node *n) {
 }
 
 static void pass_axis(mica_placement *p, patches *out, axis_list *list, unsigned from, uint32_t dim) {
+    if (p->n_factors == MICA_MAX_RANK || out->rank == MICA_MAX_RANK)
+        return; /* no room: the placement then leaves an axis out, which the circuit's validation refuses */
     mica_factor *f = &p->factor[p->n_factors++];
     f->n_out = f->n_src = 1;
     f->out_axis[0] = (uint8_t)out->rank;
