@@ -123,7 +123,8 @@ static bool parse(compile_request *r, dim_binding *dims, int argc, char **argv, 
 }
 
 int cmd_compile(int argc, char **argv) {
-    compile_request r = {.max_batch = 1, .security_bits = MICA_DEFAULT_SECURITY_BITS};
+    compile_request r = {
+        .max_batch = 1, .security_bits = MICA_DEFAULT_SECURITY_BITS, .embed_limit = EMIT_EMBED_LIMIT};
     dim_binding *dims = calloc((size_t)argc + 1, sizeof *dims);
     char *output = NULL;
     mica_status st = {0};

@@ -133,8 +133,14 @@ static bool run_commitment(compilation *c, mica_status *st) {
 }
 
 static bool run_emission(compilation *c, const toolchain *t, const workplace *w, mica_status *st) {
-    const emit_request request = {&c->program, c->name,    t->templates,   c->vk_bytes,
-                                  c->vk_size,  c->weights, c->weights_size};
+    const emit_request request = {.program = &c->program,
+                                  .name = c->name,
+                                  .templates = t->templates,
+                                  .vk = c->vk_bytes,
+                                  .vk_size = c->vk_size,
+                                  .weights = c->weights,
+                                  .weights_size = c->weights_size,
+                                  .embed_limit = c->request->embed_limit};
     progress(c->request, "generating code");
     return emit_sources(&request, w->temporary, st) &&
            check_model_c(&c->program, w->temporary, c->name, t->include, st) &&
@@ -201,8 +207,8 @@ static bool publish(const compilation *c, const toolchain *t, const workplace *w
         return false;
     if (c->request->emit_only)
         return true;
-    if (c->weights_size > EMIT_EMBED_LIMIT && (!join(to, ".weights", c->request->output, "", st) ||
-                                               !file_write(to, c->weights, c->weights_size, st)))
+    if (c->weights_size > c->request->embed_limit && (!join(to, ".weights", c->request->output, "", st) ||
+                                                      !file_write(to, c->weights, c->weights_size, st)))
         return false;
     if (rename(w->executable, c->request->output) != 0)
         return mica_fail(st, MICA_ERR_IO, "%s: %s", c->request->output, strerror(errno));

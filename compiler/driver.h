@@ -22,6 +22,7 @@ typedef struct compile_request {
     size_t n_dims;
     uint32_t max_batch;
     uint32_t security_bits;
+    size_t embed_limit; /* EMIT_EMBED_LIMIT */
     bool emit_only, no_cache, quiet;
 } compile_request;
 

@@ -98,6 +98,14 @@ static bool is_floating(CXType type) {
     }
 }
 
+/* Of an array the elements count. */
+static bool is_const(CXType type) {
+    for (CXType e = clang_getArrayElementType(type); e.kind != CXType_Invalid;
+         e = clang_getArrayElementType(e))
+        type = e;
+    return clang_isConstQualifiedType(type);
+}
+
 /* Whether the declaration stands in a header <include>/mica/... */
 static bool is_public(const checker *k, CXCursor declaration) {
     CXFile file;
@@ -157,8 +165,7 @@ static enum CXChildVisitResult visit_inside(CXCursor at, CXCursor parent, CXClie
         fail_at_cursor(k, at, "inline assembly");
     else if (kind == CXCursor_VarDecl && clang_Cursor_getStorageClass(at) != CX_SC_None &&
              clang_Cursor_getStorageClass(at) != CX_SC_Auto &&
-             clang_Cursor_getStorageClass(at) != CX_SC_Register &&
-             !clang_isConstQualifiedType(clang_getCursorType(at)))
+             clang_Cursor_getStorageClass(at) != CX_SC_Register && !is_const(clang_getCursorType(at)))
         fail_at_cursor(k, at, "variable that outlives the call:");
     else if (kind == CXCursor_CallExpr && k->program)
         check_call(k, at);
@@ -273,8 +280,7 @@ static enum CXChildVisitResult visit_file(CXCursor at, CXCursor parent, CXClient
         check_function(k, at);
     } else if (kind == CXCursor_VarDecl) {
         CXType type = clang_getCursorType(at);
-        const CXType element = clang_getArrayElementType(type);
-        if (!clang_isConstQualifiedType(element.kind == CXType_Invalid ? type : element))
+        if (!is_const(type))
             fail_at_cursor(k, at, "mutable variable of file scope:");
         if (is_floating(type))
             fail_at_cursor(k, at, "floating point");

@@ -16,6 +16,8 @@ typedef struct emit_request {
     size_t vk_size;
     const uint8_t *weights; /* weight file */
     size_t weights_size;
+    size_t embed_limit; /* larger weight files are mapped at run time; EMIT_EMBED_LIMIT unless there is a
+                           reason */
 } emit_request;
 
 /* One function per layer and `run`, which calls them in order. *scratch_bytes: what mica_frame.scratch must

@@ -146,7 +146,7 @@ bool emit_sources(const emit_request *r, const char *directory, mica_status *st)
         return mica_fail(st, MICA_ERR_IO, "%s: %s", directory, strerror(errno));
     f.request = r;
     f.directory = directory;
-    f.mapped = r->weights_size > EMIT_EMBED_LIMIT;
+    f.mapped = r->weights_size > r->embed_limit;
     f.status = st;
     emit_identifier(r->name, f.model);
     for (size_t i = 0; f.model[i]; i++)

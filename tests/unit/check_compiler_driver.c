@@ -34,6 +34,7 @@ static compile_request request_for(const char *output) {
                                .output = output,
                                .max_batch = 2,
                                .security_bits = MICA_DEFAULT_SECURITY_BITS,
+                               .embed_limit = EMIT_EMBED_LIMIT,
                                .quiet = true};
     return r;
 }
@@ -99,6 +100,27 @@ START_TEST(compiles_and_proves) {
     ck_assert_int_eq(cmd_verify(6, other), 1);
     char *foreign[] = {"verify", "--vk", proof, proof, NULL};
     ck_assert_int_eq(cmd_verify(4, foreign), 2);
+}
+END_TEST
+
+/* Weights beyond the limit are a file beside the executable, and the executable says so when it is missing.
+ */
+START_TEST(large_weights_are_mapped) {
+    mica_status st = {0};
+    char exe[PATH_BYTES], proof[PATH_BYTES];
+    (void)snprintf(exe, sizeof exe, "%s", at("net"));
+    (void)snprintf(proof, sizeof proof, "%s", at("proof.bin"));
+    compile_request r = request_for(exe);
+    r.embed_limit = 1000;
+    ck_assert_msg(compile_model(&r, &st), "%s", st.message);
+    ck_assert_uint_eq(count_entries(place), 6); /* net.weights too */
+    const char *const prove[] = {exe,  "prove", "--quiet", MICA_MODELS "/lenet5/input.json",
+                                 "-o", proof,   NULL};
+    ck_assert_int_eq(run(prove), 0);
+    ck_assert(truncate(at("net.weights"), 100) == 0);
+    ck_assert_int_eq(run(prove), 2);
+    ck_assert(unlink(at("net.weights")) == 0);
+    ck_assert_int_eq(run(prove), 2);
 }
 END_TEST
 
@@ -280,6 +302,7 @@ static Suite *driver_suite(void) {
     tcase_set_timeout(c, 240);
     tcase_add_checked_fixture(c, set_up, clear_place);
     tcase_add_test(c, compiles_and_proves);
+    tcase_add_test(c, large_weights_are_mapped);
     tcase_add_test(c, same_input_same_bytes);
     tcase_add_test(c, emit_only_stops_before_the_compiler);
     tcase_add_test(c, failures_leave_nothing);

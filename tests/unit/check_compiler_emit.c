@@ -591,7 +591,7 @@ static void compare_with_interpreter(const program *p, run_fn *run, uint64_t see
 
 static void emit_program(const program *p, text *out) {
     mica_status st = {0};
-    const emit_request request = {p, "model", tools.templates, NULL, 0, NULL, 0};
+    const emit_request request = {.program = p, .name = "model", .templates = tools.templates};
     size_t scratch;
     text_create(out, &st);
     ck_assert_msg(emit_model_c(&request, out, &scratch, &st), "%s", st.message);

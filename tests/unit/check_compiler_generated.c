@@ -53,7 +53,7 @@ static void write_file(const char *name, const char *bytes) {
 
 static char *emitted(void) {
     const program p = small_program();
-    const emit_request request = {&p, "model", tools.templates, NULL, 0, NULL, 0};
+    const emit_request request = {.program = &p, .name = "model", .templates = tools.templates};
     mica_status st = {0};
     text out;
     size_t scratch;
