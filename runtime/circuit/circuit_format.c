@@ -178,13 +178,15 @@ static void codec_layer(codec *k, mica_layer *l) {
     codec_text(k, l->op, sizeof l->op);
 }
 
-/* One array: its length, then its elements. When reading, the length is bounded by the bytes left (every
- * element takes at least min_bytes) before anything is allocated. */
-#define CODEC_ARRAY(k, count, array, element, min_bytes)                                                     \
+/* One array: its length, then its elements. When reading, the length is bounded before anything is allocated,
+ * by `most` and by the bytes left, of which every element takes at least min_bytes. A definition belongs to a
+ * tensor of its own, so there are at most as many as tensors: a placement's structure is a hundred times its
+ * fewest bytes. */
+#define CODEC_ARRAY(k, count, most, array, element, min_bytes)                                               \
     do {                                                                                                     \
         codec_u32(k, &(count));                                                                              \
         if ((k)->r) {                                                                                        \
-            if ((k)->r->failed || (count) > (k)->r->left / (min_bytes)) {                                    \
+            if ((k)->r->failed || (count) > (most) || (count) > (k)->r->left / (min_bytes)) {                \
                 (count) = 0;                                                                                 \
                 (k)->bad = true;                                                                             \
             } else if (!((array) = calloc((count) + 1u, sizeof *(array)))) {                                 \
@@ -198,17 +200,17 @@ static void codec_layer(codec *k, mica_layer *l) {
 
 static bool codec_circuit(codec *k, mica_circuit *c, mica_status *st) {
     codec_u32(k, &c->max_batch);
-    CODEC_ARRAY(k, c->n_layers, c->layer, codec_layer, MICA_NAME_BYTES + 32);
-    CODEC_ARRAY(k, c->n_tensors, c->tensor, codec_tensor, 19);
-    CODEC_ARRAY(k, c->n_linear, c->linear, codec_linear, 17);
-    CODEC_ARRAY(k, c->n_terms, c->term, codec_term, 8 + 4 * MICA_MAX_RANK);
-    CODEC_ARRAY(k, c->n_boxes, c->box, codec_box, 4 + 8 * MICA_MAX_RANK);
-    CODEC_ARRAY(k, c->n_contract, c->contract, codec_contract, 9 + 9 * MICA_MAX_RANK);
-    CODEC_ARRAY(k, c->n_placement, c->placement, codec_placement, 5);
-    CODEC_ARRAY(k, c->n_lookups, c->lookup, codec_lookup, 9);
-    CODEC_ARRAY(k, c->n_tables, c->table, codec_table, 50);
-    CODEC_ARRAY(k, c->n_inputs, c->input, codec_port, MICA_NAME_BYTES + 14 + MICA_MAX_RANK);
-    CODEC_ARRAY(k, c->n_outputs, c->output, codec_port, MICA_NAME_BYTES + 14 + MICA_MAX_RANK);
+    CODEC_ARRAY(k, c->n_layers, UINT32_MAX, c->layer, codec_layer, MICA_NAME_BYTES + 32);
+    CODEC_ARRAY(k, c->n_tensors, UINT32_MAX, c->tensor, codec_tensor, 19);
+    CODEC_ARRAY(k, c->n_linear, c->n_tensors, c->linear, codec_linear, 17);
+    CODEC_ARRAY(k, c->n_terms, UINT32_MAX, c->term, codec_term, 8 + 4 * MICA_MAX_RANK);
+    CODEC_ARRAY(k, c->n_boxes, UINT32_MAX, c->box, codec_box, 4 + 8 * MICA_MAX_RANK);
+    CODEC_ARRAY(k, c->n_contract, c->n_tensors, c->contract, codec_contract, 9 + 9 * MICA_MAX_RANK);
+    CODEC_ARRAY(k, c->n_placement, c->n_tensors, c->placement, codec_placement, 5);
+    CODEC_ARRAY(k, c->n_lookups, UINT32_MAX, c->lookup, codec_lookup, 9);
+    CODEC_ARRAY(k, c->n_tables, UINT32_MAX, c->table, codec_table, 50);
+    CODEC_ARRAY(k, c->n_inputs, UINT32_MAX, c->input, codec_port, MICA_NAME_BYTES + 14 + MICA_MAX_RANK);
+    CODEC_ARRAY(k, c->n_outputs, UINT32_MAX, c->output, codec_port, MICA_NAME_BYTES + 14 + MICA_MAX_RANK);
     return true;
 }
 

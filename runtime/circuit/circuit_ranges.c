@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "circuit/circuit_shapes.h"
+
 #define FIELD_P  ((int64_t)0x7fffffff)
 #define SATURATE ((int64_t)1 << 60)
 
@@ -58,17 +60,8 @@ static bool box_is_full(const mica_box *b, const mica_tensor *x) {
     return true;
 }
 
-int_range circuit_linear_sum_range(const mica_circuit *c, const mica_linear *l) {
-    int_range r = {0, 0};
-    for (uint32_t i = 0; i < l->n_terms; i++)
-        r = range_add(r, term_range(c, &c->term[l->first_term + i]));
-    for (uint32_t i = 0; i < l->n_boxes; i++)
-        r = range_add(r, box_range(&c->box[l->first_box + i]));
-    return r;
-}
-
-/* The same with boxes that cover all of D added as constants: exact for cells of D. The zeros of the padding
- * come on top. */
+/* Range of 2^shift * v of a LINEAR, i.e. of the sum of its terms and boxes, from its operands' declared
+ * ranges. Boxes that cover all of D are constants on the cells of D; the zeros of the padding come on top. */
 static int_range sum_range_exact(const mica_circuit *c, uint32_t t) {
     const mica_linear *l = &c->linear[c->tensor[t].def];
     int_range r = {0, 0};
@@ -102,7 +95,14 @@ typedef struct form {
     bool overflow;
 } form;
 
+static void form_clear(form *f) {
+    f->n_terms = f->n_boxes = 0;
+    f->overflow = false;
+}
+
 static void form_add_term(form *f, const mica_term *m, int32_t sign) {
+    if (f->overflow)
+        return;
     for (unsigned i = 0; i < f->n_terms; i++) {
         if (f->term[i].tensor == m->tensor && memcmp(&f->term[i].view, &m->view, sizeof m->view) == 0) {
             const int64_t sum = (int64_t)f->term[i].coef + (int64_t)sign * m->coef;
@@ -120,6 +120,8 @@ static void form_add_term(form *f, const mica_term *m, int32_t sign) {
 }
 
 static void form_add_box(form *f, const mica_box *b, int32_t sign) {
+    if (f->overflow)
+        return;
     for (unsigned i = 0; i < f->n_boxes; i++) {
         if (memcmp(f->box[i].lo, b->lo, sizeof b->lo) == 0 &&
             memcmp(f->box[i].hi, b->hi, sizeof b->hi) == 0) {
@@ -140,9 +142,9 @@ static void form_add_box(form *f, const mica_box *b, int32_t sign) {
 static void form_add(form *f, const mica_circuit *c, uint32_t t, int32_t sign) {
     const mica_linear *l = &c->linear[c->tensor[t].def];
     f->overflow |= l->shift != 0;
-    for (uint32_t i = 0; i < l->n_terms; i++)
+    for (uint32_t i = 0; i < l->n_terms && !f->overflow; i++)
         form_add_term(f, &c->term[l->first_term + i], sign);
-    for (uint32_t i = 0; i < l->n_boxes; i++)
+    for (uint32_t i = 0; i < l->n_boxes && !f->overflow; i++)
         form_add_box(f, &c->box[l->first_box + i], sign);
 }
 
@@ -158,13 +160,10 @@ static bool factor_zero_outside(const mica_factor *f, const mica_tensor *placed,
     }
     for (unsigned i = 0; i < f->n_src; i++)
         cells *= src->dim[f->src_axis[i]];
-    const uint32_t n = placed->dim[f->out_axis[running]];
-    for (uint32_t x = 0; x < n; x++) {
-        const int64_t flat = base + (int64_t)f->out_stride[running] * x;
-        if (flat >= 0 && flat < cells && (x < lo || x >= hi))
-            return false;
-    }
-    return true;
+    int64_t first, end;
+    circuit_valid_interval(base, f->out_stride[running], cells, placed->dim[f->out_axis[running]], &first,
+                           &end);
+    return first == end || (first >= lo && end <= hi);
 }
 
 /* Whether term m is zero on every cell of the domain outside box b: m is a tap of a placement whose valid
@@ -232,23 +231,48 @@ static int_range form_range(const form *f, const mica_circuit *c, const mica_ten
     return r;
 }
 
-/* If lookup l is a maximum, sets *m and its range. */
+/* Takes the term of the newest tensor out of f. The tensor must be a WITNESS with coefficient -1, read cell
+ * by cell and nowhere else in f: then f determines each of its cells from older tensors. */
+static bool form_take_newest(form *f, const mica_circuit *c, const mica_tensor *domain, uint32_t *m) {
+    unsigned newest = 0, times = 0;
+    if (f->overflow || f->n_terms == 0)
+        return false;
+    for (unsigned i = 0; i < f->n_terms; i++) {
+        if (f->term[i].tensor > f->term[newest].tensor)
+            newest = i;
+    }
+    *m = f->term[newest].tensor;
+    for (unsigned i = 0; i < f->n_terms; i++)
+        times += f->term[i].tensor == *m;
+    if (times != 1 || f->term[newest].coef != -1 || c->tensor[*m].kind != MICA_TENSOR_WITNESS ||
+        !circuit_is_cellwise(c, &f->term[newest], domain))
+        return false;
+    f->term[newest].coef = 0;
+    return true;
+}
+
+/* Whether f, after cancellation, reads only tensors older than m. */
+static bool form_precedes(const form *f, uint32_t m) {
+    for (unsigned i = 0; i < f->n_terms; i++) {
+        if (f->term[i].coef && f->term[i].tensor >= m)
+            return false;
+    }
+    return !f->overflow;
+}
+
+/* If lookup l is a maximum, sets *m and its range. Modulo p, m = b + relu(a - b) = max(a, b), and a - b is
+ * below p by the check on the lookup; a and b must not depend on m, or the lookup would allow several m. */
 static bool maximum_range(const mica_circuit *c, const mica_lookup *l, uint32_t *m, int_range *range) {
     if (c->table[l->table].def.kind != MICA_TABLE_RELU || c->tensor[l->entry[0]].kind != MICA_TENSOR_LINEAR ||
         c->tensor[l->entry[1]].kind != MICA_TENSOR_LINEAR)
         return false;
-    form b = {0}, a = {0};
+    const mica_tensor *domain = &c->tensor[l->entry[0]];
+    form b, a;
+    form_clear(&b);
+    form_clear(&a);
     form_add(&b, c, l->entry[1], -1); /* b - m */
-    unsigned newest = 0;
-    for (unsigned i = 0; i < b.n_terms; i++) {
-        if (b.term[i].tensor > b.term[newest].tensor)
-            newest = i;
-    }
-    if (b.n_terms == 0 || c->tensor[b.term[newest].tensor].kind != MICA_TENSOR_WITNESS ||
-        b.term[newest].coef != -1)
+    if (!form_take_newest(&b, c, domain, m))
         return false;
-    *m = b.term[newest].tensor;
-    b.term[newest].coef = 0;
     form_add(&a, c, l->entry[0], 1); /* a - b */
     for (unsigned i = 0; i < b.n_terms; i++) {
         if (b.term[i].coef)
@@ -256,9 +280,8 @@ static bool maximum_range(const mica_circuit *c, const mica_lookup *l, uint32_t 
     }
     for (unsigned i = 0; i < b.n_boxes; i++)
         form_add_box(&a, &b.box[i], 1);
-    if (a.overflow || b.overflow)
+    if (!form_precedes(&a, *m) || !form_precedes(&b, *m))
         return false;
-    const mica_tensor *domain = &c->tensor[l->entry[0]];
     *range = range_hull(form_range(&a, c, domain), form_range(&b, c, domain));
     *range = range_hull(*range, (int_range){0, 0});
     return true;
@@ -271,34 +294,32 @@ static bool fail_range(const mica_circuit *c, uint32_t t, const char *what, int_
                      c->layer[c->tensor[t].layer].name, what, (long long)r.lo, (long long)r.hi);
 }
 
-/* Range of the sum whose 2^-shift-th part tensor t is; for tensors that are no forms, the declared range. */
-static int_range sum_of(const mica_circuit *c, uint32_t t, unsigned *shift) {
-    const mica_tensor *x = &c->tensor[t];
-    *shift = 0;
-    if (x->kind != MICA_TENSOR_LINEAR)
-        return declared(x);
-    *shift = c->linear[x->def].shift;
-    return sum_range_exact(c, t);
-}
+/* Per tensor: what its lookups say of its cells, and the range of the sum whose 2^-shift-th part it is (the
+ * declared range of a tensor that is no form). */
+typedef struct tensor_ranges {
+    int_range implied, sum;
+} tensor_ranges;
 
-/* What the lookups say of each tensor's cells. */
-static void implied_ranges(const mica_circuit *c, int_range *implied) {
-    for (uint32_t t = 0; t < c->n_tensors; t++)
-        implied[t] = (int_range){-SATURATE, SATURATE};
+static void derive_ranges(const mica_circuit *c, tensor_ranges *of) {
+    for (uint32_t t = 0; t < c->n_tensors; t++) {
+        const bool linear = c->tensor[t].kind == MICA_TENSOR_LINEAR;
+        of[t].implied = (int_range){-SATURATE, SATURATE};
+        of[t].sum = linear ? sum_range_exact(c, t) : declared(&c->tensor[t]);
+    }
     for (uint32_t i = 0; i < c->n_lookups; i++) {
         const mica_lookup *l = &c->lookup[i];
         for (unsigned j = 0; j < l->n_entries; j++) {
             const int_range column =
                 range_hull(circuit_table_column(&c->table[l->table].def, j), (int_range){0, 0});
-            implied[l->entry[j]] = range_meet(implied[l->entry[j]], column);
+            of[l->entry[j]].implied = range_meet(of[l->entry[j]].implied, column);
         }
         uint32_t m;
         int_range r;
         if (maximum_range(c, l, &m, &r))
-            implied[m] = range_meet(implied[m], r);
+            of[m].implied = range_meet(of[m].implied, r);
     }
     for (uint32_t i = 0; i < c->n_tables; i++)
-        implied[c->table[i].multiplicity] = declared(&c->tensor[c->table[i].multiplicity]);
+        of[c->table[i].multiplicity].implied = declared(&c->tensor[c->table[i].multiplicity]);
 }
 
 static int_range product_range(const mica_circuit *c, const mica_contract *d, const mica_tensor *x) {
@@ -316,19 +337,19 @@ static int_range product_range(const mica_circuit *c, const mica_contract *d, co
 }
 
 /* Range of tensor t from its definition; wide if it is taken as given. */
-static int_range defined_range(const mica_circuit *c, uint32_t t, const int_range *implied) {
+static int_range defined_range(const mica_circuit *c, uint32_t t, const tensor_ranges *of) {
     const mica_tensor *x = &c->tensor[t];
     switch (x->kind) {
     case MICA_TENSOR_INPUT:
     case MICA_TENSOR_WEIGHT:
         return declared(x);
     case MICA_TENSOR_WITNESS:
-        return implied[t];
+        return of[t].implied;
     case MICA_TENSOR_LINEAR: {
-        const int_range r = sum_range_exact(c, t);
+        const int_range r = of[t].sum;
         const int64_t unit = (int64_t)1 << c->linear[x->def].shift;
         /* Division rounds towards zero: exact multiples only occur. */
-        return range_meet((int_range){r.lo / unit, r.hi / unit}, implied[t]);
+        return range_meet((int_range){r.lo / unit, r.hi / unit}, of[t].implied);
     }
     case MICA_TENSOR_CONTRACT: {
         const mica_contract *d = &c->contract[x->def];
@@ -347,12 +368,13 @@ static int_range defined_range(const mica_circuit *c, uint32_t t, const int_rang
     return (int_range){-SATURATE, SATURATE};
 }
 
-static bool check_lookup_identities(const mica_circuit *c, mica_status *st) {
+static bool check_lookup_identities(const mica_circuit *c, const tensor_ranges *of, mica_status *st) {
     for (uint32_t i = 0; i < c->n_lookups; i++) {
         const mica_lookup *l = &c->lookup[i];
         for (unsigned j = 0; j < l->n_entries; j++) {
-            unsigned shift;
-            const int_range sum = sum_of(c, l->entry[j], &shift);
+            const mica_tensor *x = &c->tensor[l->entry[j]];
+            const unsigned shift = x->kind == MICA_TENSOR_LINEAR ? c->linear[x->def].shift : 0;
+            const int_range sum = of[l->entry[j]].sum;
             const int_range column =
                 range_hull(circuit_table_column(&c->table[l->table].def, j), (int_range){0, 0});
             const int_range lhs = range_scale(column, (int64_t)1 << shift);
@@ -366,9 +388,16 @@ static bool check_lookup_identities(const mica_circuit *c, mica_status *st) {
     return true;
 }
 
-/* Every table is looked up fewer than p times, so that its multiplicities do not wrap. */
+/* Every table is looked up fewer than p times, so that its multiplicities do not wrap. With the bound on rows
+ * the lookup argument has fewer than 2^32 leaves. */
+#define MAX_TABLE_ROWS ((uint64_t)1 << 30)
+
 static bool check_lookup_counts(const mica_circuit *c, mica_status *st) {
-    uint64_t total = 0;
+    uint64_t total = 0, rows = 0;
+    for (uint32_t i = 0; i < c->n_tables; i++)
+        rows += (uint64_t)1 << c->table[i].def.bits;
+    if (rows > MAX_TABLE_ROWS)
+        return mica_fail(st, MICA_ERR_LIMIT, "circuit: tables of more than 2^30 rows in all");
     for (uint32_t i = 0; i < c->n_lookups; i++)
         total += (uint64_t)1 << mica_tensor_bits(&c->tensor[c->lookup[i].entry[0]], c->max_batch);
     return total < (uint64_t)FIELD_P ||
@@ -376,21 +405,21 @@ static bool check_lookup_counts(const mica_circuit *c, mica_status *st) {
 }
 
 bool circuit_check_ranges(const mica_circuit *c, mica_status *st) {
-    int_range *implied = malloc(((size_t)c->n_tensors + 1) * sizeof *implied);
-    if (!implied)
+    tensor_ranges *of = malloc(((size_t)c->n_tensors + 1) * sizeof *of);
+    if (!of)
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory for a circuit");
-    implied_ranges(c, implied);
-    bool ok = check_lookup_identities(c, st) && check_lookup_counts(c, st);
+    derive_ranges(c, of);
+    bool ok = check_lookup_identities(c, of, st) && check_lookup_counts(c, st);
     for (uint32_t t = 0; ok && t < c->n_tensors; t++) {
         const mica_tensor *x = &c->tensor[t];
-        const int_range r = range_hull(defined_range(c, t, implied), (int_range){0, 0});
-        if (x->kind == MICA_TENSOR_LINEAR && c->linear[x->def].shift && implied[t].hi == SATURATE)
+        const int_range r = range_hull(defined_range(c, t, of), (int_range){0, 0});
+        if (x->kind == MICA_TENSOR_LINEAR && c->linear[x->def].shift && of[t].implied.hi == SATURATE)
             ok = fail_range(c, t, "a shifted form enters no lookup; its quotient is free in", r, st);
         else if (!range_inside(r, declared(x)))
             ok = fail_range(c, t, "its cells can leave the declared range and reach", r, st);
         else if ((int64_t)x->hi - x->lo >= FIELD_P)
             ok = fail_range(c, t, "its range is not below the field's size:", declared(x), st);
     }
-    free(implied);
+    free(of);
     return ok;
 }

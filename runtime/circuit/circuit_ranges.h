@@ -11,10 +11,6 @@ typedef struct int_range {
     int64_t lo, hi;
 } int_range;
 
-/* Range of 2^shift * v, i.e. of the sum of terms and boxes of a LINEAR, from its operands' declared ranges.
- */
-int_range circuit_linear_sum_range(const mica_circuit *c, const mica_linear *l);
-
 /* Column `entry` (0: key, 1: value) of a table. */
 int_range circuit_table_column(const mica_table_def *def, unsigned entry);
 

@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "circuit/circuit_ranges.h"
+#include "circuit/circuit_shapes.h"
 
 typedef struct checker {
     const mica_circuit *c;
     mica_status *st;
     bool *read;  /* tensor is an operand, an entry, a multiplicity or an output */
-    bool *bound; /* WITNESS: its cells are bound, padding included */
+    bool *bound; /* its cells are bound by a lookup, padding included */
 } checker;
 
 static bool bad_tensor(checker *k, uint32_t t, const char *what) {
@@ -179,7 +180,7 @@ static bool check_contract(checker *k, uint32_t t) {
     return true;
 }
 
-/* A factor's rows can be enumerated: the verifier does so once per claim. */
+/* A factor's rows can be enumerated: the verifier does so once per claim, with eq tables of all its axes. */
 #define MAX_FACTOR_ROWS (1u << 24)
 
 static bool check_factor(checker *k, uint32_t t, const mica_factor *f, const mica_tensor *src,
@@ -207,6 +208,8 @@ static bool check_factor(checker *k, uint32_t t, const mica_factor *f, const mic
         *seen_src |= 1u << a;
         cells *= src->dim[a]; /* <= 2^30 by the source's own bound */
     }
+    if (cells > MAX_FACTOR_ROWS)
+        return bad_tensor(k, t, "a placement factor reads more than 2^24 cells");
     if (reach >= (int64_t)1 << 40)
         return bad_tensor(k, t, "a placement's strides are too large");
     if (f->norm && (f->count_axis >= f->n_out || f->norm > 1u << 20))
@@ -238,40 +241,31 @@ static bool check_placement(checker *k, uint32_t t) {
     return true;
 }
 
-static bool same_domain(const mica_tensor *a, const mica_tensor *b) {
-    return a->batched == b->batched && a->rank == b->rank &&
-           memcmp(a->dim, b->dim, a->rank * sizeof a->dim[0]) == 0;
-}
-
-static bool is_identity_view(const mica_circuit *c, const mica_term *m, const mica_tensor *domain) {
-    const mica_tensor *x = &c->tensor[m->tensor];
-    if (!same_domain(x, domain))
-        return false;
-    for (unsigned i = 0; i < x->rank; i++) {
-        if (m->view.axis[i] != (int32_t)i)
-            return false;
-    }
-    return true;
-}
-
 /* A lookup forces its entries to be zero outside D. For a LINEAR entry all terms but one are zero there by
  * induction over tensor ids, so a WITNESS that the entry reads cell by cell is zero there too, if it is the
- * newest of the form. */
+ * newest of the form and the form reads it once (two terms of it could cancel). */
 static void bind_entry(checker *k, uint32_t e) {
     const mica_circuit *c = k->c;
     const mica_tensor *x = &c->tensor[e];
+    if (k->bound[e])
+        return;
     k->read[e] = true;
     k->bound[e] = true;
     if (x->kind != MICA_TENSOR_LINEAR)
         return;
     const mica_linear *l = &c->linear[x->def];
     const mica_term *newest = NULL;
+    uint32_t times = 0;
     for (uint32_t i = 0; i < l->n_terms; i++) {
         const mica_term *m = &c->term[l->first_term + i];
-        if (!newest || m->tensor > newest->tensor)
+        if (!newest || m->tensor > newest->tensor) {
             newest = m;
+            times = 0;
+        }
+        times += m->tensor == newest->tensor;
     }
-    if (newest && is_identity_view(c, newest, x))
+    if (newest && times == 1 && c->tensor[newest->tensor].kind == MICA_TENSOR_WITNESS &&
+        circuit_is_cellwise(c, newest, x))
         k->bound[newest->tensor] = true;
 }
 
@@ -286,7 +280,8 @@ static bool check_lookups(checker *k) {
             return mica_fail(k->st, MICA_ERR_FORMAT, "circuit: lookup %u does not fit the width of its table",
                              i);
         for (unsigned j = 0; j < l->n_entries; j++) {
-            if (l->entry[j] >= c->n_tensors || !same_domain(&c->tensor[l->entry[j]], &c->tensor[l->entry[0]]))
+            if (l->entry[j] >= c->n_tensors ||
+                !circuit_same_domain(&c->tensor[l->entry[j]], &c->tensor[l->entry[0]]))
                 return mica_fail(k->st, MICA_ERR_FORMAT, "circuit: lookup %u has entries of different shapes",
                                  i);
             bind_entry(k, l->entry[j]);

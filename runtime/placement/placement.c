@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "circuit/circuit_shapes.h"
+
 void factor_rows_begin(factor_rows *r, const mica_circuit *c, uint32_t tensor, const mica_factor *f) {
     const mica_tensor *x = &c->tensor[tensor];
     const mica_tensor *src = &c->tensor[c->placement[x->def].src];
@@ -28,11 +30,10 @@ static int64_t flat_of(const factor_rows *r) {
 static uint32_t count_valid(const factor_rows *r) {
     const unsigned axis = r->factor->count_axis;
     const int64_t stride = r->factor->out_stride[axis];
-    int64_t flat = flat_of(r) - stride * r->out[axis];
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < r->out_dim[axis]; i++, flat += stride)
-        count += flat >= 0 && (uint64_t)flat < r->cells;
-    return count;
+    int64_t first, end;
+    circuit_valid_interval(flat_of(r) - stride * r->out[axis], stride, (int64_t)r->cells, r->out_dim[axis],
+                           &first, &end);
+    return (uint32_t)(end - first);
 }
 
 static void find_entry(factor_rows *r) {
