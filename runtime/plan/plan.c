@@ -43,11 +43,18 @@ bool plan_factor_is_pass(const mica_circuit *c, uint32_t tensor, const mica_fact
 
 /* --- growing arrays --- */
 
+bool plan_spend(uint64_t *work, uint64_t units, mica_status *st) {
+    if (units > PLAN_MAX_WORK - *work)
+        return mica_fail(st, MICA_ERR_LIMIT, "verifying a proof of this circuit would take too much work");
+    *work += units;
+    return true;
+}
+
 bool plan_grow(void **array, uint32_t *capacity, uint32_t need, size_t element, mica_status *st) {
     if (need <= *capacity)
         return true;
-    if (need > PLAN_LIMIT)
-        return mica_fail(st, MICA_ERR_LIMIT, "the circuit needs more than 2^26 claim coordinates");
+    if (need > PLAN_MAX_ARRAY_BYTES / element)
+        return mica_fail(st, MICA_ERR_LIMIT, "the circuit needs too many claims");
     uint32_t larger = *capacity ? *capacity : 64;
     while (larger < need)
         larger *= 2;
@@ -75,17 +82,10 @@ static bool add_link(builder *b, uint32_t claim) {
     return true;
 }
 
-/* The claim on `tensor` at `point`, an existing one where the same was made before. */
-static bool find_or_add_claim(builder *b, uint32_t tensor, const plan_coord *point, uint32_t *claim) {
+static bool add_claim(builder *b, uint32_t tensor, const plan_coord *point, uint32_t *claim) {
     plan *p = b->p;
     const mica_tensor *x = &p->circuit->tensor[tensor];
     const unsigned bits = mica_tensor_bits(x, p->batch);
-    for (uint32_t i = b->first_claim[tensor]; i != PLAN_NONE; i = p->claim[i].next) {
-        if (memcmp(p->coord + p->claim[i].point, point, bits * sizeof *point) == 0) {
-            *claim = i;
-            return true;
-        }
-    }
     if (!plan_grow((void **)&p->claim, &b->claim_capacity, p->n_claims + 1, sizeof *p->claim, b->st) ||
         !plan_grow((void **)&p->coord, &b->coord_capacity, p->n_coords + bits + 1, sizeof *p->coord, b->st))
         return false;
@@ -99,6 +99,21 @@ static bool find_or_add_claim(builder *b, uint32_t tensor, const plan_coord *poi
     b->first_claim[tensor] = p->n_claims;
     *claim = p->n_claims++;
     return true;
+}
+
+/* The claim on `tensor` at `point`, an existing one where the same was made before. Equal coordinates are
+ * equal challenges, so the two claims are one. */
+static bool find_or_add_claim(builder *b, uint32_t tensor, const plan_coord *point, uint32_t *claim) {
+    const plan *p = b->p;
+    const unsigned bits = mica_tensor_bits(&p->circuit->tensor[tensor], p->batch);
+    uint64_t steps = 1;
+    for (uint32_t i = b->first_claim[tensor]; i != PLAN_NONE; i = p->claim[i].next, steps++) {
+        if (memcmp(p->coord + p->claim[i].point, point, bits * sizeof *point) == 0) {
+            *claim = i;
+            return plan_spend(&b->work, steps, b->st);
+        }
+    }
+    return plan_spend(&b->work, steps, b->st) && add_claim(b, tensor, point, claim);
 }
 
 /* --- points --- */
@@ -244,7 +259,7 @@ static bool plan_outputs(builder *b) {
         if (!add_event(b, (plan_event){.kind = EVENT_POINT, .first = p->n_slots, .count = bits}))
             return false;
         p->n_slots += bits;
-        if (!find_or_add_claim(b, t, point, &claim))
+        if (!add_claim(b, t, point, &claim)) /* its own, even where a point without coordinates has a claim */
             return false;
         p->claim[claim].source = CLAIM_OUTPUT;
         p->claim[claim].output = i;
@@ -337,6 +352,8 @@ static bool add_contract_instances(builder *b, uint32_t t, plan_event *e) {
     return true;
 }
 
+#define PASS_THROUGH_WORK 16 /* of one comparison */
+
 /* Whether two claims on placement t agree on the axes that pass through, the batch included. */
 static bool same_pass_through(const plan *p, uint32_t t, uint32_t i, uint32_t j) {
     const mica_circuit *c = p->circuit;
@@ -372,12 +389,17 @@ static bool add_placement_instances(builder *b, uint32_t t, plan_event *e) {
     const unsigned vars = placement_vars(p, t);
     for (uint32_t i = b->first_claim[t]; i != PLAN_NONE; i = p->claim[i].next) {
         bool leads = true; /* the first claim of its pass-through class */
-        for (uint32_t j = b->first_claim[t]; j != i && leads; j = p->claim[j].next)
+        uint64_t steps = 0;
+        for (uint32_t j = b->first_claim[t]; j != i && leads; j = p->claim[j].next, steps++)
             leads = !same_pass_through(p, t, i, j);
+        if (!plan_spend(&b->work, steps * PASS_THROUGH_WORK, b->st))
+            return false;
         if (!leads)
             continue;
         plan_instance k = {t, p->n_links, 0, vars, {PLAN_NONE, PLAN_NONE}};
         for (uint32_t j = i; j != PLAN_NONE; j = p->claim[j].next) {
+            if (!plan_spend(&b->work, PASS_THROUGH_WORK, b->st))
+                return false;
             if (same_pass_through(p, t, i, j)) {
                 if (!add_link(b, j))
                     return false;
@@ -489,6 +511,8 @@ static bool plan_stratum(builder *b, uint32_t s) {
                     .first = p->n_instances,
                     .slot = p->n_slots,
                     .degree = 2};
+    if (!plan_spend(&b->work, c->n_tensors, b->st))
+        return false;
     for (uint32_t t = 0; t < c->n_tensors; t++) {
         if (c->tensor[t].kind != kind || b->stage[t] != s)
             continue;
@@ -530,7 +554,8 @@ bool plan_build(plan *p, const mica_vk *vk, uint32_t batch, mica_status *st) {
     if (ok) {
         for (uint32_t t = 0; t < vk->circuit.n_tensors; t++)
             b.first_claim[t] = PLAN_NONE;
-        ok = plan_lookups(&b) && plan_outputs(&b) && plan_strata(&b) && plan_commitments(p, vk, st);
+        ok = plan_lookups(&b) && plan_outputs(&b) && plan_strata(&b) && plan_commitments(p, vk, st) &&
+             plan_check(p, b.work, st);
     }
     free(b.first_claim);
     free(b.stage);

@@ -6,13 +6,12 @@
 #include "mica/statement.h"
 
 typedef struct mica_verify_options {
-    uint32_t min_security_bits; /* parameters whose proven bits are fewer are refused; 0 means the vk's own
-                                   target */
+    uint32_t min_security_bits; /* parameters whose proven bits are fewer are refused, whatever target the vk
+                                   names; 0 means MICA_DEFAULT_SECURITY_BITS */
 } mica_verify_options;
 
 /* Checks the proof part `proof` for the statement. True exactly if accepted; then and only then is
- * verdict->code MICA_ACCEPT. A recorded status means that no decision was reached (memory, parameters below
- * the minimum). */
+ * verdict->code MICA_ACCEPT. A recorded status means that no decision was reached (memory, limits). */
 bool mica_verify(const mica_vk *vk, const mica_statement *s, const uint8_t *proof, size_t proof_size,
                  const mica_verify_options *options, mica_verdict *verdict, mica_status *st);
 
