@@ -11,6 +11,7 @@
 #include "placement/placement_prove.h"
 #include "protocol/leaves_prove.h"
 #include "protocol/proof_size.h"
+#include "protocol/protocol_cheat.h"
 #include "protocol/prover.h"
 
 const char *mica_phase_name(mica_phase phase) {
@@ -149,6 +150,7 @@ static bool make_witness(proving *g, mica_statement *s) {
     }
     if (!prover_forward(g->p, s, value, g->st))
         return false;
+    PROTOCOL_CHEAT(statement, s);
     end_phase(g, MICA_PHASE_FORWARD, 0.05);
     if (!leaves_count(p, value, (const int32_t *const *)g->p->table, g->st))
         return false;
@@ -171,8 +173,10 @@ static bool commit_witness(proving *g) {
     if (p->witness_group < 0)
         return true;
     if (!pcs_commit(&g->group[p->witness_group], &p->witness.shape, g->witness, true, &g->p->arena, root,
-                    g->st) ||
-        !channel_bytes(&g->ch, TAG_WITNESS_ROOT, root, MERKLE_DIGEST))
+                    g->st))
+        return false;
+    PROTOCOL_CHEAT(root, root);
+    if (!channel_bytes(&g->ch, TAG_WITNESS_ROOT, root, MERKLE_DIGEST))
         return false;
     end_phase(g, MICA_PHASE_COMMIT, 0.2);
     return true;
@@ -190,6 +194,7 @@ static bool prove_lookups(proving *g) {
         return false;
     end_phase(g, MICA_PHASE_GRINDING, 0.22);
     walk_lookup_challenges(w);
+    PROTOCOL_CHEAT(lookup_challenges, w);
     m31 *num;
     qvec den;
     const size_t mark = arena_mark(&g->p->arena);
@@ -220,6 +225,9 @@ static bool send_claims(proving *g, const plan_event *e) {
     for (uint32_t i = e->first; i < e->first + e->count; i++) {
         if (!claim_value(g, i))
             return false;
+    }
+    PROTOCOL_CHEAT(claims, &g->w, e);
+    for (uint32_t i = e->first; i < e->first + e->count; i++) {
         if (g->p->plan.claim[i].source == CLAIM_SENT && !channel_qm31(&g->ch, TAG_CLAIMS, &g->w.value[i], 1))
             return false;
     }
@@ -244,6 +252,7 @@ static bool prove_batch(proving *g, const plan_event *e) {
         }
         lambda += k->n_claims;
     }
+    PROTOCOL_CHEAT(summands, e, summand);
     const bool ok = batch_prove(&g->w, e, summand);
     arena_reset(&g->p->arena, mark);
     return ok;

@@ -1,6 +1,7 @@
 #include "sumcheck/batch_prove.h"
 
 #include "base/parallel.h"
+#include "protocol/protocol_cheat.h"
 #include "simd/kernels.h"
 #include "sumcheck/sumcheck.h"
 
@@ -93,6 +94,7 @@ bool batch_prove(walk *w, const plan_event *e, batch_summand *summand) {
             for (unsigned k = 0; k < SUMCHECK_MAX_DEGREE; k++)
                 message[k] = qm31_add(message[k], summand[i].message[k]);
         }
+        PROTOCOL_CHEAT(round, e, left, message);
         if (!sumcheck_round(w->ch, message, e->degree, &claim, &r))
             return false;
         w->challenge[e->slot + left - 1] = r;
