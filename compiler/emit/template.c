@@ -30,8 +30,9 @@ struct scope {
 };
 
 /* A piece of a body: text, a repeated part or an insertion. */
+typedef enum piece_kind { PIECE_TEXT, PIECE_EACH, PIECE_INSERT } piece_kind;
 typedef struct piece {
-    enum { PIECE_TEXT, PIECE_EACH, PIECE_INSERT } kind;
+    piece_kind kind;
     const char *bytes; /* TEXT */
     size_t size;
     const char *name; /* EACH, INSERT */
@@ -177,7 +178,7 @@ static const char *marker_name(parser *ps, const char *marker) {
     return pool_string(ps->pool, marker, (size_t)(end - marker));
 }
 
-static piece **add_piece(parser *ps, piece **tail, int kind, const char *from, const char *to) {
+static piece **add_piece(parser *ps, piece **tail, piece_kind kind, const char *from, const char *to) {
     piece *p = pool_alloc(ps->pool, sizeof *p);
     if (!p)
         return tail;
