@@ -223,10 +223,8 @@ bool pcs_params_choose(pcs_params *p, const pcs_shape *group, unsigned n_groups,
                        mica_status *st) {
     const bits16 target = (bits16)security_bits << 16;
     memset(p, 0, sizeof *p);
-    if (!groups_usable(group, n_groups)) /* the weights' shape is read from a file */
-        return mica_fail(st, MICA_ERR_LIMIT,
-                         "a commitment's rate is not 1/2 to 1/2^%d or its codewords exceed 2^%d points",
-                         PCS_MAX_RATE_BITS, MAX_CODE);
+    if (!groups_usable(group, n_groups))
+        return mica_fail(st, MICA_ERR_INTERNAL, "commitment groups have an impossible shape");
     if (security_bits < 1 || security_bits > 128)
         return mica_fail(st, MICA_ERR_LIMIT, "a security target of %u bits is not supported", security_bits);
     uint64_t codewords = 0;

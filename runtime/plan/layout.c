@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "code/line_code.h"
+#include "pcs/pcs_schedule.h"
+
 static int compare_slots(const void *a, const void *b) {
     const layout_slot *x = a, *y = b;
     if (x->bits != y->bits)
@@ -50,6 +53,10 @@ bool layout_shape(layout *l, const mica_circuit *c, uint32_t batch, unsigned col
     if (total - b > PCS_MAX_ROW_BITS)
         return mica_fail(st, MICA_ERR_LIMIT, "a commitment of %llu cells needs more than 2^%d rows",
                          (unsigned long long)l->cells, PCS_MAX_ROW_BITS);
+    /* The weights' rate is read from the parameters. */
+    if (rate_bits < 1 || rate_bits > PCS_MAX_RATE_BITS || b + rate_bits > LINE_CODE_MAX_LOG)
+        return mica_fail(st, MICA_ERR_LIMIT, "a commitment with rows of 2^%u cells at rate 1/2^%u", b,
+                         rate_bits);
     l->present = malloc(rows * sizeof *l->present);
     if (!l->present)
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory for the layout of a commitment");
