@@ -1,8 +1,8 @@
 """Well-known architectures, written as functions that extend a Network and return it finished."""
 
-# Scales of the normalisation at the end of a residual branch. They are below one, so that a block changes its input
-# rather than replaces it; with scales near one, random blocks enlarge every rounding error of the blocks before.
-BRANCH = (0.3, 0.7)
+# The normalisation at the end of a residual branch. Scales are below one, so that a block changes its input rather than
+# replaces it; with scales near one, random blocks enlarge every rounding error of the blocks before.
+BRANCH = {"gamma": (0.3, 0.7), "beta": 0}
 
 
 def vgg(net, plan):
@@ -30,9 +30,9 @@ def vgg16(net):
                      512, 512, 512, "pool"])
 
 
-def conv_norm(net, x, name, channels, kernel, stride=1, gamma=(0.8, 1.2)):
+def conv_norm(net, x, name, channels, kernel, stride=1, **norm):
     x = net.conv(x, name, channels, kernel, stride, kernel // 2, bias=False)
-    return net.norm(x, name + ".norm", gamma)
+    return net.norm(x, name + ".norm", **norm)
 
 
 def shortcut(net, x, name, channels, stride):
@@ -44,7 +44,7 @@ def shortcut(net, x, name, channels, stride):
 
 def basic_block(net, x, name, channels, stride):
     y = net.relu(conv_norm(net, x, name + ".conv1", channels, 3, stride), name + ".relu1")
-    y = conv_norm(net, y, name + ".conv2", channels, 3, gamma=BRANCH)
+    y = conv_norm(net, y, name + ".conv2", channels, 3, **BRANCH)
     return net.relu(net.add(y, shortcut(net, x, name, channels, stride), name + ".add"), name + ".relu2")
 
 
@@ -52,7 +52,7 @@ def bottleneck(net, x, name, channels, stride):
     """The stride is in the 3x3 convolution, as in most training frameworks (the paper has it in the first 1x1)."""
     y = net.relu(conv_norm(net, x, name + ".conv1", channels, 1), name + ".relu1")
     y = net.relu(conv_norm(net, y, name + ".conv2", channels, 3, stride), name + ".relu2")
-    y = conv_norm(net, y, name + ".conv3", 4 * channels, 1, gamma=BRANCH)
+    y = conv_norm(net, y, name + ".conv3", 4 * channels, 1, **BRANCH)
     return net.relu(net.add(y, shortcut(net, x, name, 4 * channels, stride), name + ".add"), name + ".relu3")
 
 
@@ -91,7 +91,7 @@ def inverted_residual(net, x, name, expansion, channels, stride):
     y = conv_relu6(net, y, name + ".depthwise", hidden, 3, stride, group=hidden)
     if stride == 2 or channels != x.data.shape[1]:
         return conv_norm(net, y, name + ".project", channels, 1)
-    return net.add(conv_norm(net, y, name + ".project", channels, 1, gamma=BRANCH), x, name + ".add")
+    return net.add(conv_norm(net, y, name + ".project", channels, 1, **BRANCH), x, name + ".add")
 
 
 def mobilenetv2(net):
