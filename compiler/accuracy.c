@@ -147,7 +147,8 @@ void accuracy_free(accuracy *a) {
 }
 
 bool accuracy_measure(accuracy *a, const program *p, const value_map *map, const graph *g,
-                      const double *const *const *sample, uint32_t n_samples, mica_status *st) {
+                      const double *const *const *sample, uint32_t n_samples, accuracy_progress progress,
+                      void *progress_ctx, mica_status *st) {
     memset(a, 0, sizeof *a);
     a->n_outputs = g->n_outputs;
     a->n_values = map->n;
@@ -157,8 +158,11 @@ bool accuracy_measure(accuracy *a, const program *p, const value_map *map, const
     bool ok = bench_create(&b, p, g, map->n, st);
     if (ok && !(a->output && a->inner))
         ok = mica_fail(st, MICA_ERR_MEMORY, "out of memory for the accuracy report");
-    for (uint32_t s = 0; ok && s < n_samples; s++)
+    for (uint32_t s = 0; ok && s < n_samples; s++) {
+        if (progress)
+            progress(progress_ctx, s, n_samples);
         ok = run_sample(&b, a, map, sample[s], st);
+    }
     for (uint32_t i = 0; ok && i < a->n_outputs; i++)
         finish_value(&a->output[i], b.sum_count[i]);
     for (uint32_t i = 0; ok && i < a->n_values; i++)

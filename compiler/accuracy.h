@@ -25,9 +25,13 @@ typedef struct accuracy {
     uint64_t saturated;  /* input values outside the declared range */
 } accuracy;
 
+/* Called before each sample; may be NULL. */
+typedef void (*accuracy_progress)(void *ctx, uint32_t done, uint32_t total);
+
 /* Runs program and float reference on every sample (as calibration_collect). */
 bool accuracy_measure(accuracy *a, const program *p, const value_map *map, const graph *g,
-                      const double *const *const *sample, uint32_t n_samples, mica_status *st);
+                      const double *const *const *sample, uint32_t n_samples, accuracy_progress progress,
+                      void *progress_ctx, mica_status *st);
 void accuracy_free(accuracy *a);
 
 #endif

@@ -10,9 +10,10 @@
 static const char usage[] =
     "usage: mica compile MODEL.onnx [options]\n"
     "  --calibration DIR   sample inputs: a folder of case_* folders, or a stacked .npy\n"
-    "  -o, --out NAME      the prover executable; NAME.vk, NAME.report.html and NAME-src/ stand beside it\n"
+    "  -o, --out NAME      writes NAME-prover, NAME.vk, NAME.report.html and NAME-src/ (default: the model's "
+    "name)\n"
     "  --dim NAME=SIZE     size of a free dimension of the model; may be repeated\n"
-    "  --max-batch N       most inputs that one proof may cover (default 1)\n"
+    "  --max-batch N       most inputs that one proof may cover (default: 256, or what the size admits)\n"
     "  --security BITS     proven security, 1 to 120 (default 100)\n"
     "  --model-id ID       name of the model in its verifier parameters (default: NAME)\n"
     "  --emit-only         stop before the C compiler\n"
@@ -123,8 +124,7 @@ static bool parse(compile_request *r, dim_binding *dims, int argc, char **argv, 
 }
 
 int cmd_compile(int argc, char **argv) {
-    compile_request r = {
-        .max_batch = 1, .security_bits = MICA_DEFAULT_SECURITY_BITS, .embed_limit = EMIT_EMBED_LIMIT};
+    compile_request r = {.security_bits = MICA_DEFAULT_SECURITY_BITS, .embed_limit = EMIT_EMBED_LIMIT};
     dim_binding *dims = calloc((size_t)argc + 1, sizeof *dims);
     char *output = NULL;
     mica_status st = {0};

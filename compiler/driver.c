@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096 };
+enum { PATH_BYTES = 4096, DEFAULT_BATCH = 256 };
 
 /* Multiply-accumulates that the accuracy measurement may spend in the interpreter. */
 static const uint64_t accuracy_macs = UINT64_C(600000000);
@@ -32,6 +32,19 @@ static double seconds_now(void) {
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Says how far a long step is, with the time left, at most once a second. */
+static void progress_share(void *ctx, uint32_t done, uint32_t total) {
+    const compile_request *r = ctx;
+    static double begun, said;
+    const double t = seconds_now();
+    if (done == 0)
+        begun = said = t;
+    if (r->quiet || done == 0 || t - said < 1)
+        return;
+    said = t;
+    fprintf(stderr, "           %u of %u, %.0f s left\n", done, total, (t - begun) / done * (total - done));
 }
 
 static void progress(const compile_request *r, const char *what) {
@@ -98,13 +111,27 @@ static uint32_t accuracy_samples(const compilation *c) {
     return most < c->n_samples ? (uint32_t)(most ? most : 1) : c->n_samples;
 }
 
+/* The largest batch up to `wanted` (0: up to DEFAULT_BATCH, halving) that the bounds on sizes and counts
+ * admit. */
+static bool set_max_batch(compilation *c, mica_status *st) {
+    mica_circuit *circuit = &c->program.circuit;
+    const uint32_t wanted = c->request->max_batch;
+    for (circuit->max_batch = wanted ? wanted : DEFAULT_BATCH; !wanted && circuit->max_batch > 1;
+         circuit->max_batch /= 2) {
+        mica_status ignored = {0};
+        if (mica_circuit_validate(circuit, &ignored))
+            break;
+    }
+    return mica_circuit_validate(circuit, st);
+}
+
 static bool run_lowering(compilation *c, const sample_set *samples, mica_status *st) {
-    const lowering_options options = {.max_batch = c->request->max_batch};
+    const lowering_options options = {.max_batch = 1};
     progress(c->request, "calibrating");
     if (!calibration_collect(&c->calibration, &c->graph, samples->sample, samples->n, st))
         return false;
     progress(c->request, "lowering to integers");
-    if (!lower_graph(&c->program, &c->map, &c->graph, &c->calibration, &options, st))
+    if (!lower_graph(&c->program, &c->map, &c->graph, &c->calibration, &options, st) || !set_max_batch(c, st))
         return false;
     if (dump_wanted(c->request, "program") && !program_dump(&c->program, "/dev/stdout", st))
         return false;
@@ -112,7 +139,7 @@ static bool run_lowering(compilation *c, const sample_set *samples, mica_status 
         return true;
     progress(c->request, "measuring the accuracy");
     return accuracy_measure(&c->accuracy, &c->program, &c->map, &c->graph, samples->sample,
-                            accuracy_samples(c), st);
+                            accuracy_samples(c), progress_share, (void *)c->request, st);
 }
 
 static bool run_commitment(compilation *c, mica_status *st) {
@@ -210,9 +237,9 @@ static bool publish(const compilation *c, const toolchain *t, const workplace *w
     if (c->weights_size > c->request->embed_limit && (!join(to, ".weights", c->request->output, "", st) ||
                                                       !file_write(to, c->weights, c->weights_size, st)))
         return false;
-    if (rename(w->executable, c->request->output) != 0)
-        return mica_fail(st, MICA_ERR_IO, "%s: %s", c->request->output, strerror(errno));
-    return true;
+    if (!join(to, "-prover", c->request->output, "", st))
+        return false;
+    return rename(w->executable, to) == 0 || mica_fail(st, MICA_ERR_IO, "%s: %s", to, strerror(errno));
 }
 
 static void remove_workplace(const workplace *w, const char *name) {
@@ -248,6 +275,13 @@ static bool compile_in(compilation *c, const toolchain *t, workplace *w, sample_
            publish(c, t, w, st);
 }
 
+static void list_outputs(const compile_request *r) {
+    if (r->quiet)
+        return;
+    printf("written      %s%s%s.vk, %s.report.html, %s-src/\n", r->emit_only ? "" : r->output,
+           r->emit_only ? "" : "-prover, ", r->output, r->output, r->output);
+}
+
 bool compile_model(const compile_request *request, mica_status *st) {
     compilation c;
     sample_set samples = {0};
@@ -264,6 +298,8 @@ bool compile_model(const compile_request *request, mica_status *st) {
                          "starts with a letter or digit",
                          c.name);
     const bool ok = toolchain_find(&t, st) && compile_in(&c, &t, &w, &samples, st);
+    if (ok)
+        list_outputs(request);
     remove_workplace(&w, c.name);
     sample_set_free(&samples);
     compilation_free(&c);

@@ -15,12 +15,12 @@
 typedef struct compile_request {
     const char *model;       /* ONNX file */
     const char *calibration; /* folder or stacked .npy; NULL: ranges are guessed */
-    const char *output;   /* path of the executable; NAME.vk, NAME-src and NAME.report.html stand beside it */
-    const char *model_id; /* NULL: the output's file name */
-    const char *dump;     /* pass whose result is printed, or NULL */
+    const char *output;      /* NAME: makes NAME-prover, NAME.vk, NAME.report.html and NAME-src */
+    const char *model_id;    /* NULL: the output's file name */
+    const char *dump;        /* pass whose result is printed, or NULL */
     const dim_binding *dims;
     size_t n_dims;
-    uint32_t max_batch;
+    uint32_t max_batch; /* 0: 256, halved until the circuit's bounds admit it */
     uint32_t security_bits;
     size_t embed_limit; /* EMIT_EMBED_LIMIT */
     bool emit_only, no_cache, quiet;

@@ -19,7 +19,7 @@ mkdir -p "$out"
 
 echo
 echo "3. prove that the network reads this digit"
-"$out/lenet5" prove models/lenet5/input.json -o "$out/proof.bin"
+"$out/lenet5-prover" prove models/lenet5/input.json -o "$out/proof.bin"
 
 echo
 echo "4. verify, with the verifier parameters only"

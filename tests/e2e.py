@@ -100,9 +100,10 @@ class Model:
     def compile(self):
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir(parents=True)
-        self.prover, self.vk = self.work / self.name, self.work / f"{self.name}.vk"
+        out_name = self.work / self.name
+        self.prover, self.vk = pathlib.Path(f"{out_name}-prover"), pathlib.Path(f"{out_name}.vk")
         code, out, err = run([self.mica, "compile", self.onnx, "--calibration", self.data / "calibration", "--max-batch",
-                              MAX_BATCH, "--no-cache", "-o", self.prover])
+                              MAX_BATCH, "--no-cache", "-o", out_name])
         return self.check("compile", code == 0 and self.prover.is_file() and self.vk.is_file(),
                           f"exit code {code}: {tail(out + err)}")
 
@@ -366,15 +367,15 @@ def two_inputs(mica, folder, work, results):
     work = work / "test_add"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    prover, proof, case = work / "add", work / "add.proof", data / "test_data_set_0"
-    code, out, err = run([mica, "compile", data / "model.onnx", "--calibration", data, "--no-cache", "-o", prover])
+    prover, proof, case = work / "add-prover", work / "add.proof", data / "test_data_set_0"
+    code, out, err = run([mica, "compile", data / "model.onnx", "--calibration", data, "--no-cache", "-o", work / "add"])
     if not results.check("two inputs: compile", code == 0, tail(out + err)):
         return
     named = ["--input", f"y={case / 'input_1.pb'}", "--input", f"x={case / 'input_0.pb'}"]
     swapped = ["--input", f"x={case / 'input_1.pb'}", "--input", f"y={case / 'input_0.pb'}"]
     steps = [("prove by name", [prover, "prove", *named, "-o", proof], 0),
              ("verify by name", [prover, "verify", proof, *named], 0),
-             ("verify by folder", [mica, "verify", "--vk", f"{prover}.vk", proof, "--input", case], 0),
+             ("verify by folder", [mica, "verify", "--vk", work / "add.vk", proof, "--input", case], 0),
              ("swapped inputs rejected", [prover, "verify", proof, *swapped], 1),
              ("one input missing: usage", [prover, "prove", *named[:2], "-o", proof], 2),
              ("a file for a model with two inputs: usage", [prover, "prove", case / "input_0.pb", "-o", proof], 2)]

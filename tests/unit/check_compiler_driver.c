@@ -83,14 +83,15 @@ static void set_up(void) {
 
 START_TEST(compiles_and_proves) {
     mica_status st = {0};
-    char exe[PATH_BYTES], proof[PATH_BYTES], vk[PATH_BYTES];
-    (void)snprintf(exe, sizeof exe, "%s", at("net"));
+    char net[PATH_BYTES], exe[PATH_BYTES], proof[PATH_BYTES], vk[PATH_BYTES];
+    (void)snprintf(net, sizeof net, "%s", at("net"));
+    (void)snprintf(exe, sizeof exe, "%s", at("net-prover"));
     (void)snprintf(proof, sizeof proof, "%s", at("proof.bin"));
     (void)snprintf(vk, sizeof vk, "%s", at("net.vk"));
-    const compile_request r = request_for(exe);
+    const compile_request r = request_for(net);
     ck_assert_msg(compile_model(&r, &st), "%s", st.message);
     ck_assert_uint_eq(count_entries(at("net-src")), 9);
-    ck_assert_uint_eq(count_entries(place), 5); /* net, net.vk, net.report.html, net-src, cache */
+    ck_assert_uint_eq(count_entries(place), 5); /* net-prover, net.vk, net.report.html, net-src, cache */
     const char *const prove[] = {exe,  "prove", "--quiet", MICA_MODELS "/lenet5/input.json",
                                  "-o", proof,   NULL};
     ck_assert_int_eq(run(prove), 0);
@@ -107,10 +108,11 @@ END_TEST
  */
 START_TEST(large_weights_are_mapped) {
     mica_status st = {0};
-    char exe[PATH_BYTES], proof[PATH_BYTES];
-    (void)snprintf(exe, sizeof exe, "%s", at("net"));
+    char net[PATH_BYTES], exe[PATH_BYTES], proof[PATH_BYTES];
+    (void)snprintf(net, sizeof net, "%s", at("net"));
+    (void)snprintf(exe, sizeof exe, "%s", at("net-prover"));
     (void)snprintf(proof, sizeof proof, "%s", at("proof.bin"));
-    compile_request r = request_for(exe);
+    compile_request r = request_for(net);
     r.embed_limit = 1000;
     ck_assert_msg(compile_model(&r, &st), "%s", st.message);
     ck_assert_uint_eq(count_entries(place), 6); /* net.weights too */
@@ -138,7 +140,9 @@ START_TEST(same_input_same_bytes) {
     s.no_cache = true;
     ck_assert_msg(compile_model(&r, &st), "%s", st.message);
     ck_assert_msg(compile_model(&s, &st), "%s", st.message);
-    expect_equal_files(a, b);
+    (void)snprintf(from, sizeof from, "%s-prover", a);
+    (void)snprintf(to, sizeof to, "%s-prover", b);
+    expect_equal_files(from, to);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         (void)snprintf(from, sizeof from, "%s-src/%s", a, files[i]);
         (void)snprintf(to, sizeof to, "%s-src/%s", b, files[i]);
@@ -156,7 +160,7 @@ START_TEST(emit_only_stops_before_the_compiler) {
     ck_assert(setenv("CC", "/nonexistent/cc", 1) == 0);
     ck_assert_msg(compile_model(&r, &st), "%s", st.message);
     ck_assert(unsetenv("CC") == 0);
-    ck_assert(access(exe, F_OK) != 0);
+    ck_assert(access(at("net-prover"), F_OK) != 0);
     ck_assert_uint_eq(count_entries(place), 3);
 }
 END_TEST
@@ -210,7 +214,7 @@ static bool build_again(bool *from_cache) {
     build_result result;
     char source[PATH_BYTES], exe[PATH_BYTES];
     (void)snprintf(source, sizeof source, "%s", at("net-src"));
-    (void)snprintf(exe, sizeof exe, "%s", at("net"));
+    (void)snprintf(exe, sizeof exe, "%s", at("net-prover"));
     const bool ok = toolchain_find(&t, &st) && build_executable(&t, "net", source, exe, true, &result, &st);
     ck_assert_msg(ok, "%s", st.message);
     *from_cache = result.from_cache;

@@ -571,7 +571,7 @@ START_TEST(operators) {
     ck_assert_msg(mica_circuit_validate(&p.circuit, &st), "%s: %s", name, st.message);
     check_order(name, &p);
     check_text_form(name, &p);
-    ck_assert_msg(accuracy_measure(&a, &p, &map, &t.g, (const double *const *const *)fresh, SAMPLES, &st),
+    ck_assert_msg(accuracy_measure(&a, &p, &map, &t.g, (const double *const *const *)fresh, SAMPLES, NULL, NULL, &st),
                   "%s: %s", name, st.message);
     ck_assert_uint_eq(a.n_outputs, t.g.n_outputs);
     for (uint32_t i = 0; i < a.n_outputs; i++)
