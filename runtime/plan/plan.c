@@ -101,19 +101,21 @@ static bool add_claim(builder *b, uint32_t tensor, const plan_coord *point, uint
     return true;
 }
 
+#define FIND_WORK 8 /* of one comparison, which may miss the caches */
+
 /* The claim on `tensor` at `point`, an existing one where the same was made before. Equal coordinates are
  * equal challenges, so the two claims are one. */
 static bool find_or_add_claim(builder *b, uint32_t tensor, const plan_coord *point, uint32_t *claim) {
     const plan *p = b->p;
     const unsigned bits = mica_tensor_bits(&p->circuit->tensor[tensor], p->batch);
-    uint64_t steps = 1;
-    for (uint32_t i = b->first_claim[tensor]; i != PLAN_NONE; i = p->claim[i].next, steps++) {
+    uint64_t work = FIND_WORK;
+    for (uint32_t i = b->first_claim[tensor]; i != PLAN_NONE; i = p->claim[i].next, work += FIND_WORK) {
         if (memcmp(p->coord + p->claim[i].point, point, bits * sizeof *point) == 0) {
             *claim = i;
-            return plan_spend(&b->work, steps, b->st);
+            return plan_spend(&b->work, work, b->st);
         }
     }
-    return plan_spend(&b->work, steps, b->st) && add_claim(b, tensor, point, claim);
+    return plan_spend(&b->work, work, b->st) && add_claim(b, tensor, point, claim);
 }
 
 /* --- points --- */

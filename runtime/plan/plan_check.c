@@ -129,7 +129,7 @@ static uint64_t claim_work(const plan *p, const plan_claim *k) {
 /* Openings are compared with each other's columns (pcs_classes) and looked up among the slots. */
 static uint64_t opening_work(const plan *p) {
     const uint64_t n = p->n_openings;
-    return n * (WORK_OPENING + n + p->weights.n_slots + p->witness.n_slots);
+    return n * (WORK_OPENING + 2 * n + p->weights.n_slots + p->witness.n_slots);
 }
 
 static bool work_is_bounded(const plan *p, uint64_t work, mica_status *st) {
