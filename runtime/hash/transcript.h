@@ -14,16 +14,16 @@
 /* Tags of all transcript items, the same for prover and verifier: the one list. */
 typedef enum transcript_tag {
     TAG_VK = 1,    /* digest of the vk */
-    TAG_STATEMENT, /* batch size, nonce, public values */
+    TAG_STATEMENT, /* the proof file up to the proof part: magic, version, statement */
     TAG_WITNESS_ROOT,
     TAG_POW,      /* nonce of a proof of work */
     TAG_LOOKUP,   /* alpha, beta */
-    TAG_GKR_ROOT, /* p0 p1 q0 q1 of the top of the fraction tree */
+    TAG_GKR_ROOT, /* p0 q0 p1 q1 of the root's children in the fraction tree */
     TAG_GKR_ROUND,
     TAG_GKR_VALUES, /* p0 q0 p1 q1 at the end of a layer */
     TAG_GKR_LAMBDA,
     TAG_GKR_MERGE,
-    TAG_CLAIMS, /* claimed evaluations of tensors */
+    TAG_CLAIMS, /* claimed evaluations of tensors, one each; those opened once more before the opening */
     TAG_OUTPUT_POINT,
     TAG_BATCH_LAMBDA, /* combines the instances of a batched sumcheck */
     TAG_SUMCHECK_ROUND,

@@ -66,8 +66,9 @@ typedef struct pcs_claim {
     qm31 value;
 } pcs_claim;
 
-/* Row length and rate for a witness group of `cells` cells, given the groups fixed so far: minimises a fixed integer
- * cost of proof bytes and prover work. Deterministic and the same on every CPU. */
+/* Row length and rate for a group of `cells` cells, chosen as if it were the only one, with room left for three more of
+ * the same length: minimises a fixed integer cost of proof bytes and prover work (docs/formats.md, "Parameters"), the
+ * same on every CPU. */
 void pcs_choose_row_bits(uint64_t cells, unsigned security_bits, unsigned *col_vars, unsigned *rate_bits);
 /* Completes params from group shapes: queries, levels, pow. Fails if the target cannot be met. */
 bool pcs_params_choose(pcs_params *p, const pcs_shape *group, unsigned n_groups, unsigned security_bits,

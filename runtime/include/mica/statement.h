@@ -1,4 +1,4 @@
-/* The statement of a proof and the container that carries both (docs/formats.md, "proof.bin").
+/* The statement of a proof and the container that carries both (docs/formats.md, "Proof file").
  *
  *   proof file = header (magic, version), statement, proof part
  *
