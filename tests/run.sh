@@ -63,4 +63,14 @@ echo "== end to end"
 python3 tests/e2e.py --build "$build/release" --work "$build/e2e" --zoo "$MICA_ZOO" \
     --results "$results/e2e.json" || true
 
-exec python3 tests/summary.py "$results/ctest-release.xml" "$results/ctest-sanitize.xml" "$results/e2e.json"
+echo "== operator conformance"
+if [ -f "$MICA_NODE_TESTS/INDEX.json" ]; then
+    "$build/release/bin/node_tests" "$MICA_NODE_TESTS" --refused tests/conformance/refused.txt \
+        --json "$results/nodes.json" || true
+else
+    echo "SKIPPED: no operator tests in $MICA_NODE_TESTS; set MICA_NODE_TESTS"
+    echo '{"passed": 0, "failed": 0, "skipped": 1}' > "$results/nodes.json"
+fi
+
+exec python3 tests/summary.py "$results/ctest-release.xml" "$results/ctest-sanitize.xml" "$results/e2e.json" \
+    "$results/nodes.json"
