@@ -75,7 +75,8 @@ static bool claims_settled(const plan *p, tally *of) {
 /* --- work --- */
 
 #define WORK_RELATION (2u * MICA_MAX_BITS) /* indicators of a box: two multiplications per variable */
-#define WORK_ROW      16                   /* of a row of a table or a placement */
+#define WORK_ROW      16                   /* of a row of a placement */
+#define WORK_VALUE    40                   /* of a row of a table: 200 ns for the slowest kind */
 #define WORK_OPENING  8192                 /* a claim's form on the clear message of at most 2^12 elements */
 
 static uint64_t cells_of(const plan *p, const mica_tensor *x) {
@@ -136,7 +137,7 @@ static bool work_is_bounded(const plan *p, uint64_t work, mica_status *st) {
     const mica_circuit *c = p->circuit;
     bool ok = plan_spend(&work, opening_work(p), st);
     for (uint32_t i = 0; ok && i < c->n_tables; i++)
-        ok = plan_spend(&work, (uint64_t)WORK_ROW << c->table[i].def.bits, st);
+        ok = plan_spend(&work, (uint64_t)WORK_VALUE << c->table[i].def.bits, st);
     for (uint32_t i = 0; ok && i < p->n_claims; i++)
         ok = plan_spend(&work, claim_work(p, &p->claim[i]), st);
     for (uint32_t i = 0; ok && i < p->n_events; i++)
