@@ -191,6 +191,18 @@ uint32_t builder_contract(builder *b, const mica_contract *d, unsigned rank, bou
     return evaluate(b, t) ? t : NO_INDEX;
 }
 
+bool builder_list(builder *b, mica_factor *f, uint32_t n, const uint32_t *index) {
+    mica_circuit *c = &b->p.circuit;
+    f->first_index = c->n_indices;
+    f->n_indices = n;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!RESERVE(b, CAP_INDEX, c->index, c->n_indices))
+            return false;
+        c->index[c->n_indices++] = index[i];
+    }
+    return true;
+}
+
 uint32_t builder_placement(builder *b, const mica_placement *d, unsigned rank, const uint32_t *dim) {
     mica_circuit *c = &b->p.circuit;
     bound range = bound_of(&c->tensor[d->src]);

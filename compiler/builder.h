@@ -19,6 +19,7 @@ enum {
     CAP_BOX,
     CAP_CONTRACT,
     CAP_PLACEMENT,
+    CAP_INDEX,
     CAP_LOOKUP,
     CAP_TABLE,
     CAP_TABLE_SHIFT,
@@ -59,6 +60,8 @@ uint32_t builder_sum(builder *b, const form *f);
 /* The shape follows from the labels; `rank` is the result's. Computed by a STEP_EVALUATE. */
 uint32_t builder_contract(builder *b, const mica_contract *c, unsigned rank, bound range);
 uint32_t builder_placement(builder *b, const mica_placement *c, unsigned rank, const uint32_t *dim);
+/* Gives the next placement's factor the list `index`; before builder_placement, factors in order. */
+bool builder_list(builder *b, mica_factor *f, uint32_t n, const uint32_t *index);
 
 /* Equal definitions are one table. */
 uint32_t builder_table(builder *b, const mica_table_def *def);

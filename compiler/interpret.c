@@ -196,20 +196,29 @@ static bool run_contract(machine *m, uint32_t t) {
     return true;
 }
 
-static int64_t factor_flat(const mica_factor *f, const uint32_t *index) {
+static int64_t factor_flat(const mica_circuit *c, const mica_factor *f, const mica_tensor *x,
+                           const uint32_t *index) {
     int64_t flat = f->offset;
+    if (f->n_indices) {
+        size_t row = 0;
+        for (unsigned i = 0; i < f->n_out; i++)
+            row = row * x->dim[f->out_axis[i]] + index[f->out_axis[i]];
+        const uint32_t cell = c->index[f->first_index + row];
+        return cell == MICA_NO_CELL ? -1 : (int64_t)cell;
+    }
     for (unsigned i = 0; i < f->n_out; i++)
         flat += (int64_t)f->out_stride[i] * index[f->out_axis[i]];
     return flat;
 }
 
 /* Entry and source offset of factor f in the row `index`; false where the entry is zero everywhere. */
-static bool factor_entry(const mica_factor *f, const mica_tensor *x, const mica_tensor *src,
-                         const size_t *src_stride, const uint32_t *index, size_t *at, int64_t *entry) {
+static bool factor_entry(const mica_circuit *c, const mica_factor *f, const mica_tensor *x,
+                         const mica_tensor *src, const size_t *src_stride, const uint32_t *index, size_t *at,
+                         int64_t *entry) {
     int64_t cells = 1;
     for (unsigned i = 0; i < f->n_src; i++)
         cells *= src->dim[f->src_axis[i]];
-    int64_t flat = factor_flat(f, index);
+    int64_t flat = factor_flat(c, f, x, index);
     if (flat < 0 || flat >= cells)
         return false;
     if (f->norm) {
@@ -217,7 +226,7 @@ static bool factor_entry(const mica_factor *f, const mica_tensor *x, const mica_
         memcpy(other, index, sizeof other);
         const unsigned axis = f->out_axis[f->count_axis];
         for (other[axis] = 0; other[axis] < x->dim[axis]; other[axis]++) {
-            const int64_t tap = factor_flat(f, other);
+            const int64_t tap = factor_flat(c, f, x, other);
             count += tap >= 0 && tap < cells;
         }
         *entry *= f->norm / count;
@@ -244,7 +253,7 @@ static bool run_placement(machine *m, uint32_t t) {
         int64_t entry = 1;
         bool present = true;
         for (unsigned i = 0; present && i < d->n_factors; i++)
-            present = factor_entry(&d->factor[i], x, src, src_stride, index, &at, &entry);
+            present = factor_entry(c, &d->factor[i], x, src, src_stride, index, &at, &entry);
         if (!store(m, t, offset_of(index, stride, x->rank), present ? entry * m->value[d->src][at] : 0))
             return false;
     } while (next_index(index, x->dim, x->rank));

@@ -281,6 +281,9 @@ static void fields_factor(dump *d, mica_factor *f) {
     word(d, "norm");
     U32(d, f->norm);
     U8(d, f->count_axis);
+    word(d, "list");
+    U32(d, f->first_index);
+    U32(d, f->n_indices);
 }
 
 static void fields_placement(dump *d, mica_placement *p) {
@@ -291,6 +294,15 @@ static void fields_placement(dump *d, mica_placement *p) {
     NUMBER(d, p->n_factors, 0, MICA_MAX_RANK);
     for (unsigned i = 0; i < p->n_factors; i++)
         fields_factor(d, &p->factor[i]);
+    line(d);
+}
+
+static void fields_indices(dump *d, mica_circuit *c) {
+    if (!c->n_indices)
+        return;
+    word(d, "index");
+    for (uint32_t i = 0; ok(d) && i < c->n_indices; i++)
+        U32(d, c->index[i]);
     line(d);
 }
 
@@ -395,6 +407,8 @@ static void fields_counts(dump *d, program *p) {
     COUNT(d, c->n_contract);
     word(d, "placement");
     COUNT(d, c->n_placement);
+    word(d, "indices");
+    COUNT(d, c->n_indices);
     word(d, "lookups");
     COUNT(d, c->n_lookups);
     word(d, "tables");
@@ -417,6 +431,7 @@ static bool allocate(program *p, mica_status *st) {
     c->box = calloc(c->n_boxes + 1u, sizeof *c->box);
     c->contract = calloc(c->n_contract + 1u, sizeof *c->contract);
     c->placement = calloc(c->n_placement + 1u, sizeof *c->placement);
+    c->index = calloc(c->n_indices + 1u, sizeof *c->index);
     c->lookup = calloc(c->n_lookups + 1u, sizeof *c->lookup);
     c->table = calloc(c->n_tables + 1u, sizeof *c->table);
     c->input = calloc(c->n_inputs + 1u, sizeof *c->input);
@@ -425,7 +440,7 @@ static bool allocate(program *p, mica_status *st) {
     p->step = calloc(p->n_steps + 1u, sizeof *p->step);
     p->weight = calloc(c->n_tensors + 1u, sizeof *p->weight);
     return (c->layer && c->tensor && c->linear && c->term && c->box && c->contract && c->placement &&
-            c->lookup && c->table && c->input && c->output && p->note && p->step && p->weight) ||
+            c->index && c->lookup && c->table && c->input && c->output && p->note && p->step && p->weight) ||
            mica_fail(st, MICA_ERR_MEMORY, "out of memory for a program");
 }
 
@@ -449,6 +464,7 @@ static void fields_elements(dump *d, program *p) {
         fields_contract(d, &c->contract[i]);
     for (uint32_t i = 0; ok(d) && i < c->n_placement; i++)
         fields_placement(d, &c->placement[i]);
+    fields_indices(d, c);
     for (uint32_t i = 0; ok(d) && i < c->n_lookups; i++)
         fields_lookup(d, &c->lookup[i]);
     for (uint32_t i = 0; ok(d) && i < c->n_tables; i++)

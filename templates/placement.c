@@ -13,6 +13,7 @@
 #define STRIDE         32
 #define FLAT           at0
 #define OFFSET         2
+#define FIRST          0
 #define SIZE           30
 #define DIVIDE_BY      1
 #define SRC_DIM        30
@@ -39,6 +40,9 @@ MICA_LAYER void example(const mica_frame *frame) {
             const int32_t cell = 0/*@each cell*/ + INDEX * STRIDE/*@end*/;
             /*@each factor*/
             const int32_t FLAT = OFFSET/*@each flat*/ + INDEX * STRIDE/*@end*/;
+            /*@end*/
+            /*@each listed*/
+            const int32_t FLAT = mica_listed(frame, FIRST/*@each row*/ + INDEX * STRIDE/*@end*/);
             /*@end*/
             RESULT[cell] = 0;
             /*@each checked*/

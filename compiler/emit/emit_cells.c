@@ -111,8 +111,22 @@ static void bind_flat(scope *s, const char *list, const mica_factor *f, const mi
     }
 }
 
+/* Number of the row among the rows of a list: row-major over the result's axes. */
+static void bind_row(scope *s, const mica_factor *f, const mica_tensor *out) {
+    int64_t rows = 1;
+    for (unsigned i = f->n_out; i-- > 0; rows *= out->dim[f->out_axis[i]]) {
+        if (out->dim[f->out_axis[i]] == 1)
+            continue;
+        scope *item = scope_item(s, "row");
+        scope_set(item, "INDEX", "i%u", f->out_axis[i]);
+        scope_set(item, "STRIDE", "%lld", (long long)rows);
+    }
+}
+
 /* Whether flat can leave [0, size). */
 static bool needs_check(const mica_factor *f, const mica_tensor *out, int64_t size) {
+    if (f->n_indices)
+        return true;
     int64_t lo = f->offset, hi = f->offset;
     for (unsigned i = 0; i < f->n_out; i++) {
         const int64_t reach = (int64_t)f->out_stride[i] * (int64_t)(out->dim[f->out_axis[i]] - 1);
@@ -137,7 +151,12 @@ static void bind_factor(scope *root, unsigned k, const mica_factor *f, const mic
         size *= dim;
     }
     const bool check = needs_check(f, out, size);
-    if (check || size > 1) {
+    if (f->n_indices) {
+        scope *listed = scope_item(root, "listed");
+        scope_set(listed, "FLAT", "at%u", k);
+        scope_set(listed, "FIRST", "%u", f->first_index);
+        bind_row(listed, f, out);
+    } else if (check || size > 1) {
         scope *factor = scope_item(root, "factor");
         scope_set(factor, "FLAT", "at%u", k);
         scope_set(factor, "OFFSET", "%d", f->offset);

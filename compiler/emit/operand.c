@@ -67,7 +67,7 @@ bool operand_patches(operand *op, const mica_circuit *c, uint32_t p, const mica_
     }
     for (unsigned i = 0; i < m->n_factors; i++) {
         const mica_factor *f = &m->factor[i];
-        if (f->norm > 0 || f->n_src > 1)
+        if (f->norm > 0 || f->n_src > 1 || f->n_indices > 0)
             return false;
         if (f->n_src == 0) /* one source cell: valid where the position is 0 */
             add_factor(op, f, view, 1, 0);

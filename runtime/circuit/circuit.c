@@ -10,6 +10,7 @@ void mica_circuit_free(mica_circuit *c) {
     free(c->box);
     free(c->contract);
     free(c->placement);
+    free(c->index);
     free(c->lookup);
     free(c->table);
     free(c->input);

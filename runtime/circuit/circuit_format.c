@@ -129,6 +129,8 @@ static void codec_placement(codec *k, mica_placement *p) {
         codec_i32(k, &f->offset);
         codec_u32(k, &f->norm);
         codec_u8(k, &f->count_axis, MICA_MAX_RANK - 1);
+        codec_u32(k, &f->first_index);
+        codec_u32(k, &f->n_indices);
     }
 }
 
@@ -207,6 +209,7 @@ static bool codec_circuit(codec *k, mica_circuit *c, mica_status *st) {
     CODEC_ARRAY(k, c->n_boxes, UINT32_MAX, c->box, codec_box, 4 + 8 * MICA_MAX_RANK);
     CODEC_ARRAY(k, c->n_contract, c->n_tensors, c->contract, codec_contract, 9 + 9 * MICA_MAX_RANK);
     CODEC_ARRAY(k, c->n_placement, c->n_tensors, c->placement, codec_placement, 5);
+    CODEC_ARRAY(k, c->n_indices, UINT32_MAX, c->index, codec_u32, 4);
     CODEC_ARRAY(k, c->n_lookups, UINT32_MAX, c->lookup, codec_lookup, 9);
     CODEC_ARRAY(k, c->n_tables, UINT32_MAX, c->table, codec_table, 50);
     CODEC_ARRAY(k, c->n_inputs, UINT32_MAX, c->input, codec_port, MICA_NAME_BYTES + 14 + MICA_MAX_RANK);

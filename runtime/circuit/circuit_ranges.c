@@ -141,7 +141,7 @@ static void form_add_box(form *f, const mica_box *b, int32_t sign) {
 
 static void form_add(form *f, const mica_circuit *c, uint32_t t, int32_t sign) {
     const mica_linear *l = &c->linear[c->tensor[t].def];
-    f->overflow |= l->shift != 0;
+    f->overflow |= l->shift != 0 || l->n_terms > 64 || l->n_boxes > 64;
     for (uint32_t i = 0; i < l->n_terms && !f->overflow; i++)
         form_add_term(f, &c->term[l->first_term + i], sign);
     for (uint32_t i = 0; i < l->n_boxes && !f->overflow; i++)
@@ -181,7 +181,7 @@ static bool tap_zero_outside(const mica_circuit *c, const mica_term *m, const mi
     }
     for (unsigned i = 0; i < p->n_factors; i++) {
         const mica_factor *f = &p->factor[i];
-        unsigned runs = 0, running = 0;
+        unsigned runs = f->n_indices ? 2 : 0, running = 0; /* lists are not searched */
         for (unsigned k = 0; k < f->n_out; k++) {
             const int32_t a = m->view.axis[f->out_axis[k]];
             if (!MICA_VIEW_IS_AT(a)) {

@@ -12,8 +12,9 @@
 typedef struct checker {
     const mica_circuit *c;
     mica_status *st;
-    bool *read;  /* tensor is an operand, an entry, a multiplicity or an output */
-    bool *bound; /* its cells are bound by a lookup, padding included */
+    bool *read;       /* tensor is an operand, an entry, a multiplicity or an output */
+    bool *bound;      /* its cells are bound by a lookup, padding included */
+    uint32_t indices; /* of circuit.index that factors have used */
 } checker;
 
 static bool bad_tensor(checker *k, uint32_t t, const char *what) {
@@ -183,6 +184,23 @@ static bool check_contract(checker *k, uint32_t t) {
 /* A factor's rows can be enumerated: the verifier does so once per claim, with eq tables of all its axes. */
 #define MAX_FACTOR_ROWS (1u << 24)
 
+/* Lists are used once and in order; every index is a cell of the factor's source axes, or none. */
+static bool check_list(checker *k, uint32_t t, const mica_factor *f, uint64_t rows, uint64_t cells) {
+    const mica_circuit *c = k->c;
+    if (f->first_index != k->indices || f->n_indices != rows || f->n_indices > c->n_indices - k->indices)
+        return bad_tensor(k, t, "the lists of placements are not numbered in order");
+    k->indices += f->n_indices;
+    for (uint32_t i = 0; i < f->n_indices; i++) {
+        const uint32_t cell = c->index[f->first_index + i];
+        if (cell != MICA_NO_CELL && cell >= cells)
+            return bad_tensor(k, t, "a placement lists a cell that its source does not have");
+    }
+    bool zero = f->offset == 0 && f->norm == 0 && f->count_axis == 0;
+    for (unsigned i = 0; i < f->n_out; i++)
+        zero &= f->out_stride[i] == 0;
+    return zero || bad_tensor(k, t, "a placement has both a list and strides");
+}
+
 static bool check_factor(checker *k, uint32_t t, const mica_factor *f, const mica_tensor *src,
                          unsigned *seen_out, unsigned *seen_src) {
     const mica_tensor *x = &k->c->tensor[t];
@@ -216,7 +234,9 @@ static bool check_factor(checker *k, uint32_t t, const mica_factor *f, const mic
         return bad_tensor(k, t, "a placement's norm is too large or its counted axis does not exist");
     if (!f->norm && f->count_axis)
         return bad_tensor(k, t, "a placement counts an axis without a norm");
-    return true;
+    if (f->n_indices)
+        return check_list(k, t, f, rows, cells);
+    return f->first_index == 0 || bad_tensor(k, t, "a placement names an empty list");
 }
 
 static bool check_placement(checker *k, uint32_t t) {
@@ -379,7 +399,7 @@ static bool check_all(checker *k) {
             return false;
     }
     if (defs[0] != c->n_linear || defs[1] != c->n_contract || defs[2] != c->n_placement ||
-        terms != c->n_terms || boxes != c->n_boxes)
+        terms != c->n_terms || boxes != c->n_boxes || k->indices != c->n_indices)
         return mica_fail(k->st, MICA_ERR_FORMAT, "circuit: a definition belongs to no tensor");
     if (!check_tables(k) || !check_lookups(k) || !check_ports(k))
         return false;
@@ -397,7 +417,7 @@ bool mica_circuit_validate(const mica_circuit *c, mica_status *st) {
         c->n_lookups > MICA_MAX_TENSORS || c->n_tables > MICA_MAX_TENSORS || c->max_batch < 1 ||
         c->max_batch > 1u << 20)
         return mica_fail(st, MICA_ERR_FORMAT, "circuit: a count is out of range");
-    checker k = {c, st, calloc(c->n_tensors, 1), calloc(c->n_tensors, 1)};
+    checker k = {c, st, calloc(c->n_tensors, 1), calloc(c->n_tensors, 1), 0};
     const bool ok =
         k.read && k.bound ? check_all(&k) : mica_fail(st, MICA_ERR_MEMORY, "out of memory for a circuit");
     free(k.read);

@@ -9,6 +9,7 @@ void factor_rows_begin(factor_rows *r, const mica_circuit *c, uint32_t tensor, c
     const mica_tensor *src = &c->tensor[c->placement[x->def].src];
     memset(r, 0, sizeof *r);
     r->factor = f;
+    r->next = f->n_indices ? c->index + f->first_index : NULL;
     r->cells = 1;
     for (unsigned i = 0; i < f->n_out; i++)
         r->out_dim[i] = x->dim[f->out_axis[i]];
@@ -37,7 +38,7 @@ static uint32_t count_valid(const factor_rows *r) {
 }
 
 static void find_entry(factor_rows *r) {
-    const int64_t flat = flat_of(r);
+    const int64_t flat = !r->next ? flat_of(r) : *r->next == MICA_NO_CELL ? -1 : (int64_t)*r->next;
     if (flat < 0 || (uint64_t)flat >= r->cells) {
         r->weight = 0;
         return;
@@ -55,6 +56,8 @@ bool factor_rows_next(factor_rows *r) {
             r->out[--i] = 0;
         if (i == 0)
             return false;
+        if (r->next)
+            r->next++; /* as many indices as rows: circuit_validate */
     }
     r->started = true;
     find_entry(r);

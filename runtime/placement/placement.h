@@ -8,6 +8,7 @@
 /* A walk over the rows of one factor: all combinations of the indices of its out axes, last axis fastest. */
 typedef struct factor_rows {
     const mica_factor *factor;
+    const uint32_t *next; /* the list from the present row on, if the factor has one */
     uint32_t out_dim[MICA_MAX_RANK], src_dim[MICA_MAX_RANK];
     uint32_t out[MICA_MAX_RANK]; /* indices of the present row */
     uint32_t src[MICA_MAX_RANK]; /* indices of its entry, if it has one */

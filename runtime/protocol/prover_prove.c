@@ -120,7 +120,7 @@ static void forward_items(void *ctx, size_t begin, size_t end, unsigned worker) 
                       pointer[c->input[i].tensor], true);
         }
         const mica_frame frame = {pointer, (const int32_t *const *)j->p->table,
-                                  j->scratch + worker * j->scratch_stride};
+                                  j->scratch + worker * j->scratch_stride, c->index};
         j->p->model->run(&frame);
         for (uint32_t i = 0; i < c->n_outputs; i++) {
             const size_t cells = mica_port_cells(c, &c->output[i]);

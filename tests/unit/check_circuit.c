@@ -7,7 +7,7 @@
 
 #include "circuit_samples.h"
 
-enum { GEMM, LINEAR_ONLY, CONV, ELEMENTWISE }; /* indices of samples[] */
+enum { GEMM, LINEAR_ONLY, CONV, ELEMENTWISE, LISTED }; /* indices of samples[] */
 
 static mica_tensor *tensor_of(kit *k, mica_tensor_kind kind, unsigned n) {
     for (uint32_t t = 0; t < k->c.n_tensors; t++) {
@@ -198,6 +198,33 @@ static void factor_norm(kit *k) {
 static void factor_count_axis(kit *k) {
     k->placement[0].factor[1].norm = 6;
     k->placement[0].factor[1].count_axis = 2;
+}
+static void list_out_of_order(kit *k) {
+    k->placement[0].factor[1].first_index = 0;
+}
+static void list_too_short(kit *k) {
+    k->placement[0].factor[0].n_indices = 3;
+}
+static void list_beyond_array(kit *k) {
+    k->c.n_indices = 9;
+}
+static void list_unused(kit *k) {
+    k->c.n_indices++;
+}
+static void list_beyond_source(kit *k) {
+    k->index[0] = 3;
+}
+static void list_and_strides(kit *k) {
+    k->placement[0].factor[1].out_stride[1] = 1;
+}
+static void list_and_offset(kit *k) {
+    k->placement[0].factor[0].offset = -1;
+}
+static void list_and_norm(kit *k) {
+    k->placement[0].factor[0].norm = 1;
+}
+static void list_empty(kit *k) {
+    k->placement[2].factor[0].first_index = 22;
 }
 static void factor_count_alone(kit *k) {
     k->placement[0].factor[1].count_axis = 1;
@@ -465,6 +492,15 @@ static const mutation mutations[] = {
     {factor_norm, CONV, "a placement's norm is too large"},
     {factor_count_axis, CONV, "a placement's norm is too large"},
     {factor_count_alone, CONV, "a placement counts an axis without a norm"},
+    {list_out_of_order, LISTED, "the lists of placements are not numbered in order"},
+    {list_too_short, LISTED, "the lists of placements are not numbered in order"},
+    {list_beyond_array, LISTED, "the lists of placements are not numbered in order"},
+    {list_unused, LISTED, "a definition belongs to no tensor"},
+    {list_beyond_source, LISTED, "a placement lists a cell that its source does not have"},
+    {list_and_strides, LISTED, "a placement has both a list and strides"},
+    {list_and_offset, LISTED, "a placement has both a list and strides"},
+    {list_and_norm, LISTED, "a placement has both a list and strides"},
+    {list_empty, LISTED, "a placement names an empty list"},
     {placement_of_contract, CONV, "a placement reads a contraction"},
     {placement_not_batched, CONV, "a placement passes the batch through"},
     {placement_leaves_axis, CONV, "a placement leaves an axis out"},

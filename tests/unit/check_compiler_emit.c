@@ -104,7 +104,7 @@ static void compare_with_interpreter(const program *p, run_fn *run, uint64_t see
         if (is_given(&c->tensor[t]))
             memcpy(want[t], got[t], bytes);
     }
-    const mica_frame frame = {got, (const int32_t *const *)table, scratch};
+    const mica_frame frame = {got, (const int32_t *const *)table, scratch, c->index};
     run(&frame);
     ck_assert_msg(program_interpret(p, want, &st), "seed %llu: %s", (unsigned long long)seed, st.message);
     for (uint32_t t = 0; t < c->n_tensors; t++) {

@@ -19,6 +19,7 @@ void kit_begin(kit *k, uint32_t max_batch) {
     k->c.box = k->box;
     k->c.contract = k->contract;
     k->c.placement = k->placement;
+    k->c.index = k->index;
     k->c.lookup = k->lookup;
     k->c.table = k->table;
     k->c.input = k->input;
@@ -118,6 +119,14 @@ uint32_t kit_contract(kit *k, bool batched, int32_t lo, int32_t hi, const uint32
 uint32_t kit_placement(kit *k, int32_t lo, int32_t hi, const uint32_t *dim, mica_placement p) {
     k->placement[k->c.n_placement] = p;
     return add_tensor(k, MICA_TENSOR_PLACEMENT, k->tensor[p.src].batched, lo, hi, dim, k->c.n_placement++);
+}
+
+mica_factor kit_listed(kit *k, mica_factor f, uint32_t n, const uint32_t *index) {
+    f.first_index = k->c.n_indices;
+    f.n_indices = n;
+    memcpy(k->index + k->c.n_indices, index, n * sizeof *index);
+    k->c.n_indices += n;
+    return f;
 }
 
 uint32_t kit_table(kit *k, mica_table_def def) {
@@ -264,9 +273,13 @@ static int64_t placement_cell(const kit *k, const mica_frame *f, uint32_t t, con
     int64_t weight = 1;
     for (unsigned i = 0; i < p->n_factors; i++) {
         const mica_factor *m = &p->factor[i];
-        int64_t flat = m->offset, cells = 1;
-        for (unsigned j = 0; j < m->n_out; j++)
+        int64_t flat = m->offset, cells = 1, row = 0;
+        for (unsigned j = 0; j < m->n_out; j++) {
             flat += (int64_t)m->out_stride[j] * index[m->out_axis[j]];
+            row = row * k->tensor[t].dim[m->out_axis[j]] + index[m->out_axis[j]];
+        }
+        if (m->n_indices)
+            flat = k->index[m->first_index + row];
         for (unsigned j = 0; j < m->n_src; j++)
             cells *= src->dim[m->src_axis[j]];
         if (flat < 0 || flat >= cells)

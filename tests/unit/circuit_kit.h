@@ -24,6 +24,7 @@ typedef struct kit {
     mica_box box[KIT_MAX];
     mica_contract contract[KIT_MAX];
     mica_placement placement[KIT_MAX];
+    uint32_t index[4 * KIT_MAX];
     mica_lookup lookup[KIT_MAX];
     mica_table table[KIT_MAX];
     mica_port input[4], output[4];
@@ -56,6 +57,8 @@ void kit_term(kit *k, uint32_t t, int32_t coef, mica_view view);
 void kit_box(kit *k, int32_t coef); /* on all of D of the newest tensor */
 uint32_t kit_contract(kit *k, bool batched, int32_t lo, int32_t hi, const uint32_t *dim, mica_contract d);
 uint32_t kit_placement(kit *k, int32_t lo, int32_t hi, const uint32_t *dim, mica_placement p);
+/* `f` with the next n indices as its list. */
+mica_factor kit_listed(kit *k, mica_factor f, uint32_t n, const uint32_t *index);
 uint32_t kit_table(kit *k, mica_table_def def);
 void kit_lookup(kit *k, uint32_t table, uint32_t a, uint32_t b);
 void kit_step_add(kit *k, kit_rule rule, uint32_t table, uint32_t a, uint32_t b, uint32_t c);

@@ -182,6 +182,42 @@ static void build_elementwise(kit *k) {
     kit_output(k, y);
 }
 
+/* x[3,5,2] -> rows 2, none, 0, 2 of axis 0 and a permuted plane of the others, plus cells picked one by one:
+ * factors with lists, next to one that passes, one that fixes a source axis and one that has no source axis.
+ */
+static void build_listed(kit *k) {
+    static const uint32_t rows[] = {2, MICA_NO_CELL, 0, 2};
+    static const uint32_t plane[] = {9, 1, 4, MICA_NO_CELL, 0, 9};
+    static const uint32_t cells[] = {MICA_NO_CELL, 7, 29, 0, 7, 12, MICA_NO_CELL, 3, 30 - 1, 11, 5, 5};
+    uint64_t seed = 11;
+    kit_begin(k, 5);
+    const uint32_t x = kit_input(k, -50, 50, (uint32_t[]){3, 5, 2, 0});
+    const uint32_t bias = kit_weight(k, -90, 90, (uint32_t[]){3, 2, 0}, &seed);
+    const mica_factor one = {.n_out = 1, .n_src = 1, .out_axis = {0}, .src_axis = {0}},
+                      two = {.n_out = 2, .n_src = 2, .out_axis = {1, 2}, .src_axis = {1, 2}},
+                      all = {.n_out = 3, .n_src = 3, .out_axis = {2, 0, 1}, .src_axis = {0, 1, 2}},
+                      repeated = {.n_out = 1, .out_axis = {0}},
+                      fixed = {.n_src = 1, .src_axis = {0}, .offset = 2};
+    mica_placement p = {.src = x, .n_factors = 2};
+    p.factor[0] = kit_listed(k, one, 4, rows);
+    p.factor[1] = kit_listed(k, two, 6, plane);
+    const uint32_t a = kit_placement(k, -50, 50, (uint32_t[]){4, 3, 2, 0}, p);
+    p = (mica_placement){.src = x, .n_factors = 1, .factor = {kit_listed(k, all, 12, cells)}};
+    const uint32_t b = kit_placement(k, -50, 50, (uint32_t[]){2, 3, 2, 0}, p);
+    p = (mica_placement){.src = x, .n_factors = 4, .factor = {repeated, fixed, pass(1, 1), pass(2, 2)}};
+    const uint32_t c = kit_placement(k, -50, 50, (uint32_t[]){4, 5, 2, 0}, p);
+    p = (mica_placement){.src = bias, .n_factors = 2, .factor = {kit_listed(k, one, 3, rows), pass(1, 1)}};
+    const uint32_t d = kit_placement(k, -90, 90, (uint32_t[]){3, 2, 0}, p);
+    const uint32_t sum = kit_linear(k, a, 0, -800, 800);
+    kit_term(k, a, 1, kit_identity(k, a));
+    kit_term(k, b, 3, (mica_view){{MICA_VIEW_AT(1), 1, 2}});
+    kit_term(k, bias, 1, (mica_view){{1, 2}});
+    kit_term(k, d, 2, (mica_view){{1, 2}});
+    kit_term(k, c, -1, (mica_view){{0, MICA_VIEW_SUM, 2}});
+    kit_step_add(k, KIT_EVALUATE, 0, sum, KIT_END, KIT_END);
+    kit_output(k, sum);
+}
+
 typedef struct sample {
     const char *name;
     void (*build)(kit *);
@@ -189,7 +225,8 @@ typedef struct sample {
 static const sample samples[] = {{"gemm", build_gemm},
                                  {"linear only", build_linear_only},
                                  {"conv", build_conv},
-                                 {"elementwise", build_elementwise}};
+                                 {"elementwise", build_elementwise},
+                                 {"listed", build_listed}};
 #define SAMPLES (int)(sizeof samples / sizeof *samples)
 
 #endif

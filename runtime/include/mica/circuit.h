@@ -106,14 +106,20 @@ typedef struct mica_contract {
  *   if 0 <= flat < product of the src sizes, entry (out, src) is 1 where src, row-major over the valid sizes
  * of src_axis[0..n_src), equals flat; all other entries are 0. With `norm` > 0 the entry is norm / count
  * instead, where count >= 1 is the number of valid cells of v's row: the number of values of
- * out_index[count_axis] for which flat is valid, the other indices being fixed (count divides norm). */
+ * out_index[count_axis] for which flat is valid, the other indices being fixed (count divides norm).
+ *
+ * With `n_indices` > 0 flat is listed instead: the k-th row, row-major over the valid sizes of out_axis[0..n_out), has
+ * flat = index[first_index + k] of the circuit, or no entry where that is MICA_NO_CELL. n_indices is then the number
+ * of rows, and strides, offset, norm and count_axis are 0. */
+#define MICA_NO_CELL UINT32_MAX
 typedef struct mica_factor {
     uint8_t n_out, n_src;
     uint8_t out_axis[MICA_MAX_RANK], src_axis[MICA_MAX_RANK];
     int32_t out_stride[MICA_MAX_RANK];
     int32_t offset;
     uint32_t norm;
-    uint8_t count_axis; /* position in out_axis; read only if norm > 0 */
+    uint8_t count_axis;              /* position in out_axis; read only if norm > 0 */
+    uint32_t first_index, n_indices; /* into circuit.index */
 } mica_factor;
 
 /* v[out] = sum_src prod_f M_f[out_f, src_f] x[src]. Each axis of v and each axis of x belongs to exactly one
@@ -160,14 +166,15 @@ typedef struct mica_layer {
 } mica_layer;
 
 typedef struct mica_circuit {
-    uint32_t n_tensors, n_linear, n_terms, n_boxes, n_contract, n_placement, n_lookups, n_tables, n_inputs,
-        n_outputs, n_layers;
+    uint32_t n_tensors, n_linear, n_terms, n_boxes, n_contract, n_placement, n_indices, n_lookups, n_tables,
+        n_inputs, n_outputs, n_layers;
     mica_tensor *tensor;
     mica_linear *linear;
     mica_term *term;
     mica_box *box;
     mica_contract *contract;
     mica_placement *placement;
+    uint32_t *index; /* of factors with a list */
     mica_lookup *lookup;
     mica_table *table;
     mica_port *input,

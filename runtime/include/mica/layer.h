@@ -62,6 +62,12 @@ static inline const int32_t *mica_table_values(const mica_frame *frame, uint32_t
     return frame->table[k];
 }
 
+/* Entry k of the lists of placements; -1: the row has none. */
+static inline int32_t mica_listed(const mica_frame *frame, int32_t k) {
+    const uint32_t cell = frame->index[k];
+    return cell == UINT32_MAX ? -1 : (int32_t)cell; /* otherwise < 2^24 */
+}
+
 /* floor(x / 2^s). Shifts of negative numbers are arithmetic in every supported compiler. */
 static inline int32_t mica_shift32(int32_t x, unsigned s) {
     return x >> s;

@@ -19,6 +19,7 @@ typedef struct mica_frame {
     int32_t *const *value;
     const int32_t *const *table;
     void *scratch;
+    const uint32_t *index; /* lists of placements, as in the circuit */
 } mica_frame;
 
 typedef struct mica_model {
