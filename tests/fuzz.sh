@@ -25,8 +25,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-all=$(cd tests/fuzz/corpus && echo fuzz_*)
-targets=${targets:-$all}
+[ -n "$targets" ] || targets=$(basename -s .c -a tests/fuzz/fuzz_*.c | grep -v '^fuzz_file$')
 # shellcheck disable=SC2086 # a list of words
 set -- $targets
 seconds=$((minutes * 60 / $#))
@@ -36,7 +35,9 @@ mkdir -p "$build/found" "$build/learned" "$build/log"
 log=$build/log/build
 {
     cmake -S . -B "$build" -DMICA_FUZZ=ON -DCMAKE_C_COMPILER="${CC:-clang}" -DCMAKE_BUILD_TYPE=RelWithDebInfo &&
-        cmake --build "$build" -j "${MICA_JOBS:-$(nproc)}" --target fuzzers
+        cmake --build "$build" -j "${MICA_JOBS:-$(nproc)}" --target fuzzers &&
+        rm -rf "$build/seeds" &&
+        "$build/bin/make_corpus" "$build/seeds"
 } > "$log" 2>&1 || { cat "$log" >&2; exit 2; }
 
 # Largest input, and megabytes that one allocation may take: what inputs of this size justify, with room to spare.
@@ -54,7 +55,9 @@ run_target() { # name; its line goes to log/NAME.line
     name=$1
     # shellcheck disable=SC2046 # two words
     set -- $(limits "$name")
-    mkdir -p "$build/learned/$name"
+    mkdir -p "$build/learned/$name" "$build/seeds/$name"
+    corpus=tests/fuzz/corpus/$name # fixed findings, and built seeds
+    [ -d "$corpus" ] || corpus=""
     rm -f "$build/log/$name.line"
     result=ok
     # The seeds alone come first: a fixed finding that is back is named by its seed.
@@ -64,9 +67,9 @@ run_target() { # name; its line goes to log/NAME.line
         else
             time_limit=-max_total_time=$seconds learned=$build/learned/$name
         fi
-        # shellcheck disable=SC2086 # empty in the first phase
+        # shellcheck disable=SC2086 # folders without blanks, or none
         ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1 \
-            nice -n 10 "$build/bin/$name" $learned "tests/fuzz/corpus/$name" -max_len="$1" -malloc_limit_mb="$2" \
+            nice -n 10 "$build/bin/$name" $learned "$build/seeds/$name" $corpus -max_len="$1" -malloc_limit_mb="$2" \
             -rss_limit_mb=2048 -timeout=20 $time_limit -print_final_stats=1 -verbosity=1 \
             -artifact_prefix="$build/found/$name-" > "$build/log/$name" 2>&1 && continue
         found=$(sed -n 's/^.*Test unit written to //p' "$build/log/$name" | tail -1)

@@ -27,7 +27,7 @@ static void check_graph(const graph *g) {
     }
 }
 
-static void compile(const char *path) {
+static void compile(const char *path, bool bind) {
     const dim_binding dims[] = {{"N", 2}, {"M", 3}};
     mica_status st = {0};
     graph g;
@@ -35,6 +35,14 @@ static void compile(const char *path) {
     fuzz_check_status(ok, &st);
     if (!ok)
         return;
+    for (uint32_t i = 0; bind && i < g.n_inputs; i++) {
+        const graph_value *v = &g.value[g.input[i]];
+        int64_t dim[GRAPH_MAX_RANK];
+        mica_status own = {0};
+        for (uint32_t d = 0; d < v->rank; d++)
+            dim[d] = v->dim[d] < 0 ? 2 + (int64_t)d : v->dim[d];
+        fuzz_check_status(graph_bind_input(&g, i, v->rank, dim, &own), &own);
+    }
     ok = graph_infer_shapes(&g, &st) && graph_fold_constants(&g, &st) && graph_canonicalise(&g, &st);
     fuzz_check_status(ok, &st);
     if (ok)
@@ -45,7 +53,7 @@ static void compile(const char *path) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const char *path = fuzz_file(data, size);
     mica_status st = {0};
-    compile(path);
+    compile(path, size % 4 < 2);
     fuzz_check_status(mica_inspect(path, NULL, 0, size % 2 == 0, nowhere, NULL, &st), &st);
     return 0;
 }

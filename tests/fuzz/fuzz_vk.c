@@ -2,6 +2,7 @@
  * batch. */
 #include <string.h>
 
+#include "circuit_mutate.h"
 #include "fuzz.h"
 #include "mica/verify.h"
 
@@ -25,6 +26,32 @@ static void check_written(mica_vk *vk, const uint8_t *data, size_t size) {
     free(bytes);
 }
 
+#define MAX_CELLS (1u << 12)
+
+/* Zeros satisfy every relation but lookups and constants, so a proof of zeros gets far in a circuit without
+ * them. */
+static void check_verifier(const mica_vk *vk) {
+    static const uint8_t zeros[1 << 16];
+    const mica_circuit *c = &vk->circuit;
+    const mica_verify_options options = {.min_security_bits = 1};
+    mica_statement s;
+    mica_status st = {0};
+    mica_verdict verdict = {0};
+    uint64_t cells = 0;
+    for (uint32_t i = 0; i < c->n_inputs; i++)
+        cells += mica_port_cells(c, &c->input[i]);
+    for (uint32_t i = 0; i < c->n_outputs; i++)
+        cells += mica_port_cells(c, &c->output[i]);
+    if (cells > MAX_CELLS)
+        return;
+    FUZZ_CHECK(mica_statement_create(&s, c, 1, &st));
+    memcpy(s.vk_digest, vk->digest, sizeof s.vk_digest);
+    const bool ok = mica_verify(vk, &s, zeros, sizeof zeros, &options, &verdict, &st);
+    mica_statement_free(&s, c);
+    FUZZ_CHECK(!ok && verdict.code != MICA_ACCEPT); /* no proof is as long as the zeros */
+    FUZZ_CHECK(st.code != MICA_ERR_INTERNAL && (verdict.code == MICA_VERDICT_UNSET) == (st.code != MICA_OK));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     mica_status st = {0};
     mica_vk vk;
@@ -35,6 +62,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check_written(&vk, data, size);
     check_report(&vk, 1);
     check_report(&vk, vk.circuit.max_batch);
+    check_verifier(&vk);
     mica_vk_free(&vk);
     return 0;
+}
+
+#define HEADER_BYTES (8 + 4 + 4 + 1 + 1 + MICA_DIGEST_BYTES + MICA_NAME_BYTES + 32) /* up to the circuit */
+
+/* Half of the changes are to the circuit, the others to the bytes. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed) {
+    uint64_t random = seed;
+    mica_status st = {0};
+    mica_circuit c;
+    uint8_t *bytes;
+    size_t written;
+    if (fuzz_random(&random) % 2 || size < HEADER_BYTES ||
+        !mica_circuit_read(&c, data + HEADER_BYTES, size - HEADER_BYTES, &st))
+        return LLVMFuzzerMutate(data, size, max_size);
+    for (unsigned n = 1 + fuzz_random(&random) % 3; n > 0; n--)
+        circuit_mutate(&c, &random);
+    FUZZ_CHECK(mica_circuit_write(&c, &bytes, &written, &st));
+    mica_circuit_free(&c);
+    if (written <= max_size - HEADER_BYTES) {
+        memcpy(data + HEADER_BYTES, bytes, written);
+        size = HEADER_BYTES + written;
+    }
+    free(bytes);
+    return size;
 }

@@ -145,6 +145,68 @@ static void constant(void) {
     model(&w, "constant");
 }
 
+/* Every operator of one input, on constants. */
+static void folded(void) {
+    static const char *const ops[] = {"Relu", "Sigmoid", "Tanh", "Identity", "Dropout", "Transpose", "Clip"};
+    onnx_writer w = {.opset = 13};
+    char in[8] = "c0", out[8];
+    floats(&w, "c0", 4, DIMS(1, 2, 3, 3));
+    floats(&w, "s", 1, DIMS(2));
+    for (unsigned i = 0; i < sizeof ops / sizeof *ops; i++) {
+        (void)snprintf(out, sizeof out, "c%u", i + 1);
+        if (!strcmp(ops[i], "Transpose"))
+            ow_attr_ints(&w, "perm", 4, DIMS(0, 1, 3, 2));
+        ow_node(&w, ops[i], in, out);
+        memcpy(in, out, sizeof in);
+    }
+    ow_node(&w, "BatchNormalization", "c7 s s s s", "bn");
+    ow_attr_ints(&w, "kernel_shape", 2, DIMS(2, 2));
+    ow_attr_ints(&w, "pads", 4, DIMS(1, 0, 0, 1));
+    ow_node(&w, "AveragePool", "bn", "ap");
+    ow_attr_int(&w, "axis", 2);
+    ow_node(&w, "Flatten", "ap", "f");
+    ow_attr_ints(&w, "value_ints", 2, DIMS(3, -1));
+    ow_node(&w, "Constant", "", "sh");
+    ow_node(&w, "Reshape", "f sh", "r");
+    ow_attr_float(&w, "value_float", 2.5f);
+    ow_node(&w, "Constant", "", "k");
+    ow_node(&w, "Mul", "r k", "y");
+    ow_output(&w, "y");
+    model(&w, "folded");
+}
+
+/* Copies of inputs and outputs, branches, dead nodes: what the canonical form takes apart. */
+static void copies(void) {
+    onnx_writer w = {.opset = 15};
+    ow_input(&w, "x", 2, DIMS(-1, 3));
+    ow_input(&w, "q", 2, DIMS(-1, -3));
+    floats(&w, "w", 2, DIMS(3, 3));
+    floats(&w, "v", 1, DIMS(3));
+    ow_node(&w, "Identity", "x", "y");
+    ow_node(&w, "MatMul", "x w", "m");
+    ow_node(&w, "Add", "m v", "a");
+    ow_node(&w, "Mul", "a v", "b");
+    ow_node(&w, "Sub", "v b", "c");
+    ow_node(&w, "Identity", "c", "z");
+    ow_node(&w, "Dropout", "c", "d mask");
+    ow_node(&w, "Relu", "b", "dead");
+    ow_attr_float(&w, "beta", 0.5f);
+    ow_attr_float(&w, "alpha", 2.0f);
+    ow_node(&w, "Gemm", "d w v", "e");
+    ow_node(&w, "Add", "e q", "f");
+    ow_output(&w, "y");
+    ow_output(&w, "z");
+    ow_output(&w, "f");
+    model(&w, "copies");
+    w.opset = 7;
+    ow_input(&w, "x", 2, DIMS(-1, 3));
+    ow_node_in(&w, "com.example", "Other", "x", "g");
+    ow_node(&w, "LSTM", "g", "h");
+    ow_node(&w, "Relu", "h", "y");
+    ow_output(&w, "y");
+    model(&w, "foreign");
+}
+
 /* Typed fields instead of raw bytes, all element types, external data. */
 static void typed(void) {
     static const int types[] = {1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 16, 21, 22};
@@ -265,6 +327,20 @@ static void build_tables(kit *k) {
     }
 }
 
+/* Rates of the weights' code that there are not. */
+static void weight_rates(const kit *k) {
+    enum { RATE = 8 + 4 + 4 + 1 }; /* its offset: magic, version, security bits, row bits */
+    static const uint8_t rates[] = {0, 9, 255};
+    char name[32];
+    for (unsigned i = 0; i < sizeof rates; i++) {
+        const uint8_t good = k->vk_bytes[RATE];
+        k->vk_bytes[RATE] = rates[i];
+        (void)snprintf(name, sizeof name, "weight_rate_%u", rates[i]);
+        seed("fuzz_vk", name, k->vk_bytes, k->vk_size);
+        k->vk_bytes[RATE] = good;
+    }
+}
+
 static void circuits(void) {
     static kit k;
     for (int i = 0; i <= SAMPLES; i++) {
@@ -276,6 +352,8 @@ static void circuits(void) {
         if (!kit_finish(&k, 40))
             abort();
         seed("fuzz_vk", name, k.vk_bytes, k.vk_size);
+        if (i == 0)
+            weight_rates(&k);
         program_of(&k, name);
         kit_free(&k);
     }
@@ -310,6 +388,8 @@ int main(int argc, char **argv) {
     convolutional();
     dense();
     constant();
+    folded();
+    copies();
     typed();
     tensor_files();
     circuits();
