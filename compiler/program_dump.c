@@ -9,8 +9,11 @@
 #include <string.h>
 
 #define DUMP_VERSION   1
-#define MAX_ELEMENTS   (UINT32_C(1) << 24)
+#define MAX_BYTES      (INT64_C(1) << 31)
 #define LONGEST_NUMBER 24
+/* Characters that an element takes at least, and an index of a list. */
+#define SHORTEST_ELEMENT 20
+#define SHORTEST_INDEX   2
 
 typedef struct dump {
     FILE *f;
@@ -18,6 +21,7 @@ typedef struct dump {
     unsigned line;
     const char *path;
     mica_status *st;
+    int64_t size; /* of the file that is read: it bounds what the counts may announce */
 } dump;
 
 static bool ok(const dump *d) {
@@ -89,7 +93,7 @@ static void number(dump *d, int64_t *x, int64_t least, int64_t most) {
 #define U8(d, field)    NUMBER(d, field, 0, UINT8_MAX)
 #define U32(d, field)   NUMBER(d, field, 0, UINT32_MAX)
 #define I32(d, field)   NUMBER(d, field, INT32_MIN, INT32_MAX)
-#define COUNT(d, field) NUMBER(d, field, 0, MAX_ELEMENTS)
+#define COUNT(d, field) NUMBER(d, field, 0, (d)->size / SHORTEST_ELEMENT)
 
 /* "text" with every byte but plain printable ones as \xHH. */
 static void write_text(dump *d, const char *text) {
@@ -408,7 +412,7 @@ static void fields_counts(dump *d, program *p) {
     word(d, "placement");
     COUNT(d, c->n_placement);
     word(d, "indices");
-    COUNT(d, c->n_indices);
+    NUMBER(d, c->n_indices, 0, d->size / SHORTEST_INDEX);
     word(d, "lookups");
     COUNT(d, c->n_lookups);
     word(d, "tables");
@@ -476,7 +480,7 @@ static void fields_elements(dump *d, program *p) {
 }
 
 bool program_dump(const program *p, const char *path, mica_status *st) {
-    dump d = {fopen(path, "w"), false, 1, path, st};
+    dump d = {fopen(path, "w"), false, 1, path, st, 0};
     if (!d.f)
         return mica_fail(st, MICA_ERR_IO, "cannot write '%s'", path);
     program copy = *p; /* the descriptions take mutable fields; writing changes none */
@@ -486,12 +490,22 @@ bool program_dump(const program *p, const char *path, mica_status *st) {
     return (fclose(d.f) == 0 && written && ok(&d)) || mica_fail(st, MICA_ERR_IO, "cannot write '%s'", path);
 }
 
+/* Goes to the end and back; -1 for what is no regular file. */
+static int64_t file_size(FILE *f) {
+    const int64_t size = fseek(f, 0, SEEK_END) == 0 ? (int64_t)ftell(f) : -1;
+    return fseek(f, 0, SEEK_SET) == 0 ? size : -1;
+}
+
 bool program_parse(program *p, const char *path, mica_status *st) {
-    dump d = {fopen(path, "r"), true, 1, path, st};
+    dump d = {fopen(path, "r"), true, 1, path, st, 0};
     memset(p, 0, sizeof *p);
     if (!d.f)
         return mica_fail(st, MICA_ERR_IO, "cannot read '%s'", path);
-    fields_counts(&d, p);
+    d.size = file_size(d.f);
+    if (d.size >= 0 && d.size <= MAX_BYTES)
+        fields_counts(&d, p);
+    else
+        (void)mica_fail(st, MICA_ERR_IO, "'%s' is no file of at most 2^31 bytes", path);
     if (!ok(&d))
         memset(p, 0, sizeof *p); /* counts without arrays */
     else if (allocate(p, st))
