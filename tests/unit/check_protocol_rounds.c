@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "circuit_samples.h"
+#include "hash/blake2s.h"
 
 typedef enum lie_kind {
     LIE_ROUND,       /* one coefficient of a round polynomial, the sum kept */
@@ -40,12 +41,17 @@ typedef struct liar {
     bool told, adaptive; /* adaptive: later claims are chosen to agree */
     bool exposed;        /* a check of the walk could not be satisfied */
     uint32_t claim[2];   /* claims that hold the lie itself: not taken back by a repair */
+    /* the transcript before each EVENT_SEND, and how many of them came before the lie */
+    uint8_t state[64][BLAKE2S_BYTES];
+    unsigned states, states_before;
 } liar;
 
 static bool is_my_turn(liar *l) {
-    const bool now_ = !l->told && l->met++ == l->target;
-    l->told |= now_;
-    return now_;
+    if (l->told || l->met++ != l->target)
+        return false;
+    l->told = true;
+    l->states_before = l->states;
+    return true;
 }
 
 static qm31 some_value(void) {
@@ -206,6 +212,8 @@ static void lie_about_claims(liar *l, walk *w, const plan_event *send) {
 static void on_claims(void *ctx, walk *w, const plan_event *send) {
     liar *l = ctx;
     const plan_event *batch = batch_before(w, send), *last = w->plan->event + w->plan->n_events;
+    ck_assert_uint_lt(l->states, 64);
+    memcpy(l->state[l->states++], w->ch->transcript.state, sizeof l->state[0]);
     if (l->kind == LIE_PRODUCT && batch && batch->kind == EVENT_CONTRACT)
         lie_in_product(l, w, send, batch);
     if (l->kind == LIE_FINGERPRINT && !batch)
@@ -357,6 +365,46 @@ START_TEST(lies_in_messages) {
 }
 END_TEST
 
+/* Whatever the prover sends, and the statement, changes every challenge that comes later. Challenges follow
+ * from the transcript's state, which is compared with that of the honest proof. */
+START_TEST(challenges_follow_messages) {
+    static const lie_kind kinds[] = {LIE_STATEMENT, LIE_ROOT, LIE_CLAIM, LIE_ROUND};
+    kit k;
+    score s = {0};
+    liar honest = {.kind = LIE_CLAIM, .target = UINT32_MAX, .claim = {PLAN_NONE, PLAN_NONE}};
+    unsigned compared = 0;
+    samples[_i].build(&k);
+    ck_assert(kit_finish(&k, 40));
+    ck_assert(!try_lie(&k, samples[_i].name, &honest, &s));
+    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        for (unsigned target = 0;; target++) {
+            liar l = {.kind = kinds[i], .target = target, .claim = {PLAN_NONE, PLAN_NONE}};
+            if (!try_lie(&k, samples[_i].name, &l, &s))
+                break;
+            ck_assert_uint_eq(l.states, honest.states);
+            for (unsigned j = 0; j < l.states; j++) {
+                const bool same = memcmp(l.state[j], honest.state[j], sizeof l.state[j]) == 0;
+                ck_assert_msg(same == (j < l.states_before), "%s, %s %u: state %u of %u", samples[_i].name,
+                              kind_name[l.kind], target, j, l.states);
+                compared += !same;
+            }
+        }
+    }
+    ck_assert_uint_gt(compared, 0);
+    kit_free(&k);
+    /* parameters that differ in nothing but a name */
+    liar renamed = honest;
+    renamed.states = renamed.met = 0;
+    samples[_i].build(&k);
+    k.layer[0].name[0] ^= 1;
+    ck_assert(kit_finish(&k, 40));
+    ck_assert(!try_lie(&k, samples[_i].name, &renamed, &s));
+    for (unsigned j = 0; j < honest.states; j++)
+        ck_assert_mem_ne(renamed.state[j], honest.state[j], sizeof honest.state[j]);
+    kit_free(&k);
+}
+END_TEST
+
 /* Two output ports on one tensor of one cell, which a batch of one reads at a point without coordinates: each
  * must have a claim of its own. */
 static void build_twin_outputs(kit *k) {
@@ -398,6 +446,7 @@ int main(void) {
     TCase *t = tcase_create("lies");
     tcase_set_timeout(t, 600);
     tcase_add_loop_test(t, lies_in_messages, 0, SAMPLES);
+    tcase_add_loop_test(t, challenges_follow_messages, 0, SAMPLES);
     tcase_add_loop_test(t, every_output_has_a_claim, 1, 3);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
