@@ -12,6 +12,15 @@
  * one operation can be one of another. */
 enum { OP_ABSORB = 1, OP_SQUEEZE = 2, OP_SQUEEZED = 3 };
 
+#ifdef MICA_AUDIT
+/* Tests only: told of every absorption and every challenge, with the state that it leaves. */
+void (*transcript_audit)(bool challenge, transcript_tag tag, size_t n, const uint8_t state[32]);
+#define AUDIT(challenge, tag, n, t)                                                                          \
+    (transcript_audit ? transcript_audit(challenge, tag, n, (t)->state) : (void)0)
+#else
+#define AUDIT(challenge, tag, n, t) ((void)0)
+#endif
+
 static void begin(blake2s *s, const transcript *t, uint32_t op, transcript_tag tag, uint64_t number) {
     uint8_t head[16];
     store_u32(head, op);
@@ -32,6 +41,7 @@ void transcript_absorb(transcript *t, transcript_tag tag, const void *bytes, siz
     if (size)
         blake2s_update(&s, bytes, size);
     blake2s_final(&s, t->state);
+    AUDIT(false, tag, size, t);
 }
 
 void transcript_absorb_qm31(transcript *t, transcript_tag tag, const qm31 *x, size_t n) {
@@ -44,6 +54,7 @@ void transcript_absorb_qm31(transcript *t, transcript_tag tag, const qm31 *x, si
         blake2s_update(&s, b, sizeof b);
     }
     blake2s_final(&s, t->state);
+    AUDIT(false, tag, n * QM31_BYTES, t);
 }
 
 /* The stream of 32-bit words squeezed from one state: block after block, eight words each. */
@@ -72,6 +83,7 @@ static void squeezed(transcript *t, transcript_tag tag, size_t n) {
     blake2s s;
     begin(&s, t, OP_SQUEEZED, tag, n);
     blake2s_final(&s, t->state);
+    AUDIT(true, tag, n, t);
 }
 
 /* Rejecting p (probability 2^-31 per word) leaves the 31-bit words uniform on [0, p). */
