@@ -76,19 +76,27 @@ static i128 floor_shift(i128 a, int shift) {
     return a < 0 ? -(i128)((absolute(a) - 1) >> shift) - 1 : a >> shift;
 }
 
-i128 fixed_scale(int64_t a, int exponent) {
-    const i128 limit = (i128)1 << 67;
+static i128 clamp_magnitude(i128 a, i128 limit) {
+    return a < -limit ? -limit : a > limit ? limit : a;
+}
+
+i128 fixed_scale_wide(i128 a, int exponent) {
+    const i128 limit = (i128)1 << 110;
     if (a == 0)
         return 0;
     if (exponent >= 0) {
         /* |a| 2^exponent >= 2^(length - 1 + exponent) */
-        if (bit_length(absolute(a)) + exponent > 67)
+        if (bit_length(absolute(a)) + exponent > 110)
             return a < 0 ? -limit : limit;
-        return (i128)a * ((i128)1 << exponent); /* < 2^67 */
+        return a * ((i128)1 << exponent); /* < 2^110 */
     }
-    if (exponent < -50)
+    if (exponent < -112)
         return a < 0 ? -1 : 0; /* |a| 2^exponent < 1 */
-    return floor_shift(a, -exponent);
+    return clamp_magnitude(floor_shift(a, -exponent), limit);
+}
+
+i128 fixed_scale(i128 a, int exponent) {
+    return clamp_magnitude(fixed_scale_wide(a, exponent), (i128)1 << 67);
 }
 
 int32_t fixed_round_ratio(i128 a, int exponent, int32_t divisor) {
@@ -120,4 +128,59 @@ fixed_float fixed_exp(i128 x) {
     for (int j = EXP_DEGREE - 1; j >= 0; j--)
         s = exp_coefficient[j] + ((s * r) >> FIXED_BITS); /* s < 2^61, r < 2^60, both non-negative */
     return (fixed_float){(int64_t)s, (int)k};
+}
+
+/* ln z = 2 artanh((z - 1)/(z + 1)) for 1 <= z < 2, the argument below 1/3: the series to its power 39 leaves
+ * less than 2^-65. The rounding of ln 2 costs |exponent| * 2^-60, the 42 floors less than 2^-53. */
+i128 fixed_log(fixed_float x) {
+    const int64_t s = (int64_t)fixed_floor_div((i128)(x.mantissa - FIXED_ONE) * FIXED_ONE,
+                                               x.mantissa + FIXED_ONE); /* < 2^60 / 3, divisor < 2^62 */
+    const int64_t square = (int64_t)((i128)s * s >> FIXED_BITS);
+    int64_t sum = FIXED_ONE / 39;
+    for (int j = 18; j >= 0; j--)
+        sum = FIXED_ONE / (2 * j + 1) + (int64_t)((i128)sum * square >> FIXED_BITS); /* < 9/8 2^60 */
+    return 2 * ((i128)sum * s >> FIXED_BITS) + (i128)x.exponent * LN2_Q60;
+}
+
+/* floor(pi/2 * 2^60) */
+#define HALF_PI_Q60 INT64_C(1811004864519280710)
+
+/* x = k pi/2 + r with 0 <= r < pi/2. |k| < 2^20, so that the rounding of pi/2 moves r by less than 2^-40; the
+ * Taylor series to r^17 or r^18 leaves less than r^19 / 19! < 2^-44. Every partial sum but the
+ * cosine's last is positive, as r^2 < 2.5 makes the terms fall by more than a half: 0 < sum <= 2^60. */
+i128 fixed_sin(i128 x, unsigned quarters) {
+    const i128 k = fixed_floor_div(x, HALF_PI_Q60);
+    const i128 r = x - k * HALF_PI_Q60;
+    const unsigned quadrant = ((unsigned)(k & 3) + quarters) & 3;
+    const bool cosine = quadrant & 1;
+    const i128 square = r * r >> FIXED_BITS;
+    const int last = cosine ? 18 : 17;
+    i128 sum = exp_coefficient[last];
+    for (int j = last - 2; j >= 0; j -= 2)
+        sum = exp_coefficient[j] - (sum * square >> FIXED_BITS);
+    if (!cosine)
+        sum = sum * r >> FIXED_BITS;
+    return quadrant & 2 ? -sum : sum;
+}
+
+/* floor(2^40 * 2 / sqrt(pi)) */
+#define TWO_OVER_SQRT_PI_Q40 INT64_C(1240666014761)
+
+/* erf(x) = 2/sqrt(pi) x exp(-x^2) sum_n t_n with t_0 = 1, t_n = t_(n-1) 2x^2 / (2n + 1): no cancellation.
+ * x < 5.25: the sum is below exp(x^2) sqrt(pi) / (2x) < 2^38, its terms are below 2^78 as integers and fall
+ * by a half at least beyond n = 56: fewer than 140. erfc(5.25) < 2^-43. */
+int64_t fixed_erf(int64_t x) {
+    const i128 unit = (i128)1 << 40;
+    if (x >= INT64_C(21) << 38)
+        return FIXED_ONE;
+    const int64_t square = (int64_t)((i128)x * x >> 40); /* < 2^45 */
+    i128 term = unit, sum = unit;
+    for (int n = 1; term > 0; n++) {
+        term = term * (2 * square / (2 * n + 1)) >> 40; /* < 2^78 2^46 */
+        sum += term;
+    }
+    const fixed_float e = fixed_exp(-(i128)square * (1 << 20));   /* exponent in [-40, 0] */
+    const i128 v = sum * (e.mantissa >> 20) >> (40 - e.exponent); /* < 2^80 2^41; v < 2^41 */
+    const i128 y = v * x * TWO_OVER_SQRT_PI_Q40 >> 60;            /* < 2^41 2^43 2^41 */
+    return y > FIXED_ONE ? FIXED_ONE : (int64_t)y;
 }

@@ -16,8 +16,11 @@ typedef __int128 i128;
 /* floor(a / b), |a| < 2^127, 0 < b < 2^62. */
 i128 fixed_floor_div(i128 a, int64_t b);
 
-/* floor(a * 2^exponent) for |a| < 2^50, clamped to [-2^67, 2^67]. Any exponent with |exponent| < 2^20. */
-i128 fixed_scale(int64_t a, int exponent);
+/* floor(a * 2^exponent) for |a| < 2^112, clamped to [-2^110, 2^110]. Any exponent with |exponent| < 2^20. */
+i128 fixed_scale_wide(i128 a, int exponent);
+
+/* fixed_scale_wide clamped to [-2^67, 2^67]. */
+i128 fixed_scale(i128 a, int exponent);
 
 /* floor(a * 2^exponent / divisor + 1/2), clamped to the range of int32_t.
  * |a| < 2^112, 2^30 <= divisor < 2^31, |exponent| < 2^20. */
@@ -30,5 +33,16 @@ typedef struct fixed_float {
     int exponent;
 } fixed_float;
 fixed_float fixed_exp(i128 x);
+
+/* ln(mantissa * 2^(exponent - 60)) in units of 2^-60, off by less than 2^-51; 2^60 <= mantissa < 2^61,
+ * |exponent| <= 200. The result is below 2^68. */
+i128 fixed_log(fixed_float x);
+
+/* sin(x / 2^60 + quarters * pi/2) in units of 2^-60, off by less than 2^-39, and within +-2^61; |x| <= 2^80.
+ */
+i128 fixed_sin(i128 x, unsigned quarters);
+
+/* erf(x / 2^40) in units of 2^-60, off by less than 2^-34, in [0, 2^60]; x >= 0. */
+int64_t fixed_erf(int64_t x);
 
 #endif

@@ -4,111 +4,8 @@
 
 #include <stddef.h>
 
-#include "base/require.h"
 #include "circuit/fixed.h"
-
-/* The product key * in_scale: numerator * 2^exponent, |numerator| < 2^18 * 2^31 = 2^49. */
-typedef struct scaled_key {
-    int64_t numerator;
-    int exponent;
-} scaled_key;
-
-static scaled_key scale_key(const mica_table_def *def, int32_t key) {
-    return (scaled_key){(int64_t)key * def->in_scale.mantissa, def->in_scale.exponent};
-}
-
-/* round(a * 2^exponent / out_scale) */
-static int32_t to_output(const mica_table_def *def, i128 a, int exponent) {
-    return fixed_round_ratio(a, exponent - def->out_scale.exponent, def->out_scale.mantissa);
-}
-
-static int32_t clamp(int32_t x, int32_t lo, int32_t hi) {
-    return x < lo ? lo : x > hi ? hi : x;
-}
-
-static int32_t round_identity(const mica_table_def *def, scaled_key x) {
-    return to_output(def, x.numerator, x.exponent);
-}
-
-/* Rounding is monotone, so it commutes with max and min: the bounds are rounded like any other real number.
- */
-static int32_t round_clip(const mica_table_def *def, scaled_key x) {
-    const int32_t lo = to_output(def, def->param[0].mantissa, def->param[0].exponent);
-    const int32_t hi = to_output(def, def->param[1].mantissa, def->param[1].exponent);
-    return clamp(round_identity(def, x), lo, hi);
-}
-
-static int32_t round_exp(const mica_table_def *def, scaled_key x) {
-    const fixed_float e = fixed_exp(fixed_scale(x.numerator, x.exponent + FIXED_BITS));
-    return to_output(def, e.mantissa, e.exponent - FIXED_BITS);
-}
-
-/* t = exp(-2^log_factor |x|) as a float, and floor(t * 2^60) in *fixed. */
-static fixed_float exp_of_minus_abs(scaled_key x, int log_factor, int64_t *fixed) {
-    const int64_t minus_abs = x.numerator > 0 ? -x.numerator : x.numerator;
-    const fixed_float t = fixed_exp(fixed_scale(minus_abs, x.exponent + log_factor + FIXED_BITS));
-    *fixed = t.exponent > -64 ? t.mantissa >> -t.exponent : 0; /* exponent <= 0 since the argument is <= 0 */
-    return t;
-}
-
-/* t = exp(-|x|): 1/(1 + t) for x >= 0, t/(1 + t) otherwise; both without cancellation. */
-static int32_t round_sigmoid(const mica_table_def *def, scaled_key x) {
-    int64_t fixed;
-    const fixed_float t = exp_of_minus_abs(x, 0, &fixed);
-    const int64_t one_plus_t = FIXED_ONE + fixed;
-    const bool positive = x.numerator >= 0;
-    const i128 above = positive ? FIXED_ONE : t.mantissa; /* < 2^61 */
-    return to_output(def, fixed_floor_div(above * FIXED_ONE, one_plus_t),
-                     (positive ? 0 : t.exponent) - FIXED_BITS);
-}
-
-/* |x| >= 2^-10: with t = exp(-2|x|), (1 - t)/(1 + t); 1 - t > 2^-10 costs at most 10 bits of t's 52.
- * |x| <  2^-10: x (1 - x^2/3), off by less than 2 x^4 / 15 < 2^-42. */
-static int32_t round_tanh(const mica_table_def *def, scaled_key x) {
-    const int64_t abs = x.numerator < 0 ? -x.numerator : x.numerator;
-    const i128 u = fixed_scale(abs, x.exponent + FIXED_BITS);
-    if (u < (i128)1 << (FIXED_BITS - 10)) {
-        const i128 correction = fixed_floor_div((u * u) >> FIXED_BITS, 3);
-        /* |numerator| < 2^49, factor <= 2^60 */
-        return to_output(def, x.numerator * (FIXED_ONE - correction), x.exponent - FIXED_BITS);
-    }
-    int64_t t;
-    (void)exp_of_minus_abs(x, 1, &t);
-    const i128 y = fixed_floor_div((i128)(FIXED_ONE - t) * FIXED_ONE, FIXED_ONE + t);
-    return to_output(def, x.numerator < 0 ? -y : y, -FIXED_BITS);
-}
-
-int32_t mica_table_value(const mica_table_def *def, int32_t key) {
-    MICA_REQUIRE(key >= def->lo_key && key - def->lo_key < (int32_t)1 << def->bits);
-    const scaled_key x = scale_key(def, key);
-    int32_t y = 0;
-    switch (def->kind) {
-    case MICA_TABLE_RELU:
-        return key > 0 ? key : 0;
-    case MICA_TABLE_IDENTITY:
-        y = round_identity(def, x);
-        break;
-    case MICA_TABLE_RELU_SCALED:
-        y = key > 0 ? round_identity(def, x) : 0;
-        break;
-    case MICA_TABLE_CLIP:
-        y = round_clip(def, x);
-        break;
-    case MICA_TABLE_SIGMOID:
-        y = round_sigmoid(def, x);
-        break;
-    case MICA_TABLE_TANH:
-        y = round_tanh(def, x);
-        break;
-    case MICA_TABLE_EXP:
-        y = round_exp(def, x);
-        break;
-    case MICA_TABLE_RANGE:
-    case MICA_TABLE_KINDS:
-        return 0;
-    }
-    return clamp(y, def->lo_value, def->hi_value);
-}
+#include "circuit/table_value.h"
 
 /* --- whole tables: the piecewise linear kinds in one addition per row --- */
 
@@ -149,10 +46,8 @@ static bool fill_linear(const mica_table_def *def, int32_t *value) {
     if (!line_start(&l, def))
         return false;
     if (def->kind == MICA_TABLE_CLIP) { /* the saturation of the clipped value: clamp of a clamp */
-        const int32_t below = to_output(def, def->param[0].mantissa, def->param[0].exponent);
-        const int32_t above = to_output(def, def->param[1].mantissa, def->param[1].exponent);
-        lo = clamp(below, def->lo_value, def->hi_value);
-        hi = clamp(above, def->lo_value, def->hi_value);
+        lo = table_clamp(table_round(def, def->param[0]), def->lo_value, def->hi_value);
+        hi = table_clamp(table_round(def, def->param[1]), def->lo_value, def->hi_value);
     }
     const int32_t rows = (int32_t)1 << def->bits;
     for (int32_t j = 0; j < rows; j++, line_next(&l)) {
@@ -235,16 +130,35 @@ static bool validate_scaled(const mica_table_def *def, mica_status *st) {
     return true;
 }
 
-static bool validate_params(const mica_table_def *def, mica_status *st) {
-    const mica_dyadic lo = def->param[0], hi = def->param[1];
-    if (def->kind != MICA_TABLE_CLIP) {
-        if (is_zero(lo) && is_zero(hi))
-            return true;
-        return mica_fail(st, MICA_ERR_FORMAT, "table: parameters on a kind that has none");
+/* Parameters that the kind reads. */
+static unsigned param_count(mica_table_kind kind) {
+    switch (kind) {
+    case MICA_TABLE_CLIP:
+    case MICA_TABLE_SHRINK:
+    case MICA_TABLE_HARD_SIGMOID:
+    case MICA_TABLE_HARD_SWISH:
+        return 2;
+    case MICA_TABLE_LEAKY:
+    case MICA_TABLE_THRESHOLD:
+    case MICA_TABLE_ELU:
+    case MICA_TABLE_POW:
+        return 1;
+    default:
+        return 0;
     }
-    if (is_normal(lo) && is_normal(hi) && at_most(lo, hi))
-        return true;
-    return mica_fail(st, MICA_ERR_FORMAT, "table: clip bounds are not in normal form or not ordered");
+}
+
+static bool validate_params(const mica_table_def *def, mica_status *st) {
+    const unsigned n = param_count(def->kind);
+    for (unsigned i = 0; i < 2; i++) {
+        if (i >= n && !is_zero(def->param[i]))
+            return mica_fail(st, MICA_ERR_FORMAT, "table: more parameters than its kind has");
+        if (!is_normal(def->param[i]))
+            return mica_fail(st, MICA_ERR_FORMAT, "table: a parameter is not in normal form");
+    }
+    if (def->kind == MICA_TABLE_CLIP && !at_most(def->param[0], def->param[1]))
+        return mica_fail(st, MICA_ERR_FORMAT, "table: the bounds of a clip are not ordered");
+    return true;
 }
 
 bool mica_table_validate(const mica_table_def *def, mica_status *st) {

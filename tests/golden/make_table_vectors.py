@@ -9,8 +9,11 @@ h = 0; h = (h * 1000003 + value) mod 2^64 for each row in order.
 from fractions import Fraction
 from math import factorial, floor
 
-RANGE, RELU, IDENTITY, RELU_SCALED, CLIP, SIGMOID, TANH, EXP = range(8)
-NAMES = ["RANGE", "RELU", "IDENTITY", "RELU_SCALED", "CLIP", "SIGMOID", "TANH", "EXP"]
+NAMES = ["RANGE", "RELU", "IDENTITY", "RELU_SCALED", "CLIP", "SIGMOID", "TANH", "EXP", "LEAKY", "THRESHOLD", "SHRINK",
+         "HARD_SIGMOID", "HARD_SWISH", "ELU", "SOFTPLUS", "SOFTSIGN", "MISH", "ERF", "GELU", "GELU_TANH", "LOG", "POW",
+         "SIN", "COS", "FLOOR", "CEIL", "ROUND", "SIGN"]
+(RANGE, RELU, IDENTITY, RELU_SCALED, CLIP, SIGMOID, TANH, EXP, LEAKY, THRESHOLD, SHRINK, HARD_SIGMOID, HARD_SWISH, ELU,
+ SOFTPLUS, SOFTSIGN, MISH, ERF, GELU, GELU_TANH, LOG, POW, SIN, COS, FLOOR, CEIL, ROUND, SIGN) = range(len(NAMES))
 ONE = 1 << 60
 LN2 = 799144290325165978
 COEFFICIENTS = [ONE // factorial(j) for j in range(19)]
@@ -50,8 +53,12 @@ class Table:
         return clamp(floor(a * power(e - eo) / mo + Fraction(1, 2)), -(1 << 31), (1 << 31) - 1)
 
     @staticmethod
+    def W(a, e):
+        return clamp(floor(a * power(e + 60)), -(1 << 110), 1 << 110)
+
+    @staticmethod
     def S(a, e):
-        return clamp(floor(a * power(e + 60)), -(1 << 67), 1 << 67)
+        return clamp(Table.W(a, e), -(1 << 67), 1 << 67)
 
     @staticmethod
     def E(u):
@@ -62,6 +69,126 @@ class Table:
             m = COEFFICIENTS[j] + m * r // ONE
         assert ONE <= m < 2 * ONE and 0 <= r < LN2
         return m, k
+
+    @staticmethod
+    def L(a, e):
+        length = a.bit_length()
+        m, k = floor(a * power(61 - length)), e + length - 1
+        s = (m - ONE) * ONE // (m + ONE)
+        square = s * s // ONE
+        p = ONE // 39
+        for j in range(18, -1, -1):
+            p = ONE // (2 * j + 1) + p * square // ONE
+        return 2 * (p * s // ONE) + k * LN2
+
+    @staticmethod
+    def C(u, quarters):
+        half_pi = 1811004864519280710
+        k = u // half_pi
+        r = u - k * half_pi
+        q = (k + quarters) % 4
+        square = r * r // ONE
+        last = 17 + q % 2
+        p = COEFFICIENTS[last]
+        for j in range(last - 2, -1, -2):
+            p = COEFFICIENTS[j] - p * square // ONE
+        if q % 2 == 0:
+            p = p * r // ONE
+        return -p if q >= 2 else p
+
+    @staticmethod
+    def F(a):
+        if a >= 21 << 38:
+            return ONE
+        square = a * a >> 40
+        term = total = 1 << 40
+        n = 1
+        while term > 0:
+            term = term * (2 * square // (2 * n + 1)) >> 40
+            total += term
+            n += 1
+        m, k = Table.E(-square * (1 << 20))
+        v = floor(total * (m >> 20) * power(k - 40))
+        return min(v * a * 1240666014761 >> 60, ONE)
+
+    def gate(self, n, ei):
+        """A factor in [0, 2^60] of x."""
+        if self.kind in (HARD_SIGMOID, HARD_SWISH):
+            (m0, e0), (m1, e1) = self.params
+            return clamp(self.W(n * m0, ei + e0) + self.W(m1, e1), 0, ONE)
+        if self.kind == MISH:
+            m, k = self.E(self.S(-abs(n), ei))
+            t = floor(m * power(k))
+            square = t * t // ONE
+            if n >= 0:
+                return (ONE // 2 + t) * ONE // (ONE // 2 + t + square)
+            return (t + square // 2) * ONE // (t + square // 2 + ONE)
+        if self.kind == GELU:
+            f = self.F(self.S(abs(n), ei) * 777472127993 // ONE)
+            return (ONE - f if n < 0 else ONE + f) // 2
+        a = min(self.S(abs(n), ei), 1 << 64) >> 20
+        factor = (1 << 40) + ((a * a >> 40) * 49164662436 >> 40)
+        z = (a * factor >> 40) * 1754566704451 >> 40
+        m, k = self.E(max(-z * (1 << 20), -(1 << 67)))
+        t = floor(m * power(k))
+        return (t if n < 0 else ONE) * ONE // (ONE + t)
+
+    def y_elementwise(self, n, ei):
+        (m0, e0), (m1, e1) = self.params
+        x = n * power(ei)
+        if self.kind == LEAKY:
+            return self.R(n, ei) if n > 0 else self.R(n * m0, ei + e0)
+        if self.kind == THRESHOLD:
+            return self.R(n, ei) if self.W(n, ei) > self.W(m0, e0) else 0
+        if self.kind == SHRINK:
+            u, limit, bias = self.W(n, ei), self.W(m0, e0), self.W(m1, e1)
+            if u < -limit:
+                return self.R(u + bias, -60)
+            return self.R(u - bias, -60) if u > limit else 0
+        if self.kind == HARD_SIGMOID:
+            return self.R(self.gate(n, ei), -60)
+        if self.kind in (HARD_SWISH, MISH, GELU, GELU_TANH):
+            return self.R(n * self.gate(n, ei), ei - 60)
+        if self.kind in (FLOOR, CEIL, ROUND, SIGN):
+            if self.kind == SIGN:
+                return self.R((n > 0) - (n < 0), 0)
+            # W's clamp, in units of 1 and of 1/2
+            unit = clamp(floor(x), -(1 << 110), 1 << 110)
+            up = clamp(floor(2 * x), -(1 << 110), 1 << 110)
+            down = clamp(floor(-2 * x), -(1 << 110), 1 << 110)
+            if self.kind == FLOOR:
+                return self.R(unit, 0)
+            if self.kind == CEIL:
+                return self.R(-clamp(floor(-x), -(1 << 110), 1 << 110), 0)
+            a, b = (up + 1) // 2, -((down + 1) // 2)
+            return self.R(a if a % 2 == 0 else b, 0)
+        if self.kind == SOFTSIGN:
+            g = clamp(-ei, 0, 60)
+            v = min(floor(abs(n) * power(ei + g)), ONE)
+            q = v * ONE // ((1 << g) + v)
+            return self.R(q if n >= 0 else -q, -60)
+        if self.kind == ERF:
+            f = self.F(self.S(abs(n), ei) >> 20)
+            return self.R(f if n >= 0 else -f, -60)
+        if self.kind == LOG:
+            return self.R(self.L(n, ei), -60) if n > 0 else self.lo
+        if self.kind == POW:
+            p = m0 * power(e0)
+            if n == 0 and m0 != 0:
+                return 0 if m0 > 0 else self.hi
+            if n < 0 and p.denominator != 1:
+                return 0
+            log = self.L(abs(n), ei) if n else 0
+            m, k = self.E(clamp(floor(log * p), -(1 << 67), 1 << 67))
+            return self.R(-m if n < 0 and p % 2 == 1 else m, k - 60)
+        if self.kind in (SIN, COS):
+            return self.R(self.C(clamp(self.W(n, ei), -(1 << 80), 1 << 80), self.kind - SIN), -60)
+        m, k = self.E(self.S(-abs(n), ei))
+        t = floor(m * power(k))
+        if self.kind == ELU:
+            return self.R(n, ei) if n > 0 else self.R((t - ONE) * m0, e0 - 60)
+        tail = self.L(ONE + t, -60)
+        return self.R(self.W(n, ei) + tail if n > 0 else tail, -60)
 
     def y(self, key):
         mi, ei = self.in_scale
@@ -75,6 +202,8 @@ class Table:
         if self.kind == EXP:
             m, k = self.E(self.S(n, ei))
             return self.R(m, k - 60)
+        if self.kind >= LEAKY:
+            return self.y_elementwise(n, ei)
         if self.kind == SIGMOID:
             m, k = self.E(self.S(-abs(n), ei))
             d = ONE + floor(m * power(k))
@@ -138,6 +267,22 @@ TABLES = [
     Table(EXP, 8, centred(8), dyadic(1), LARGE, -TOP, TOP),
     Table(EXP, 8, centred(8), dyadic(1), SMALL, -TOP, TOP),
 ]
+PARAMS = {
+    LEAKY: [(dyadic(Fraction(1, 100)), ZERO), (dyadic(-1), ZERO)],
+    THRESHOLD: [(dyadic(1), ZERO), (dyadic(Fraction(-7, 3)), ZERO)],
+    SHRINK: [(dyadic(Fraction(3, 2)), dyadic(Fraction(1, 2))), (dyadic(-1), dyadic(Fraction(-1, 3))), (LARGE, LARGE)],
+    HARD_SIGMOID: [(dyadic(Fraction(1, 5)), dyadic(Fraction(1, 2))), (dyadic(Fraction(-1, 3)), ZERO), (LARGE, SMALL)],
+    HARD_SWISH: [(dyadic(Fraction(1, 6)), dyadic(Fraction(1, 2))), (LARGE, dyadic(-1))],
+    ELU: [(dyadic(1), ZERO), (dyadic(Fraction(-5, 3)), ZERO), (ZERO, ZERO)],
+    POW: [(p, ZERO) for p in (ZERO, dyadic(1), dyadic(2), dyadic(3), dyadic(-1), dyadic(Fraction(1, 2)),
+                              dyadic(Fraction(-1, 2)), dyadic(Fraction(7, 3)), SMALL, LARGE)],
+}
+for kind in range(LEAKY, len(NAMES)):
+    for params in PARAMS.get(kind, [(ZERO, ZERO)]):
+        TABLES.append(Table(kind, 9, centred(9), dyadic(Fraction(1, 37)), dyadic(Fraction(1, 1 << 14)), -TOP, TOP, params))
+        TABLES.append(Table(kind, 6, centred(6), dyadic(Fraction(1, 2)), dyadic(1), -40, 40, params))
+    for scales in ((SMALL, SMALL), (SMALL, LARGE), (LARGE, SMALL), (LARGE, LARGE)):
+        TABLES.append(Table(kind, 5, centred(5), *scales, -TOP, TOP, PARAMS.get(kind, [(ZERO, ZERO)])[0]))
 SAMPLES = 16
 
 

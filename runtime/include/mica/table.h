@@ -25,6 +25,27 @@ typedef enum mica_table_kind {
     MICA_TABLE_SIGMOID,     /* clamp(round(sigmoid(key * in_scale) / out_scale)); likewise below */
     MICA_TABLE_TANH,
     MICA_TABLE_EXP,
+    MICA_TABLE_LEAKY,        /* x for x > 0, param_0 x otherwise */
+    MICA_TABLE_THRESHOLD,    /* x for x > param_0, 0 otherwise */
+    MICA_TABLE_SHRINK,       /* x + param_1 for x < -param_0, x - param_1 for x > param_0, 0 otherwise */
+    MICA_TABLE_HARD_SIGMOID, /* min(max(param_0 x + param_1, 0), 1) */
+    MICA_TABLE_HARD_SWISH,   /* x times HARD_SIGMOID */
+    MICA_TABLE_ELU,          /* x for x > 0, param_0 (exp(x) - 1) otherwise */
+    MICA_TABLE_SOFTPLUS,     /* ln(1 + exp(x)) */
+    MICA_TABLE_SOFTSIGN,     /* x / (1 + |x|) */
+    MICA_TABLE_MISH,         /* x tanh(SOFTPLUS) */
+    MICA_TABLE_ERF,
+    MICA_TABLE_GELU,      /* x (1 + erf(x / sqrt(2))) / 2 */
+    MICA_TABLE_GELU_TANH, /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
+    MICA_TABLE_LOG,       /* natural; lo_value for x <= 0 */
+    MICA_TABLE_POW, /* x^param_0; 0 for x < 0 unless param_0 is an integer, hi_value for 0 to a negative power
+                     */
+    MICA_TABLE_SIN,
+    MICA_TABLE_COS,
+    MICA_TABLE_FLOOR,
+    MICA_TABLE_CEIL,
+    MICA_TABLE_ROUND, /* to the nearest integer, ties to even */
+    MICA_TABLE_SIGN,
     MICA_TABLE_KINDS
 } mica_table_kind;
 
@@ -39,7 +60,7 @@ typedef struct mica_table_def {
     int32_t lo_key; /* RANGE: 0; otherwise -2^(bits-1), or 0 for keys that are never negative */
     mica_dyadic in_scale, out_scale; /* scaled kinds only; > 0 */
     int32_t lo_value, hi_value; /* scaled kinds: saturation of the value, within +-MICA_MAX_TABLE_VALUE */
-    mica_dyadic param[2];       /* CLIP: bounds, lower then upper */
+    mica_dyadic param[2];       /* CLIP: bounds, lower then upper; others as above; 0 where a kind has none */
 } mica_table_def;
 
 /* Number of tuple components: 1 for RANGE, 2 otherwise. */
