@@ -6,7 +6,9 @@
 #include "passes.h"
 #include "reference.h"
 
-#define FOLD_MAX_ELEMENTS (INT64_C(1) << 28) /* a few lines of a file can broadcast to any size */
+/* A few lines of a file can broadcast, pad or multiply to any size. */
+#define FOLD_MAX_ELEMENTS (UINT64_C(1) << 27) /* of all constants that folding makes */
+#define FOLD_MAX_WORK     (UINT64_C(1) << 34) /* of one node, in multiplications or comparisons */
 
 bool fold_applies(const graph *g, const graph_node *n) {
     for (uint32_t i = 0; i < n->n_in; i++)
@@ -40,14 +42,35 @@ static bool fold_reals(graph *g, const graph_node *n, size_t elements, graph_val
     return true;
 }
 
+/* At least the operations of the reference; < 2^62. */
+static uint64_t fold_work(const graph *g, const graph_node *n, uint64_t elements) {
+    const uint64_t macs = op_macs(g, n);
+    if (n->kind != OP_MAXPOOL && n->kind != OP_AVGPOOL)
+        return macs;
+    const graph_value *x = op_in(g, n, 0);
+    const uint64_t planes = (uint64_t)(x->dim[0] * x->dim[1]); /* a window covers at most one */
+    return planes ? elements * (graph_elements(x) / planes) : 0;
+}
+
+static bool fold_admits(graph *g, const graph_node *n, uint64_t elements, mica_status *st) {
+    const uint64_t held =
+        g->value[n->out[0]].dtype == DTYPE_INT ? 2 * elements : elements; /* as doubles first */
+    if (held > FOLD_MAX_ELEMENTS - g->folded)
+        return op_fail(g, n, st, MICA_ERR_LIMIT,
+                       "constants computed from constants have more than 2^27 elements");
+    if (fold_work(g, n, elements) > FOLD_MAX_WORK)
+        return op_fail(g, n, st, MICA_ERR_LIMIT,
+                       "a constant that takes more than 2^34 operations to compute");
+    g->folded += held;
+    return true;
+}
+
 bool fold_node(graph *g, graph_node *n, mica_status *st) {
     graph_value *out = &g->value[n->out[0]];
     uint64_t elements = graph_elements(out);
     if (!graph_is_const(out)) { /* Constant's is, by its shape rule */
-        if (elements > FOLD_MAX_ELEMENTS)
-            return op_fail(g, n, st, MICA_ERR_LIMIT,
-                           "a constant of %llu elements; at most 2^28 are supported",
-                           (unsigned long long)elements);
+        if (!fold_admits(g, n, elements, st))
+            return false;
         if (!(out->dtype == DTYPE_INT ? fold_integers : fold_reals)(g, n, (size_t)elements, out, st))
             return false;
     }

@@ -24,33 +24,54 @@ bool infer_avgpool(op_context *c, const graph_node *n, mica_status *st) {
     return op_all_float(c->g, n, st) && infer_pool(c, n, st);
 }
 
-/* Walks the taps of output position o that lie inside the input: *offset is the tap's place in the input
- * plane. */
-static bool next_inside(const op_window *w, const int64_t *o, int64_t *tap, bool first, size_t *offset) {
-    while (first || op_next_index(tap, w->kernel, w->n)) {
-        int64_t at = 0;
-        uint32_t d = 0;
-        for (; d < w->n; d++) {
-            int64_t p = o[d] * w->stride[d] - w->pad_begin[d] + tap[d] * w->dilation[d];
-            if (p < 0 || p >= w->in[d])
-                break;
-            at = at * w->in[d] + p;
-        }
-        first = false;
-        *offset = (size_t)at;
-        if (d == w->n)
+/* The taps of output position o that lie inside the input, and the walk over them: a kernel may be far larger
+ * than what it covers. */
+typedef struct tap_walk {
+    int64_t lo[GRAPH_MAX_RANK], hi[GRAPH_MAX_RANK], tap[GRAPH_MAX_RANK];
+    bool none;
+} tap_walk;
+
+static int64_t divide_up(int64_t a, int64_t b) { /* a, b > 0 */
+    return (a + b - 1) / b;
+}
+
+static tap_walk taps_inside(const op_window *w, const int64_t *o) {
+    tap_walk t = {.none = false};
+    for (uint32_t d = 0; d < w->n; d++) {
+        const int64_t start = o[d] * w->stride[d] - w->pad_begin[d];
+        t.lo[d] = start < 0 ? divide_up(-start, w->dilation[d]) : 0;
+        t.hi[d] = start < w->in[d] ? divide_up(w->in[d] - start, w->dilation[d]) : 0;
+        t.hi[d] = t.hi[d] < w->kernel[d] ? t.hi[d] : w->kernel[d];
+        t.tap[d] = t.lo[d];
+        t.none |= t.lo[d] >= t.hi[d];
+    }
+    return t;
+}
+
+/* The tap's place in the input plane. */
+static size_t tap_offset(const op_window *w, const int64_t *o, const tap_walk *t) {
+    int64_t at = 0;
+    for (uint32_t d = 0; d < w->n; d++)
+        at = at * w->in[d] + o[d] * w->stride[d] - w->pad_begin[d] + t->tap[d] * w->dilation[d];
+    return (size_t)at;
+}
+
+static bool next_tap(const op_window *w, tap_walk *t) {
+    for (uint32_t d = w->n; d-- > 0;) {
+        if (++t->tap[d] < t->hi[d])
             return true;
+        t->tap[d] = t->lo[d];
     }
     return false;
 }
 
 static double window_max(const op_window *w, const int64_t *o, const double *x) {
-    int64_t tap[GRAPH_MAX_RANK] = {0};
+    tap_walk t = taps_inside(w, o);
     double best = -(double)INFINITY;
-    size_t at;
-    for (bool first = true; next_inside(w, o, tap, first, &at); first = false)
-        if (x[at] > best)
-            best = x[at];
+    for (bool more = !t.none; more; more = next_tap(w, &t)) {
+        const double value = x[tap_offset(w, o, &t)];
+        best = value > best ? value : best;
+    }
     return best;
 }
 
@@ -66,11 +87,10 @@ static double padded_taps(const op_window *w, const int64_t *o) {
 }
 
 static double window_mean(const op_window *w, const int64_t *o, const double *x, bool count_padding) {
-    int64_t tap[GRAPH_MAX_RANK] = {0};
+    tap_walk t = taps_inside(w, o);
     double sum = 0, inside = 0;
-    size_t at;
-    for (bool first = true; next_inside(w, o, tap, first, &at); first = false) {
-        sum += x[at];
+    for (bool more = !t.none; more; more = next_tap(w, &t)) {
+        sum += x[tap_offset(w, o, &t)];
         inside += 1;
     }
     return sum / (count_padding ? padded_taps(w, o) : inside);

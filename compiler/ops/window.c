@@ -127,6 +127,10 @@ bool op_window_covers_input(const op_window *w, const graph *g, const graph_node
             int64_t start = o * w->stride[d] - w->pad_begin[d];
             int64_t k =
                 start >= 0 ? 0 : (-start + w->dilation[d] - 1) / w->dilation[d]; /* first tap at or past 0 */
+            if (start >= 0 && start < w->in[d]) { /* and so do all up to the last one */
+                o = o < w->out[d] - 2 ? w->out[d] - 2 : o;
+                continue;
+            }
             if (k >= w->kernel[d] || start + k * w->dilation[d] >= w->in[d])
                 return op_fail(g, n, st, MICA_ERR_UNSUPPORTED,
                                "window %lld along axis %u lies wholly in the padding", (long long)o, 2 + d);

@@ -175,6 +175,33 @@ static void folded(void) {
     model(&w, "folded");
 }
 
+/* Few bytes that ask for much: a kernel and a padding far larger than the input, on constants. */
+static void amplifiers(void) {
+    onnx_writer w = {.opset = 13};
+    const int64_t side = 1 << 24;
+    floats(&w, "im", 4, DIMS(1, 1, 1, 1));
+    ow_attr_ints(&w, "kernel_shape", 2, DIMS(side, side));
+    ow_attr_ints(&w, "pads", 4, DIMS(side - 1, side - 1, 0, 0));
+    ow_node(&w, "MaxPool", "im", "y");
+    ow_output(&w, "y");
+    model(&w, "large_kernel");
+
+    w.opset = 13;
+    floats(&w, "im", 4, DIMS(1, 1, 1, 1));
+    floats(&w, "k", 4, DIMS(1, 1, 1, 1));
+    ow_attr_ints(&w, "pads", 4, DIMS(4096, 4096, 8191, 8191));
+    ow_node(&w, "Conv", "im k", "y");
+    ow_output(&w, "y");
+    model(&w, "large_padding");
+
+    w.opset = 13;
+    ow_input(&w, "x", 3, DIMS(1, 1, INT32_MAX));
+    ow_attr_ints(&w, "kernel_shape", 1, DIMS(1));
+    ow_node(&w, "MaxPool", "x", "y");
+    ow_output(&w, "y");
+    model(&w, "many_windows");
+}
+
 /* Copies of inputs and outputs, branches, dead nodes: what the canonical form takes apart. */
 static void copies(void) {
     onnx_writer w = {.opset = 15};
@@ -389,6 +416,7 @@ int main(int argc, char **argv) {
     dense();
     constant();
     folded();
+    amplifiers();
     copies();
     typed();
     tensor_files();
