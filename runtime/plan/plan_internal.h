@@ -26,6 +26,24 @@ bool plan_spend(uint64_t *work, uint64_t units, mica_status *st);
 /* Grows an array by doubling. */
 bool plan_grow(void **array, uint32_t *capacity, uint32_t need, size_t element, mica_status *st);
 
+/* --- plan.c: growing the schedule --- */
+
+bool plan_add_event(builder *b, plan_event e);
+bool plan_add_link(builder *b, uint32_t claim);
+/* The claim on `tensor` at `point`, an existing one where the same was made before. */
+bool plan_find_or_add_claim(builder *b, uint32_t tensor, const plan_coord *point, uint32_t *claim);
+/* Expands all claims on LINEAR tensors that are not expanded yet, sends the claims from first_new on, and
+ * lists the relations between them. */
+bool plan_settle(builder *b, uint32_t first_new);
+/* The coordinates of a fixed index. */
+void plan_put_constant(plan_coord *at, unsigned bits, uint32_t index);
+/* The batch coordinates of x := those of a point of y, both batched. */
+void plan_copy_batch(const plan *p, plan_coord *to, const mica_tensor *x, const plan_coord *from,
+                     const mica_tensor *y);
+
+/* plan_strata.c: reduces all claims on contractions and placements, stratum by stratum. */
+bool plan_strata(builder *b);
+
 /* plan_commitments.c: layouts, commitment parameters, grinding, and the list of claims to open. */
 bool plan_commitments(plan *p, const mica_vk *vk, mica_status *st);
 
