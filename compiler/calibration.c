@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "onnx_types.h"
 #include "passes.h"
 
 #define GUESSED_SAMPLES 4
@@ -65,6 +66,13 @@ static double random_unit(uint64_t *state) {
     return (double)bits / 4503599627370496.0 - 1.0;                    /* [-1, 1) */
 }
 
+/* Integers of an unknown meaning: small ones; truth values: 0 or 1. */
+static double guessed_element(const graph_value *v, double unit) {
+    if (v->dtype != DTYPE_INT)
+        return unit;
+    return v->onnx_dtype == ONNX_BOOL ? unit < 0 : (double)(int64_t)(8 * unit);
+}
+
 static bool guess(calibration *c, const graph *g, double **value, mica_status *st) {
     uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
     double **input = calloc(g->n_inputs + 1u, sizeof *input);
@@ -78,7 +86,7 @@ static bool guess(calibration *c, const graph *g, double **value, mica_status *s
     for (int s = 0; ok && s < GUESSED_SAMPLES; s++) {
         for (uint32_t i = 0; i < g->n_inputs; i++)
             for (uint64_t j = 0; j < graph_elements(&g->value[g->input[i]]); j++)
-                input[i][j] = random_unit(&state);
+                input[i][j] = guessed_element(&g->value[g->input[i]], random_unit(&state));
         ok = observe_all(c, g, (const double *const *)input, value, st);
     }
     for (uint32_t i = 0; input && i < g->n_inputs; i++)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "onnx_types.h"
 #include "ops/ops.h"
 #include "range.h"
 #include "requantise.h"
@@ -214,6 +215,10 @@ bool lowering_plain_operand(lowering *l, uint32_t v, qvalue *out, mica_status *s
     const unsigned rank = layout_dims(&l->g->value[v], dim);
     if (plain)
         return true;
+    if (l->plain[v].ready) {
+        *out = l->plain[v];
+        return true;
+    }
     /* layout_regroup would keep the split: a fresh tensor is what is asked for. */
     uint32_t out_dim[GRAPH_MAX_RANK];
     layout axes;
@@ -238,6 +243,7 @@ bool lowering_plain_operand(lowering *l, uint32_t v, qvalue *out, mica_status *s
             p.factor[0].src_axis[p.factor[0].n_src++] = (uint8_t)k;
     out->tensor = builder_placement(&l->b, &p, out_rank, out_dim);
     out->axes = axes;
+    l->plain[v] = *out;
     return out->tensor != NO_INDEX;
 }
 
@@ -251,9 +257,26 @@ static bool exact_dyadic(double *scale) {
     return true;
 }
 
+/* Integers keep scale 1; the next 2^k - 1 above the largest sample bounds them. Truth values are 0 or 1. */
+static bool integer_input_range(const lowering *l, uint32_t v, bound *r, mica_status *st) {
+    const double magnitude = calibration_magnitude(l->cal, v);
+    int64_t top = 1;
+    if (magnitude >= (double)RANGE_ACC_LIMIT)
+        return mica_fail(st, MICA_ERR_RANGE, "input '%s': integers of 2^28 and more are not supported",
+                         l->g->value[v].name);
+    while ((double)top < magnitude && l->g->value[v].onnx_dtype != ONNX_BOOL)
+        top = 2 * top + 1;
+    *r = (bound){l->cal->lo[v] < 0 && l->g->value[v].onnx_dtype != ONNX_BOOL ? -top : 0, top};
+    return true;
+}
+
 /* Scale 1 if the samples are integers of at most 16 bits; otherwise the largest sample takes `bits` bits. */
 static bool input_range(const lowering *l, uint32_t v, double *scale, bound *r, mica_status *st) {
     const double magnitude = calibration_magnitude(l->cal, v), lo = l->cal->lo[v], hi = l->cal->hi[v];
+    if (l->g->value[v].dtype == DTYPE_INT) {
+        *scale = 1;
+        return integer_input_range(l, v, r, st);
+    }
     const unsigned exact_bits =
         l->bits[v] < l->default_bits ? l->bits[v] : INPUT_EXACT_BITS - 1; /* sign apart */
     const double limit = (double)(INT64_C(1) << exact_bits);
@@ -438,6 +461,7 @@ static bool attempt(lowering *l, program *p, value_map *map, mica_status *st) {
     const uint32_t n = l->g->n_values;
     memset(l->value, 0, (n + 1u) * sizeof *l->value);
     memset(l->small, 0, (n + 1u) * sizeof *l->small);
+    memset(l->plain, 0, (n + 1u) * sizeof *l->plain);
     l->narrow = NO_INDEX;
     builder_create(&l->b, st);
     bool ok = lower_nodes(l, st) && (!map || make_map(l, map, st));
@@ -490,9 +514,10 @@ bool lower_graph(program *p, value_map *map, const graph *g, const calibration *
         return mica_fail(st, MICA_ERR_USAGE, "activations have 5 to 15 bits and weights 2 to 16");
     l.value = malloc(n * sizeof *l.value);
     l.small = malloc(n * sizeof *l.small);
+    l.plain = malloc(n * sizeof *l.plain);
     l.bits = malloc(n);
     l.want_scale = malloc(n * sizeof *l.want_scale);
-    bool ok = l.value && l.small && l.bits && l.want_scale;
+    bool ok = l.value && l.small && l.plain && l.bits && l.want_scale;
     if (!ok) {
         (void)mica_fail(st, MICA_ERR_MEMORY, "out of memory in the lowering");
     } else {
@@ -510,6 +535,7 @@ bool lower_graph(program *p, value_map *map, const graph *g, const calibration *
     }
     free(l.value);
     free(l.small);
+    free(l.plain);
     free(l.bits);
     free(l.want_scale);
     return ok;

@@ -58,6 +58,7 @@ typedef struct lowering {
     builder b;
     qvalue *value; /* per graph value */
     qvalue *small; /* per graph value: the requantised form of a pending one */
+    qvalue *plain; /* per graph value: its copy with one tensor axis per ONNX axis, where one was asked for */
     uint8_t default_bits;
     uint8_t *bits; /* per graph value: log2 of the steps between 0 and the largest calibrated magnitude */
     double *want_scale; /* per graph value: scale that a reader asks for, 0 if any will do */
@@ -111,6 +112,7 @@ typedef struct weighted {
     unsigned contracted; /* bit i: axis i of w is summed */
     layout axes;         /* of the result */
     double bias_max;     /* largest magnitude of what will be added to the result */
+    bool exact;          /* w holds integers, taken as they are */
 } weighted;
 
 /* Quantises the weights, as narrowly as the no-wrap bound asks, and contracts: *f is the accumulator, *scale

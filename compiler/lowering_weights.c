@@ -28,8 +28,10 @@ static bool quantise_weights(const weighted *w, unsigned bits, bound x, double x
                              double *scale, bound *acc) {
     const size_t n = product(w->w_rank, w->w_dim);
     const double top = largest_magnitude(w->w, n);
+    if (w->exact && top >= (double)RANGE_ACC_LIMIT)
+        return false;
     for (; bits >= FEWEST_WEIGHT_BITS; bits--) {
-        *scale = top > 0 ? top / (double)((INT64_C(1) << (bits - 1)) - 1) : 1;
+        *scale = w->exact ? 1 : top > 0 ? top / (double)((INT64_C(1) << (bits - 1)) - 1) : 1;
         for (size_t i = 0; i < n; i++)
             q[i] = (int32_t)round_away(w->w[i] / *scale);
         *acc = range_of_rows(q, w->w_rank, w->w_dim, w->contracted, x);
@@ -37,6 +39,8 @@ static bool quantise_weights(const weighted *w, unsigned bits, bound x, double x
         if ((double)acc->hi + bias < (double)RANGE_ACC_LIMIT &&
             (double)-acc->lo + bias < (double)RANGE_ACC_LIMIT)
             return true;
+        if (w->exact)
+            return false;
     }
     return false;
 }

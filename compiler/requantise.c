@@ -250,6 +250,12 @@ bool requantise(lowering *l, const form *f, double scale, const activation *act,
     const bound r = form_range(f, lowering_tensors(l));
     plan p = {0};
     const bool clamp = act->kind == MICA_TABLE_IDENTITY;
+    if (l->g->value[v].dtype == DTYPE_INT && scale == 1 && act->lo == -unbounded && act->hi == unbounded) {
+        *out_scale = 1; /* integers are exact: the sum itself */
+        *tensor = builder_sum(&l->b, f);
+        note_range(l, r, 0);
+        return *tensor != NO_INDEX;
+    }
     if (!(clamp ? plan_clamp : plan_squash)(l, f, scale, r, act, v, &p, st))
         return false;
     *out_scale = p.out_scale;
@@ -258,4 +264,26 @@ bool requantise(lowering *l, const form *f, double scale, const activation *act,
     *tensor = builder_sum(&l->b, f);
     note_range(l, r, 0);
     return *tensor != NO_INDEX;
+}
+
+bool step_function(lowering *l, const form *f, uint32_t *tensor, mica_status *st) {
+    const unsigned soft = soft_table_bits(l, f);
+    plan p = {.step = 1, .out_scale = 1, .hi_value = 1};
+    form sum;
+    bound r;
+    for (;; p.shift++) {
+        sum = *f;
+        if (p.shift &&
+            !form_add_constant(&sum, (INT64_C(1) << (p.shift - 1)) - 1)) /* emit adds as much + 1 */
+            return too_many_terms(l, st);
+        r = bound_hull(form_range(&sum, lowering_tensors(l)), (bound){0, 0});
+        p.bits = key_bits(r, p.shift);
+        if (p.shift == RANGE_REQUANTISE_BITS || p.bits <= soft)
+            break;
+    }
+    if (p.shift + p.bits > RANGE_REQUANTISE_BITS)
+        return mica_fail(st, MICA_ERR_RANGE,
+                         "layer '%s': a comparison of values in [%lld, %lld] does not fit 30 bits",
+                         l->b.p.circuit.layer[l->b.layer].name, (long long)r.lo, (long long)r.hi);
+    return emit(l, &sum, r, &p, MICA_TABLE_IDENTITY, tensor, st);
 }

@@ -17,6 +17,10 @@ extern const activation activation_identity;
 bool requantise(lowering *l, const form *f, double scale, const activation *act, uint32_t v, uint32_t *tensor,
                 double *out_scale, mica_status *st);
 
+/* *tensor := 1 where f >= 1, else 0: exact, by a saturated table of floor((f - 1) / 2^s) + 1, which is at least
+ * 1 if and only if f >= 1, whatever the s that suits the table. */
+bool step_function(lowering *l, const form *f, uint32_t *tensor, mica_status *st);
+
 /* Proves 0 <= f < 2^bits on D by a decomposition into limbs whose tables multiply to exactly 2^bits, 1 <=
  * bits <= 30. */
 bool range_check(lowering *l, const form *f, unsigned bits, mica_status *st);

@@ -1,261 +1,134 @@
-/* Add, Sub, Mul with numpy broadcasting, between activations or with a constant. */
+/* Add, Sub, Sum, Mean, Mul, Max, Min with numpy broadcasting, between activations or with constants. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "lowering.h"
+#include "lowering_domain.h"
+#include "maximum.h"
 #include "ops/ops.h"
 #include "range.h"
 
-#define MAX_MULTIPLIER 1024
-
-/* --- a common domain for two operands --- */
-
-typedef struct domain {
-    layout axes;
-    unsigned rank;
-    uint32_t dim[MICA_MAX_RANK];
-    uint8_t map[2][MICA_MAX_RANK]; /* axis of the domain of each axis of either operand's own domain */
-} domain;
-
-/* ONNX axis i of the result, seen in an operand of fewer axes; its list is empty where it broadcasts. */
-static axis_list broadcast_list(const layout *axes, unsigned rank, unsigned i) {
-    const int at = (int)axes->rank - (int)(rank - i);
-    return at >= 0 ? axes->of[at] : (axis_list){0};
-}
-
-/* Tensor axes in the first operand's own order as far as it goes, so that the view of an operand that does
- * not broadcast is the identity; then those that only the second has. False if both have an axis but split it
- * differently. */
-static bool join_domains(domain *d, unsigned rank, const layout *a, const uint32_t *a_dim, unsigned a_rank,
-                         const layout *b, const uint32_t *b_dim) {
-    memset(d, 0, sizeof *d);
-    memset(d->map, NO_AXIS, sizeof d->map);
-    d->axes.rank = (uint8_t)rank;
-    const axis_list named = layout_order(a);
-    for (unsigned i = 0; i < a_rank; i++)
-        for (unsigned j = 0; j < named.n; j++)
-            if (named.axis[j] == i) {
-                d->map[0][i] = (uint8_t)d->rank;
-                d->dim[d->rank++] = a_dim[i];
-            }
-    for (unsigned i = 0; i < rank; i++) {
-        const axis_list x = broadcast_list(a, rank, i), y = broadcast_list(b, rank, i);
-        if (x.n && y.n && !axis_list_same_split(&x, a_dim, &y, b_dim))
-            return false;
-        for (unsigned j = 0; j < x.n; j++) {
-            axis_list_push(&d->axes.of[i], d->map[0][x.axis[j]]);
-            if (y.n)
-                d->map[1][y.axis[j]] = d->map[0][x.axis[j]];
-        }
-        for (unsigned j = 0; !x.n && j < y.n; j++) {
-            if (d->rank == MICA_MAX_RANK)
-                return false;
-            axis_list_push(&d->axes.of[i], d->rank);
-            d->map[1][y.axis[j]] = (uint8_t)d->rank;
-            d->dim[d->rank++] = b_dim[y.axis[j]];
-        }
-    }
-    return true;
-}
-
-static unsigned result_rank(const lowering *l, const graph_node *n) {
-    int64_t dim[GRAPH_MAX_RANK];
-    return layout_dims(&l->g->value[n->out[0]], dim);
-}
-
 /* --- sums --- */
 
-typedef struct operand {
-    form f;
-    qvalue q;
-} operand;
-
-/* As a form; narrow means requantised if pending, plain means one tensor axis per ONNX axis. */
-static bool get_operand(lowering *l, uint32_t v, bool narrow, bool plain, operand *o, mica_status *st) {
-    qvalue small;
-    if ((narrow && !lowering_operand(l, v, &small, st)) ||
-        (plain && !lowering_plain_operand(l, v, &small, st)))
-        return false;
-    if (!narrow && !plain)
-        return lowering_form(l, v, &o->f, &o->q, st);
-    o->q = small;
-    const mica_tensor *x = &lowering_tensors(l)[small.tensor];
-    form_create(&o->f, x->batched, x->rank, x->dim);
-    return form_add_tensor(&o->f, lowering_tensors(l), small.tensor, 1);
-}
-
-/* Small integers m[0] : m[1] close to scale[0] : scale[1]: the coarser scale counts the finer one. The error
- * is below 1 / MAX_MULTIPLIER of the finer operand's largest value or the multipliers grow. Returns the scale
- * of the sum. */
-static double align_scales(const double *scale, int64_t *m) {
-    const unsigned coarse = scale[0] >= scale[1] ? 0 : 1;
-    double best = -1;
-    int64_t best_fine = 1, best_coarse = 1;
-    for (int64_t fine = 1; fine <= 16; fine++) { /* sum's scale = scale[fine] / fine */
-        const double ratio = scale[coarse] / scale[!coarse] * (double)fine;
-        if (ratio > (double)(INT64_C(1) << 24))
-            break;
-        const double error = (ratio - (double)round_away(ratio)) / ratio;
-        const double magnitude = error < 0 ? -error : error;
-        if (best < 0 || magnitude < best) {
-            best = magnitude;
-            best_fine = fine;
-            best_coarse = round_away(ratio);
-        }
-        if (best * MAX_MULTIPLIER <= 1)
-            break;
-    }
-    m[coarse] = best_coarse;
-    m[!coarse] = best_fine;
-    return scale[!coarse] / (double)best_fine;
-}
-
-/* One attempt; false without an error if the sum would be too wide or the domains do not fit. */
-static bool try_sum(lowering *l, const graph_node *n, const operand *x, const operand *y, int sign, form *f,
-                    layout *axes, double *scale, bool *fits) {
-    domain d;
-    *fits = join_domains(&d, result_rank(l, n), &x->q.axes, x->f.dim, x->f.rank, &y->q.axes, y->f.dim);
-    if (!*fits)
-        return false;
-    const double scales[2] = {x->q.scale, y->q.scale};
-    int64_t m[2];
-    *scale = align_scales(scales, m);
-    *axes = d.axes;
-    form_create(f, x->f.batched || y->f.batched, d.rank, d.dim);
-    if (!form_add_form(f, lowering_tensors(l), &x->f, m[0], d.map[0]) ||
-        !form_add_form(f, lowering_tensors(l), &y->f, sign * m[1], d.map[1]))
-        return false;
-    const bound r = form_range(f, lowering_tensors(l));
-    return r.lo > -RANGE_ACC_LIMIT && r.hi < RANGE_ACC_LIMIT;
-}
-
-static bool lower_sum(lowering *l, const graph_node *n, int sign, mica_status *st) {
-    operand x, y;
+static bool lower_two(lowering *l, const graph_node *n, int sign, mica_status *st) {
+    const addend a[2] = {{n->in[0], 1}, {n->in[1], sign}};
     form f;
     layout axes;
     double scale;
-    bool narrow = false, plain = false;
-    if (!lowering_layer(l, n, st))
-        return false;
-    for (int round = 0; round < 3; round++) {
-        bool fits;
-        if (!get_operand(l, n->in[0], narrow, plain, &x, st) ||
-            !get_operand(l, n->in[1], narrow, plain, &y, st))
-            return false;
-        if (try_sum(l, n, &x, &y, sign, &f, &axes, &scale, &fits))
-            return lowering_set_sum(l, n, &f, &axes, scale, st);
-        narrow = narrow || fits;
-        plain = plain || !fits;
-    }
-    l->narrow = l->bits[x.q.origin] >= l->bits[y.q.origin] ? x.q.origin : y.q.origin;
-    return lowering_fail(l, n, st, MICA_ERR_RANGE, "the sum of its operands can leave the field");
-}
-
-/* x + sign_c * c or -x + c. */
-static bool lower_sum_constant(lowering *l, const graph_node *n, uint32_t v, uint32_t constant, int sign_x,
-                               int sign_c, mica_status *st) {
-    const graph_value *c = &l->g->value[constant];
-    operand x;
-    if (!get_operand(l, v, false, false, &x, st))
-        return false;
-    /* The constant may have axes that x lacks: the domain is joined with its plain layout. */
-    layout plain, own;
-    uint32_t plain_dim[GRAPH_MAX_RANK];
-    int64_t dim[GRAPH_MAX_RANK];
-    domain d;
-    const unsigned rank = result_rank(l, n);
-    (void)layout_plain(&plain, c->rank, c->dim, plain_dim);
-    for (unsigned i = 0; i < c->rank && i < GRAPH_MAX_RANK; i++) { /* axes that x has keep x's split */
-        const int at = (int)x.q.axes.rank - (int)(c->rank - i);
-        if (at >= 0 && x.q.axes.of[at].n)
-            plain.of[i].n = 0;
-    }
-    while (plain.rank > rank) { /* a leading batch axis of size 1 */
-        memmove(&plain.of[0], &plain.of[1], (GRAPH_MAX_RANK - 1) * sizeof plain.of[0]);
-        plain.rank--;
-    }
-    if (!join_domains(&d, rank, &x.q.axes, x.f.dim, x.f.rank, &plain, plain_dim))
-        return lowering_fail(l, n, st, MICA_ERR_LIMIT, "more than %d axes", MICA_MAX_RANK);
-    own = d.axes;
-    form f;
-    form_create(&f, x.f.batched, d.rank, d.dim);
-    memcpy(dim, c->dim, sizeof dim);
-    if (x.q.tensor != NO_INDEX) {
-        if (!lowering_layer(l, n, st))
-            return false;
-    } else {
-        l->b.layer = x.q.layer;
-        builder_fuse_op(&l->b, x.q.layer, n->op);
-    }
-    if (!form_add_form(&f, lowering_tensors(l), &x.f, sign_x, d.map[0]))
-        return lowering_fail(l, n, st, MICA_ERR_LIMIT, "too many terms in one sum");
-    return lowering_add_constant(l, &f, &own, c->rank, dim, c->real, sign_c / x.q.scale, st) &&
-           lowering_set_sum(l, n, &f, &own, x.q.scale, st);
-}
-
-static bool is_constant(const lowering *l, uint32_t v) {
-    return graph_is_const(&l->g->value[v]);
+    return lowering_linear(l, n, 2, a, &f, &axes, &scale, st) && lowering_set_sum(l, n, &f, &axes, scale, st);
 }
 
 bool lower_add(struct lowering *l, const graph_node *n, mica_status *st) {
-    if (is_constant(l, n->in[1]))
-        return lower_sum_constant(l, n, n->in[0], n->in[1], 1, 1, st);
-    if (is_constant(l, n->in[0]))
-        return lower_sum_constant(l, n, n->in[1], n->in[0], 1, 1, st);
-    return lower_sum(l, n, 1, st);
+    return lower_two(l, n, 1, st);
 }
 
 bool lower_sub(struct lowering *l, const graph_node *n, mica_status *st) {
-    if (is_constant(l, n->in[1]))
-        return lower_sum_constant(l, n, n->in[0], n->in[1], 1, -1, st);
-    if (is_constant(l, n->in[0]))
-        return lower_sum_constant(l, n, n->in[1], n->in[0], -1, 1, st);
-    return lower_sum(l, n, -1, st);
+    return lower_two(l, n, -1, st);
+}
+
+static bool lower_many(lowering *l, const graph_node *n, double divisor, mica_status *st) {
+    form f;
+    layout axes;
+    double scale;
+    addend *a = malloc(n->n_in * sizeof *a);
+    if (!a)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory in the lowering");
+    for (uint32_t i = 0; i < n->n_in; i++)
+        a[i] = (addend){n->in[i], 1};
+    const bool ok = lowering_linear(l, n, n->n_in, a, &f, &axes, &scale, st) &&
+                    lowering_set_sum(l, n, &f, &axes, scale / divisor, st);
+    free(a);
+    return ok;
+}
+
+bool lower_sum(struct lowering *l, const graph_node *n, mica_status *st) {
+    return lower_many(l, n, 1, st);
+}
+
+bool lower_mean(struct lowering *l, const graph_node *n, mica_status *st) {
+    return lower_many(l, n, n->n_in, st);
+}
+
+/* --- maxima and minima: min(a, b) = -max(-a, -b) --- */
+
+static void negate(form *f) {
+    for (uint32_t i = 0; i < f->n_terms; i++)
+        f->term[i].coef = -f->term[i].coef;
+    for (uint32_t i = 0; i < f->n_boxes; i++)
+        f->box[i].coef = -f->box[i].coef;
+}
+
+static bool lower_extremum(lowering *l, const graph_node *n, bool minimum, mica_status *st) {
+    aligned a;
+    form *f = malloc(n->n_in * sizeof *f);
+    bool ok = f || mica_fail(st, MICA_ERR_MEMORY, "out of memory in the lowering");
+    ok = ok && lowering_align(l, n, 0, &a, f, st);
+    const bound range = minimum ? (bound){-a.range.hi, -a.range.lo} : a.range;
+    for (uint32_t i = 0; ok && minimum && i < n->n_in; i++)
+        negate(&f[i]);
+    ok = ok && lowering_max_tree(l, f, n->n_in, range, st);
+    if (ok && minimum)
+        negate(&f[0]);
+    ok = ok && lowering_set_tensor(l, n, lowering_form_tensor(l, &f[0]), &a.d.axes, a.scale, n->out[0]);
+    free(f);
+    return ok;
+}
+
+bool lower_max(struct lowering *l, const graph_node *n, mica_status *st) {
+    return lower_extremum(l, n, false, st);
+}
+
+bool lower_min(struct lowering *l, const graph_node *n, mica_status *st) {
+    return lower_extremum(l, n, true, st);
 }
 
 /* --- products --- */
 
 /* x times one number: only the scale changes, and the sign. */
 static bool lower_mul_number(lowering *l, const graph_node *n, uint32_t v, double k, mica_status *st) {
-    operand x;
-    if (!get_operand(l, v, false, false, &x, st))
+    static const uint8_t map[MICA_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
+    form x, f;
+    qvalue q;
+    if (!lowering_form(l, v, &x, &q, st))
         return false;
-    form f;
-    form_create(&f, x.f.batched, x.f.rank, x.f.dim);
-    uint8_t map[MICA_MAX_RANK];
-    for (unsigned i = 0; i < MICA_MAX_RANK; i++)
-        map[i] = (uint8_t)i;
-    const int64_t sign = k < 0 ? -1 : k > 0 ? 1 : 0;
-    if (x.q.tensor != NO_INDEX && !lowering_layer(l, n, st))
+    form_create(&f, x.batched, x.rank, x.dim);
+    const bool exact = l->g->value[v].dtype == DTYPE_INT;
+    const int64_t times = exact ? (int64_t)k : k < 0 ? -1 : k > 0 ? 1 : 0;
+    if (q.tensor != NO_INDEX && !lowering_layer(l, n, st))
         return false;
-    if (sign && !form_add_form(&f, lowering_tensors(l), &x.f, sign, map))
-        return false;
-    if (x.q.tensor == NO_INDEX)
-        l->b.layer = x.q.layer;
-    return lowering_set_sum(l, n, &f, &x.q.axes, sign ? x.q.scale * (k < 0 ? -k : k) : x.q.scale, st);
+    if (times && !form_add_form(&f, lowering_tensors(l), &x, times, map))
+        return lowering_fail(l, n, st, MICA_ERR_RANGE, "its products can leave the field");
+    if (q.tensor == NO_INDEX)
+        l->b.layer = q.layer;
+    return lowering_set_sum(l, n, &f, &q.axes, exact || !times ? q.scale : q.scale * (k < 0 ? -k : k), st);
 }
 
-static bool lower_mul_constant(lowering *l, const graph_node *n, uint32_t v, uint32_t constant,
-                               mica_status *st) {
-    const graph_value *c = &l->g->value[constant];
+static axis_list broadcast_list(const layout *axes, unsigned rank, unsigned i) {
+    const int at = (int)axes->rank - (int)(rank - i);
+    return at >= 0 ? axes->of[at] : (axis_list){0};
+}
+
+/* x times the elements `factor` of a constant. */
+static bool multiply_by(lowering *l, const graph_node *n, uint32_t v, const graph_value *c, double *factor,
+                        mica_status *st) {
     const uint64_t count = graph_elements(c);
     bool uniform = count > 0 && c->rank <= l->g->value[v].rank;
     for (uint64_t i = 1; i < count; i++)
-        uniform &= c->real[i] == c->real[0];
-    const unsigned rank = result_rank(l, n);
+        uniform &= factor[i] == factor[0];
+    const unsigned rank = lowering_result_rank(l, n);
     for (unsigned i = 0; i < c->rank && uniform; i++) { /* and it must not enlarge x */
         const int64_t own = l->g->value[v].dim[l->g->value[v].rank - (c->rank - i)];
         uniform = c->dim[i] <= own;
     }
     if (uniform)
-        return lower_mul_number(l, n, v, c->real[0], st);
+        return lower_mul_number(l, n, v, factor[0], st);
     qvalue x;
     if (!lowering_operand(l, v, &x, st) || !lowering_layer(l, n, st))
         return false;
     const mica_tensor *t = &lowering_tensors(l)[x.tensor];
     weighted w;
     memset(&w, 0, sizeof w);
-    w.w = (double *)c->real; /* read only; the axes below are in its row-major order */
+    w.w = factor; /* the axes below are in its row-major order */
+    w.exact = l->g->value[v].dtype == DTYPE_INT;
     w.axes = (layout){.rank = (uint8_t)rank};
     for (unsigned i = 0; i < t->rank && i < MICA_MAX_RANK; i++) {
         w.contract.b_view.axis[i] = (int32_t)i;
@@ -289,53 +162,40 @@ static bool lower_mul_constant(lowering *l, const graph_node *n, uint32_t v, uin
     return lowering_weighted(l, n, &w, &x, &f, &scale, st) && lowering_set_sum(l, n, &f, &w.axes, scale, st);
 }
 
+bool lower_times_constant(lowering *l, const graph_node *n, uint32_t v, uint32_t constant, bool inverse,
+                          mica_status *st) {
+    const graph_value *c = &l->g->value[constant];
+    double *factor = lowering_constant(l, constant, st);
+    bool ok = factor != NULL;
+    for (uint64_t i = 0; ok && inverse && i < graph_elements(c); i++) {
+        if (factor[i] == 0)
+            ok = lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "a division by zero");
+        factor[i] = 1 / factor[i];
+    }
+    ok = ok && multiply_by(l, n, v, c, factor, st);
+    free(factor);
+    return ok;
+}
+
 static bool lower_mul_activations(lowering *l, const graph_node *n, mica_status *st) {
-    qvalue x, y;
     domain d;
-    if (!lowering_layer(l, n, st) || !lowering_operand(l, n->in[0], &x, st) ||
-        !lowering_operand(l, n->in[1], &y, st))
+    form x, y, f;
+    double scale;
+    uint32_t t, widest;
+    if (!lowering_layer(l, n, st) || !lowering_pair(l, n, &d, &x, &y, &scale, &widest, st))
         return false;
-    const mica_tensor *base = lowering_tensors(l);
-    const unsigned rank = result_rank(l, n);
-    if (!join_domains(&d, rank, &x.axes, base[x.tensor].dim, base[x.tensor].rank, &y.axes,
-                      base[y.tensor].dim)) {
-        if (!lowering_plain_operand(l, n->in[0], &x, st) || !lowering_plain_operand(l, n->in[1], &y, st))
-            return false;
-        base = lowering_tensors(l);
-        if (!join_domains(&d, rank, &x.axes, base[x.tensor].dim, base[x.tensor].rank, &y.axes,
-                          base[y.tensor].dim))
-            return lowering_fail(l, n, st, MICA_ERR_LIMIT, "more than %d axes", MICA_MAX_RANK);
-    }
-    mica_contract c = {.a = x.tensor, .b = y.tensor, .n_labels = (uint8_t)d.rank};
-    if (d.rank == 0)
-        return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "a product of two single numbers");
-    for (unsigned i = 0; i < d.rank; i++) {
-        c.label_dim[i] = d.dim[i];
-        c.out_label[i] = (uint8_t)i;
-    }
-    for (unsigned i = 0; i < base[x.tensor].rank; i++)
-        c.a_view.axis[i] = d.map[0][i] == NO_AXIS ? MICA_VIEW_AT(0) : d.map[0][i];
-    for (unsigned i = 0; i < base[y.tensor].rank; i++)
-        c.b_view.axis[i] = d.map[1][i] == NO_AXIS ? MICA_VIEW_AT(0) : d.map[1][i];
-    const bound r = range_of_products(bound_of(&base[x.tensor]), bound_of(&base[y.tensor]), 1);
-    if (r.hi > RANGE_ACC_LIMIT || r.lo < -RANGE_ACC_LIMIT) {
-        l->narrow = l->bits[x.origin] >= l->bits[y.origin] ? x.origin : y.origin;
-        return lowering_fail(l, n, st, MICA_ERR_RANGE, "its products can leave the field");
-    }
-    const uint32_t t = builder_contract(&l->b, &c, d.rank, r);
-    if (t == NO_INDEX)
+    if (!lowering_product(l, n, &x, &y, &t, st)) {
+        l->narrow = widest;
         return false;
-    form f;
-    const mica_tensor *out = &lowering_tensors(l)[t];
-    form_create(&f, out->batched, out->rank, out->dim);
-    return form_add_tensor(&f, lowering_tensors(l), t, 1) &&
-           lowering_set_sum(l, n, &f, &d.axes, x.scale * y.scale, st);
+    }
+    f = lowering_tensor_form(l, t);
+    return lowering_set_sum(l, n, &f, &d.axes, scale, st);
 }
 
 bool lower_mul(struct lowering *l, const graph_node *n, mica_status *st) {
-    if (is_constant(l, n->in[1]))
-        return lower_mul_constant(l, n, n->in[0], n->in[1], st);
-    if (is_constant(l, n->in[0]))
-        return lower_mul_constant(l, n, n->in[1], n->in[0], st);
+    if (lowering_is_constant(l, n->in[1]))
+        return lower_times_constant(l, n, n->in[0], n->in[1], false, st);
+    if (lowering_is_constant(l, n->in[0]))
+        return lower_times_constant(l, n, n->in[1], n->in[0], false, st);
     return lower_mul_activations(l, n, st);
 }

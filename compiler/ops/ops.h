@@ -26,7 +26,21 @@
     X(GLOBAL_AVGPOOL, global_avgpool, "GlobalAveragePool", 1, 1)                                             \
     X(ADD, add, "Add", 2, 2)                                                                                 \
     X(SUB, sub, "Sub", 2, 2)                                                                                 \
+    X(SUM, sum, "Sum", 1, UINT32_MAX)                                                                        \
+    X(MEAN, mean, "Mean", 1, UINT32_MAX)                                                                     \
+    X(MAX, max, "Max", 1, UINT32_MAX)                                                                        \
+    X(MIN, min, "Min", 1, UINT32_MAX)                                                                        \
     X(MUL, mul, "Mul", 2, 2)                                                                                 \
+    X(EQUAL, equal, "Equal", 2, 2)                                                                           \
+    X(GREATER, greater, "Greater", 2, 2)                                                                     \
+    X(GREATER_EQUAL, greater_equal, "GreaterOrEqual", 2, 2)                                                  \
+    X(LESS, less, "Less", 2, 2)                                                                              \
+    X(LESS_EQUAL, less_equal, "LessOrEqual", 2, 2)                                                           \
+    X(AND, and, "And", 2, 2)                                                                                 \
+    X(OR, or, "Or", 2, 2)                                                                                    \
+    X(XOR, xor, "Xor", 2, 2)                                                                                 \
+    X(NOT, not, "Not", 1, 1)                                                                                 \
+    X(WHERE, where, "Where", 3, 3)                                                                           \
     X(FLATTEN, flatten, "Flatten", 1, 1)                                                                     \
     X(RESHAPE, reshape, "Reshape", 2, 2)                                                                     \
     X(TRANSPOSE, transpose, "Transpose", 1, 1)                                                               \

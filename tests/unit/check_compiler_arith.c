@@ -1,0 +1,154 @@
+/* Elementwise operators of several operands, comparisons, logic, reductions, quotients: lowered and run
+ * against the float reference; integers and truth values exactly.
+ */
+#define _GNU_SOURCE
+#include "lowering_kit.h"
+
+#define EXACT 0
+
+static void sums(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 4, 5)), y = input(t, SHAPE(1, 3, 1, 5)),
+                   z = input(t, SHAPE(1, 1, 4, 1));
+    const uint32_t c = constant(t, 1, 0.5, SHAPE(3, 1, 1));
+    output(t, op(t, "Sum", 1, x));
+    output(t, op(t, "Sum", 4, y, x, z, c));
+    output(t, op(t, "Mean", 3, z, y, x));
+    output(t, op(t, "Mean", 3, c, constant(t, 0, 2, SHAPE(1, 3, 4, 1)), z));
+    output(t, op(t, "Relu", 1, op(t, "Sum", 3, op(t, "Mul", 2, x, y), z, x)));
+}
+
+static void sums_of_other_splits(net *t) {
+    with_ints(t, "perm", SHAPE(0, 2, 3, 1));
+    const uint32_t a = op(t, "Transpose", 1, input(t, SHAPE(1, 2, 3, 4)));
+    const uint32_t x = op(t, "Flatten", 1, a), y = input(t, SHAPE(1, 24));
+    output(t, op(t, "Sum", 3, x, y, x));
+    output(t, op(t, "Max", 2, x, y));
+    output(t, op(t, "Mul", 2, x, y));
+}
+
+static void extrema(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 4, 5)), y = input(t, SHAPE(1, 3, 1, 5));
+    const uint32_t wide = op(t, "Mul", 2, y, number(t, 7));
+    output(t, op(t, "Max", 2, x, y));
+    output(t, op(t, "Min", 2, x, wide));
+    output(t, op(t, "Max", 3, wide, x, constant(t, 0, 1, SHAPE(4, 1))));
+    output(t, op(t, "Min", 4, x, y, number(t, 0.25), x));
+    output(t, op(t, "Max", 1, x));
+    output(t, op(t, "Min", 2, x, number(t, 1e9)));
+}
+
+static void numbers(net *t) { /* of rank 0 */
+    const int64_t none[1] = {0};
+    const uint32_t x = int_input(t, ONNX_INT32, 0, none), y = int_input(t, ONNX_INT32, 0, none);
+    output(t, op(t, "Mul", 2, x, y));
+    output(t, op(t, "Max", 2, x, y));
+    output(t, op(t, "Where", 3, op(t, "Greater", 2, x, y), x, y));
+}
+
+static void integers(net *t) {
+    const uint32_t x = int_input(t, ONNX_INT32, SHAPE(1, 3, 4)), y = int_input(t, ONNX_INT32, SHAPE(1, 1, 4));
+    const uint32_t c = shape_constant(t, SHAPE(3, -4, 100, 0));
+    t->g.value[c].onnx_dtype = ONNX_INT32;
+    output(t, op(t, "Add", 2, x, y));
+    output(t, op(t, "Sub", 2, c, x));
+    output(t, op(t, "Mul", 2, x, y));
+    output(t, op(t, "Mul", 2, c, op(t, "Add", 2, x, c)));
+    output(t, op(t, "Max", 3, x, y, c));
+    output(t, op(t, "Min", 2, op(t, "Mul", 2, x, y), c));
+    output(t, op(t, "Where", 3, op(t, "Less", 2, x, y), x, c));
+}
+
+static void comparisons(net *t) {
+    const uint32_t x = int_input(t, ONNX_INT32, SHAPE(1, 3, 9)), y = int_input(t, ONNX_INT32, SHAPE(1, 1, 9));
+    const uint32_t c = shape_constant(t, SHAPE(3, -4, 1, 0, 1, 2, -3, 5, 90));
+    t->g.value[c].onnx_dtype = ONNX_INT32;
+    static const char *const types[] = {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"};
+    for (unsigned i = 0; i < 5; i++) {
+        output(t, op(t, types[i], 2, x, y));
+        output(t, op(t, types[i], 2, x, c));
+        output(t, op(t, types[i], 2, c, op(t, "Mul", 2, x, x)));
+    }
+    output(t, op(t, "Equal", 2, x, x));
+    output(t, op(t, "Greater", 2, x, x));
+}
+
+static void comparisons_of_reals(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 30, 9)), y = input(t, SHAPE(1, 1, 9));
+    const uint32_t wide = op(t, "Mul", 2, x, y);
+    output(t, op(t, "Greater", 2, x, y));
+    output(t, op(t, "LessOrEqual", 2, wide, op(t, "Mul", 2, x, number(t, 0.3))));
+    output(t, op(t, "Less", 2, x, number(t, 0.1)));
+}
+
+static void logic(net *t) {
+    const uint32_t x = int_input(t, ONNX_BOOL, SHAPE(1, 3, 9)), y = int_input(t, ONNX_BOOL, SHAPE(1, 1, 9));
+    const uint32_t c = shape_constant(t, SHAPE(1, 0, 1, 0, 1, 1, 1, 0, 0));
+    t->g.value[c].onnx_dtype = ONNX_BOOL;
+    static const char *const types[] = {"And", "Or", "Xor"};
+    uint32_t all = x;
+    for (unsigned i = 0; i < 3; i++) {
+        output(t, op(t, types[i], 2, x, y));
+        output(t, op(t, types[i], 2, c, y));
+        all = op(t, types[i], 2, op(t, "Not", 1, all), op(t, "Xor", 2, y, op(t, "Not", 1, c)));
+        output(t, all);
+    }
+    output(t, op(t, "Equal", 2, x, y));
+}
+
+static void where_reals(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 1, 5)),
+                   y = op(t, "Mul", 2, input(t, SHAPE(1, 1, 4, 5)), number(t, 3));
+    const uint32_t b = int_input(t, ONNX_BOOL, SHAPE(1, 3, 4, 1));
+    output(t, op(t, "Where", 3, b, x, y));
+    output(t, op(t, "Where", 3, b, constant(t, 0, 2, SHAPE(4, 5)), x));
+    output(t, op(t, "Where", 3, b, number(t, 1), constant(t, 0, 2, SHAPE(4, 5))));
+    const uint32_t c = shape_constant(t, SHAPE(1, 0, 1, 0));
+    t->g.value[c].onnx_dtype = ONNX_BOOL;
+    t->g.value[c].rank = 2;
+    t->g.value[c].dim[1] = 1;
+    output(t, op(t, "Where", 3, c, x, y));
+}
+
+/* A mask must not cost the activations their resolution. */
+static void where_mask(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 7)), b = int_input(t, ONNX_BOOL, SHAPE(1, 3, 7));
+    output(t, op(t, "Softmax", 1, op(t, "Where", 3, b, x, number(t, -1e9))));
+}
+
+static const struct {
+    const char *name;
+    build_fn *build;
+    bool batched;
+    double mean, max; /* error over the output's range */
+} cases[] = {
+    {"sums", sums, true, 0.003, 0.01},
+    {"sums_of_other_splits", sums_of_other_splits, true, 0.003, 0.01},
+    {"extrema", extrema, true, 0.003, 0.01},
+    {"numbers", numbers, false, EXACT, EXACT},
+    {"integers", integers, true, EXACT, EXACT},
+    {"comparisons", comparisons, true, EXACT, EXACT},
+    {"comparisons_of_reals", comparisons_of_reals, true, 0.01, 1}, /* ties within the resolution */
+    {"logic", logic, true, EXACT, EXACT},
+    {"where_reals", where_reals, true, 0.003, 0.01},
+    {"where_mask", where_mask, true, 0.003, 0.01},
+};
+#define N_CASES ((int)(sizeof cases / sizeof *cases))
+
+START_TEST(operators) {
+    run_case(cases[_i].name, cases[_i].build, 3200 + (uint64_t)_i, cases[_i].batched, cases[_i].mean,
+             cases[_i].max);
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("arith");
+    TCase *tc = tcase_create("all");
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, operators, 0, N_CASES);
+    suite_add_tcase(s, tc);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    const int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
