@@ -1,9 +1,10 @@
 #include "emit/check_generated.h"
 
-#include <clang-c/Index.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "emit/libclang.h"
 
 enum { PATH_BYTES = 4096 };
 
@@ -23,15 +24,15 @@ typedef struct checker {
 
 static void fail_at(checker *k, CXCursor at, const char *what, const char *name) {
     unsigned line = 0;
-    clang_getSpellingLocation(clang_getCursorLocation(at), NULL, &line, NULL, NULL);
+    libclang.getSpellingLocation(libclang.getCursorLocation(at), NULL, &line, NULL, NULL);
     mica_fail(k->status, MICA_ERR_INTERNAL, "generated code check: %s, line %u: %s%s%s", k->file, line, what,
               *name ? " " : "", name);
 }
 
 static void fail_at_cursor(checker *k, CXCursor at, const char *what) {
-    CXString name = clang_getCursorSpelling(at);
-    fail_at(k, at, what, clang_getCString(name) ? clang_getCString(name) : "");
-    clang_disposeString(name);
+    CXString name = libclang.getCursorSpelling(at);
+    fail_at(k, at, what, libclang.getCString(name) ? libclang.getCString(name) : "");
+    libclang.disposeString(name);
 }
 
 static bool failed(const checker *k) {
@@ -41,16 +42,16 @@ static bool failed(const checker *k) {
 /* --- parsing --- */
 
 static void report_diagnostics(checker *k) {
-    const unsigned n = clang_getNumDiagnostics(k->unit);
+    const unsigned n = libclang.getNumDiagnostics(k->unit);
     for (unsigned i = 0; i < n && !failed(k); i++) {
-        CXDiagnostic d = clang_getDiagnostic(k->unit, i);
-        if (clang_getDiagnosticSeverity(d) >= CXDiagnostic_Warning) {
-            CXString words = clang_formatDiagnostic(d, CXDiagnostic_DisplayOption);
+        CXDiagnostic d = libclang.getDiagnostic(k->unit, i);
+        if (libclang.getDiagnosticSeverity(d) >= CXDiagnostic_Warning) {
+            CXString words = libclang.formatDiagnostic(d, CXDiagnostic_DisplayOption);
             mica_fail(k->status, MICA_ERR_INTERNAL, "generated code check: %s: %s", k->file,
-                      clang_getCString(words));
-            clang_disposeString(words);
+                      libclang.getCString(words));
+            libclang.disposeString(words);
         }
-        clang_disposeDiagnostic(d);
+        libclang.disposeDiagnostic(d);
     }
 }
 
@@ -62,8 +63,8 @@ static bool parse(checker *k, CXIndex index, const char *directory) {
     if (n < 0 || (size_t)n >= sizeof path)
         return mica_fail(k->status, MICA_ERR_IO, "%s: path is too long", directory);
     const enum CXErrorCode error =
-        clang_parseTranslationUnit2(index, path, arguments, sizeof arguments / sizeof *arguments, NULL, 0,
-                                    CXTranslationUnit_None, &k->unit);
+        libclang.parseTranslationUnit2(index, path, arguments, sizeof arguments / sizeof *arguments, NULL, 0,
+                                       CXTranslationUnit_None, &k->unit);
     if (error != CXError_Success)
         return mica_fail(k->status, MICA_ERR_INTERNAL, "generated code check: %s cannot be parsed (%d)", path,
                          (int)error);
@@ -74,14 +75,14 @@ static bool parse(checker *k, CXIndex index, const char *directory) {
 /* --- rules on expressions --- */
 
 static bool is_floating(CXType type) {
-    type = clang_getCanonicalType(type);
+    type = libclang.getCanonicalType(type);
     for (unsigned depth = 0; depth < 16; depth++) {
-        CXType inner = clang_getPointeeType(type);
+        CXType inner = libclang.getPointeeType(type);
         if (inner.kind == CXType_Invalid)
-            inner = clang_getArrayElementType(type);
+            inner = libclang.getArrayElementType(type);
         if (inner.kind == CXType_Invalid)
             break;
-        type = clang_getCanonicalType(inner);
+        type = libclang.getCanonicalType(inner);
     }
     switch (type.kind) {
     case CXType_Float:
@@ -100,23 +101,23 @@ static bool is_floating(CXType type) {
 
 /* Of an array the elements count. */
 static bool is_const(CXType type) {
-    for (CXType e = clang_getArrayElementType(type); e.kind != CXType_Invalid;
-         e = clang_getArrayElementType(e))
+    for (CXType e = libclang.getArrayElementType(type); e.kind != CXType_Invalid;
+         e = libclang.getArrayElementType(e))
         type = e;
-    return clang_isConstQualifiedType(type);
+    return libclang.isConstQualifiedType(type);
 }
 
 /* Whether the declaration stands in a header <include>/mica/... */
 static bool is_public(const checker *k, CXCursor declaration) {
     CXFile file;
-    clang_getSpellingLocation(clang_getCursorLocation(declaration), &file, NULL, NULL, NULL);
+    libclang.getSpellingLocation(libclang.getCursorLocation(declaration), &file, NULL, NULL, NULL);
     if (!file)
         return false;
-    CXString name = clang_getFileName(file);
-    const char *path = clang_getCString(name);
+    CXString name = libclang.getFileName(file);
+    const char *path = libclang.getCString(name);
     const size_t n = strlen(k->include);
     const bool found = path && strncmp(path, k->include, n) == 0 && strncmp(path + n, "/mica/", 6) == 0;
-    clang_disposeString(name);
+    libclang.disposeString(name);
     return found;
 }
 
@@ -131,15 +132,15 @@ static uint32_t layer_of_name(const char *name) {
 }
 
 static uint32_t layer_of_function(CXCursor function) {
-    CXString name = clang_getCursorSpelling(function);
-    const uint32_t layer = layer_of_name(clang_getCString(name));
-    clang_disposeString(name);
+    CXString name = libclang.getCursorSpelling(function);
+    const uint32_t layer = layer_of_name(libclang.getCString(name));
+    libclang.disposeString(name);
     return layer;
 }
 
 static void check_call(checker *k, CXCursor call) {
-    const CXCursor callee = clang_getCursorReferenced(call);
-    if (clang_getCursorKind(callee) != CXCursor_FunctionDecl) {
+    const CXCursor callee = libclang.getCursorReferenced(call);
+    if (libclang.getCursorKind(callee) != CXCursor_FunctionDecl) {
         fail_at_cursor(k, call, "call through a pointer");
         return;
     }
@@ -157,15 +158,15 @@ static void check_call(checker *k, CXCursor call) {
 static enum CXChildVisitResult visit_inside(CXCursor at, CXCursor parent, CXClientData data) {
     checker *k = data;
     (void)parent;
-    const enum CXCursorKind kind = clang_getCursorKind(at);
+    const enum CXCursorKind kind = libclang.getCursorKind(at);
     if (kind == CXCursor_FloatingLiteral || kind == CXCursor_ImaginaryLiteral ||
-        is_floating(clang_getCursorType(at)))
+        is_floating(libclang.getCursorType(at)))
         fail_at_cursor(k, at, "floating point");
     else if (kind == CXCursor_GCCAsmStmt || kind == CXCursor_MSAsmStmt)
         fail_at_cursor(k, at, "inline assembly");
-    else if (kind == CXCursor_VarDecl && clang_Cursor_getStorageClass(at) != CX_SC_None &&
-             clang_Cursor_getStorageClass(at) != CX_SC_Auto &&
-             clang_Cursor_getStorageClass(at) != CX_SC_Register && !is_const(clang_getCursorType(at)))
+    else if (kind == CXCursor_VarDecl && libclang.Cursor_getStorageClass(at) != CX_SC_None &&
+             libclang.Cursor_getStorageClass(at) != CX_SC_Auto &&
+             libclang.Cursor_getStorageClass(at) != CX_SC_Register && !is_const(libclang.getCursorType(at)))
         fail_at_cursor(k, at, "variable that outlives the call:");
     else if (kind == CXCursor_CallExpr && k->program)
         check_call(k, at);
@@ -246,11 +247,11 @@ static void check_layer_function(checker *k, CXCursor function, uint32_t layer) 
         return;
     }
     k->next_layer++;
-    if (clang_getCursorLinkage(function) != CXLinkage_Internal)
+    if (libclang.getCursorLinkage(function) != CXLinkage_Internal)
         fail_at_cursor(k, function, "a layer's function is not static:");
-    CXString heading = clang_Cursor_getRawCommentText(function);
-    check_heading(k, function, layer, clang_getCString(heading) ? clang_getCString(heading) : "");
-    clang_disposeString(heading);
+    CXString heading = libclang.Cursor_getRawCommentText(function);
+    check_heading(k, function, layer, libclang.getCString(heading) ? libclang.getCString(heading) : "");
+    libclang.disposeString(heading);
 }
 
 static void check_function(checker *k, CXCursor function) {
@@ -262,7 +263,7 @@ static void check_function(checker *k, CXCursor function) {
     else if (k->program && k->has_run)
         fail_at_cursor(k, function, "a function that is no layer's:");
     if (!failed(k))
-        (void)clang_visitChildren(function, visit_inside, k);
+        (void)libclang.visitChildren(function, visit_inside, k);
     if (k->program && !k->in_layer && !failed(k)) {
         k->has_run = true;
         if (k->next_call != k->program->circuit.n_layers)
@@ -273,13 +274,13 @@ static void check_function(checker *k, CXCursor function) {
 static enum CXChildVisitResult visit_file(CXCursor at, CXCursor parent, CXClientData data) {
     checker *k = data;
     (void)parent;
-    if (!clang_Location_isFromMainFile(clang_getCursorLocation(at)))
+    if (!libclang.Location_isFromMainFile(libclang.getCursorLocation(at)))
         return CXChildVisit_Continue;
-    const enum CXCursorKind kind = clang_getCursorKind(at);
-    if (kind == CXCursor_FunctionDecl && clang_isCursorDefinition(at)) {
+    const enum CXCursorKind kind = libclang.getCursorKind(at);
+    if (kind == CXCursor_FunctionDecl && libclang.isCursorDefinition(at)) {
         check_function(k, at);
     } else if (kind == CXCursor_VarDecl) {
-        CXType type = clang_getCursorType(at);
+        CXType type = libclang.getCursorType(at);
         if (!is_const(type))
             fail_at_cursor(k, at, "mutable variable of file scope:");
         if (is_floating(type))
@@ -289,14 +290,16 @@ static enum CXChildVisitResult visit_file(CXCursor at, CXCursor parent, CXClient
 }
 
 static bool check_file(checker *k, const char *directory) {
-    CXIndex index = clang_createIndex(0, 0);
+    if (!libclang_open(k->status))
+        return false;
+    CXIndex index = libclang.createIndex(0, 0);
     if (!index)
         return mica_fail(k->status, MICA_ERR_INTERNAL, "libclang cannot be started");
     if (parse(k, index, directory))
-        (void)clang_visitChildren(clang_getTranslationUnitCursor(k->unit), visit_file, k);
+        (void)libclang.visitChildren(libclang.getTranslationUnitCursor(k->unit), visit_file, k);
     if (k->unit)
-        clang_disposeTranslationUnit(k->unit);
-    clang_disposeIndex(index);
+        libclang.disposeTranslationUnit(k->unit);
+    libclang.disposeIndex(index);
     return !failed(k);
 }
 
