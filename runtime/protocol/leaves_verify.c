@@ -1,5 +1,7 @@
 #include "protocol/leaves_verify.h"
 
+#include <limits.h>
+
 #include "circuit/table_eval.h"
 #include "poly/mle.h"
 
@@ -23,25 +25,39 @@ static fraction lookup_block(const walk *w, const plan_block *k) {
     return (fraction){qm31_one(), qm31_sub(w->alpha, fp)};
 }
 
-static bool table_block(const walk *w, const plan_block *k, fraction *out) {
-    const mica_table_def *def = &w->plan->circuit->table[k->index].def;
-    const size_t mark = arena_mark(w->arena);
-    qm31 *eq = NULL, key, value;
-    int32_t *values = NULL;
-    if (!table_is_structured(def)) {
-        eq = arena_alloc(w->arena, (size_t)1 << def->bits, sizeof *eq, w->st);
-        values = arena_alloc(w->arena, (size_t)1 << def->bits, sizeof *values, w->st);
-        if (!eq || !values)
-            return false;
-        mle_eq_table(w->challenge, def->bits, eq);
-        mica_table_fill(def, values);
+/* Memory for evaluating tables. Blocks come by descending size, so that tables of one size share an eq table.
+ */
+typedef struct table_memory {
+    qm31 *eq;
+    int32_t *values;
+    unsigned eq_bits; /* size of the table in eq, UINT_MAX: none yet */
+} table_memory;
+
+static bool table_memory_make(const walk *w, table_memory *m) {
+    unsigned bits = 0;
+    for (uint32_t i = 0; i < w->plan->circuit->n_tables; i++) {
+        const unsigned b = w->plan->circuit->table[i].def.bits;
+        bits = b > bits ? b : bits;
     }
-    table_eval(def, w->challenge, eq, values, &key, &value);
-    arena_reset(w->arena, mark);
+    m->eq = arena_alloc(w->arena, (size_t)1 << bits, sizeof *m->eq, w->st);
+    m->values = arena_alloc(w->arena, (size_t)1 << bits, sizeof *m->values, w->st);
+    m->eq_bits = UINT_MAX;
+    return m->eq && m->values;
+}
+
+static fraction table_block(const walk *w, const plan_block *k, table_memory *m) {
+    const mica_table_def *def = &w->plan->circuit->table[k->index].def;
+    qm31 key, value;
+    if (!table_is_structured(def)) {
+        if (m->eq_bits != def->bits)
+            mle_eq_table(w->challenge, def->bits, m->eq);
+        m->eq_bits = def->bits;
+        mica_table_fill(def, m->values);
+    }
+    table_eval(def, w->challenge, m->eq, m->values, &key, &value);
     qm31 fp = qm31_add(qm31_from_m31(plan_table_id(k->index)), qm31_mul(w->beta, key));
     fp = qm31_add(fp, qm31_mul(qm31_mul(w->beta, w->beta), value));
-    *out = (fraction){qm31_neg(w->value[k->claim[0]]), qm31_sub(w->alpha, fp)};
-    return true;
+    return (fraction){qm31_neg(w->value[k->claim[0]]), qm31_sub(w->alpha, fp)};
 }
 
 static fraction zero_block(const walk *w) {
@@ -52,6 +68,10 @@ static fraction zero_block(const walk *w) {
 bool leaves_verify(const walk *w, mica_verdict *verdict) {
     const plan *p = w->plan;
     qm31 num = qm31_zero(), den = qm31_zero(), covered = qm31_zero();
+    const size_t mark = arena_mark(w->arena);
+    table_memory memory;
+    if (!table_memory_make(w, &memory))
+        return false;
     for (uint32_t i = 0; i < p->n_blocks; i++) {
         const plan_block *k = &p->block[i];
         fraction f;
@@ -59,13 +79,14 @@ bool leaves_verify(const walk *w, mica_verdict *verdict) {
             f = lookup_block(w, k);
         else if (k->kind == BLOCK_ZERO)
             f = zero_block(w);
-        else if (!table_block(w, k, &f))
-            return false;
+        else
+            f = table_block(w, k, &memory);
         const qm31 at = mle_eq_index(w->challenge + k->bits, p->lookup_bits - k->bits, k->first >> k->bits);
         num = qm31_add(num, qm31_mul(at, f.p));
         den = qm31_add(den, qm31_mul(at, f.q));
         covered = qm31_add(covered, at);
     }
+    arena_reset(w->arena, mark);
     den = qm31_add(den, qm31_sub(qm31_one(), covered));
     return (qm31_eq(num, w->leaf_p) && qm31_eq(den, w->leaf_q)) ||
            mica_reject(verdict, MICA_REJECT_LOGUP_LEAF, UINT32_MAX, UINT32_MAX,
