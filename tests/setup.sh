@@ -3,7 +3,7 @@
 set -eu
 
 packages='build-essential cmake pkg-config libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libonnx-dev
-    libxxhash-dev check libjansson-dev python3 python3-venv'
+    libxxhash-dev check libjansson-dev python3 python3-venv clang'
 
 installed() {
     dpkg-query -W -f '${Status}\n' "$1" 2>/dev/null | grep -q '^install ok installed$'
@@ -18,11 +18,13 @@ missing=
 for package in $packages; do
     installed "$package" || missing="$missing $package"
 done
-# Any version of libclang will do.
-if ! dpkg-query -W -f '${Status} ${Package}\n' 'libclang-*-dev' 2>/dev/null |
-    grep -Eq '^install ok installed libclang-[0-9]+-dev$'; then
-    missing="$missing libclang-14-dev"
-fi
+# Any version of libclang will do, and of the sanitizers' and the fuzzer's runtime.
+for library in libclang libclang-rt; do
+    if ! dpkg-query -W -f '${Status} ${Package}\n' "$library-*-dev" 2>/dev/null |
+        grep -Eq "^install ok installed $library-[0-9]+-dev\$"; then
+        missing="$missing $library-14-dev"
+    fi
+done
 [ -n "$missing" ] || exit 0
 
 echo "setup: installing$missing"
