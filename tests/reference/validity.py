@@ -1,0 +1,1 @@
+def validate(vk): pass
