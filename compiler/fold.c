@@ -65,10 +65,26 @@ static bool fold_admits(graph *g, const graph_node *n, uint64_t elements, mica_s
     return true;
 }
 
+static bool fold_empty(graph *g, graph_node *n, graph_value *out, mica_status *st) {
+    void *nothing = graph_alloc(g, 1, sizeof(double), st);
+    if (!nothing)
+        return false;
+    if (out->dtype == DTYPE_INT)
+        out->integer = nothing;
+    else
+        out->real = nothing;
+    out->producer = UINT32_MAX;
+    out->batched = false;
+    n->removed = true;
+    return true;
+}
+
 bool fold_node(graph *g, graph_node *n, mica_status *st) {
     graph_value *out = &g->value[n->out[0]];
     uint64_t elements = graph_elements(out);
     if (!graph_is_const(out)) { /* Constant's is, by its shape rule */
+        if (elements == 0) /* nothing to compute, whatever it depends on */
+            return fold_empty(g, n, out, st);
         if (!fold_admits(g, n, elements, st))
             return false;
         if (!(out->dtype == DTYPE_INT ? fold_integers : fold_reals)(g, n, (size_t)elements, out, st))

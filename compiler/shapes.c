@@ -100,6 +100,9 @@ static bool infer_node(op_context *c, uint32_t index, mica_status *st) {
         return op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "the operator is not supported");
     if (!check_inputs(g, n, st) || !check_outputs(g, n, st) || !op_rules[n->kind].infer(c, n, st))
         return false;
+    const graph_value *out = &g->value[n->out[0]];
+    if (graph_is_const(out) || graph_elements(out) == 0)
+        return fold_node(g, n, st);
     /* Shapes are often computed from constants by nodes of their own: those that follow need the integers. */
     bool shape_like = g->value[n->out[0]].dtype == DTYPE_INT || n->kind == OP_CONSTANT;
     return !shape_like || !fold_applies(g, n) || fold_node(g, n, st);
@@ -113,6 +116,20 @@ static void forget_shapes(graph *g) {
         for (uint32_t i = 0; !g->node[j].removed && i < g->node[j].n_out; i++)
             if (g->node[j].out[i] != GRAPH_NO_VALUE)
                 g->value[g->node[j].out[i]].has_shape = false;
+}
+
+/* Undoes what the first walk has folded: Shape told sizes that hold for one item only. */
+static void unfold(graph *g) {
+    for (uint32_t j = 0; j < g->n_nodes; j++) {
+        graph_node *n = &g->node[j];
+        if (!n->removed)
+            continue;
+        graph_value *v = &g->value[n->out[0]];
+        n->removed = false;
+        v->real = NULL;
+        v->integer = NULL;
+        v->producer = j;
+    }
 }
 
 static const char *copy_text(graph *g, const char *s, mica_status *st) {
@@ -170,6 +187,7 @@ static bool infer(graph *g, const char **reason, mica_status *st) {
     if (!g->batched || !(c.mixes_batch || batch_axis_bound(g)))
         return mica_fail(st, first.code, "%s", first.message);
     c.mixes_batch = false;
+    unfold(g);
     for (uint32_t j = 0; reason && j < g->n_nodes; j++)
         reason[j] = NULL;
     graph_set_batched(g, false);

@@ -1,24 +1,8 @@
 /* Concat: the sum of its operands, each placed at its offset. */
 #include <string.h>
 
-#include "lowering.h"
+#include "lowering_move.h"
 #include "ops/ops.h"
-#include "requantise.h"
-
-/* Operand at the common scale. Values that are requantised for this purpose have it already. */
-static bool at_scale(lowering *l, qvalue *x, uint32_t v, double scale, mica_status *st) {
-    if (x->scale == scale)
-        return true;
-    const mica_tensor *t = &lowering_tensors(l)[x->tensor];
-    form f;
-    form_create(&f, t->batched, t->rank, t->dim);
-    const double wish = l->want_scale[v];
-    l->want_scale[v] = scale;
-    const bool ok = form_add_tensor(&f, lowering_tensors(l), x->tensor, 1) &&
-                    requantise(l, &f, x->scale, &activation_identity, v, &x->tensor, &x->scale, st);
-    l->want_scale[v] = wish;
-    return ok;
-}
 
 /* x at [offset, offset + its size) of axis 0 of the result; the other axes pass through. */
 static uint32_t place(lowering *l, const qvalue *x, unsigned axis, int64_t offset, unsigned rank,
@@ -93,7 +77,7 @@ bool lower_concat(struct lowering *l, const graph_node *n, mica_status *st) {
     double scale;
     for (uint32_t i = 0; i < n->n_in; i++)
         if (graph_is_const(&l->g->value[n->in[i]]))
-            return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "Concat of constants with activations");
+            return lowering_move(l, n, UINT32_MAX, st);
     if (!common_split(l, n, axis, &plain, st) || !common_scale(l, n, &scale, st) || !lowering_layer(l, n, st))
         return false;
     form f;
@@ -102,7 +86,7 @@ bool lower_concat(struct lowering *l, const graph_node *n, mica_status *st) {
     for (uint32_t i = 0; i < n->n_in; i++) {
         qvalue x;
         if (!(plain ? lowering_plain_operand : lowering_operand)(l, n->in[i], &x, st) ||
-            !at_scale(l, &x, n->in[i], scale, st))
+            !lowering_at_scale(l, &x, n->in[i], scale, st))
             return false;
         if (i == 0) {
             uint32_t dim[MICA_MAX_RANK] = {(uint32_t)out->dim[at]};

@@ -30,6 +30,14 @@ bool lower_reshape(struct lowering *l, const graph_node *n, mica_status *st) {
     return lower_regroup(l, n, st);
 }
 
+bool lower_squeeze(struct lowering *l, const graph_node *n, mica_status *st) {
+    return lower_regroup(l, n, st);
+}
+
+bool lower_unsqueeze(struct lowering *l, const graph_node *n, mica_status *st) {
+    return lower_regroup(l, n, st);
+}
+
 bool lower_transpose(struct lowering *l, const graph_node *n, mica_status *st) {
     (void)st;
     const graph_value *in = &l->g->value[n->in[0]];

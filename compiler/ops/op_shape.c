@@ -2,7 +2,7 @@
  * none. */
 #include <string.h>
 
-#include "ops/op_rules.h"
+#include "ops/op_move.h"
 
 static void copy_elements(const op_args *a) {
     memcpy(a->out[0], a->in[0], (size_t)graph_elements(op_out(a->g, a->n, 0)) * sizeof(double));
@@ -102,6 +102,59 @@ bool eval_reshape(const op_args *a, mica_status *st) {
     (void)st;
     copy_elements(a);
     return true;
+}
+
+/* --- Squeeze, Unsqueeze
+ * ------------------------------------------------------------------------------------------- */
+
+bool infer_squeeze(op_context *c, const graph_node *n, mica_status *st) {
+    const graph_value *x = op_in(c->g, n, 0);
+    int64_t dim[GRAPH_MAX_RANK];
+    uint32_t set, rank = 0;
+    op_ints axes;
+    if (!op_int_list(c->g, n, c->g->opset < 13 ? UINT32_MAX : 1, c->g->opset < 13 ? "axes" : NULL, &axes,
+                     st) ||
+        !op_axis_set(c->g, n, &axes, x->rank, &set, st))
+        return false;
+    for (uint32_t i = 0; i < x->rank; i++) {
+        const bool named = axes.v ? set >> i & 1 : x->dim[i] == 1;
+        if (named && x->dim[i] != 1)
+            return op_fail(c->g, n, st, MICA_ERR_FORMAT, "axis %u has %lld entries", i, (long long)x->dim[i]);
+        if (named && i == 0 && x->batched)
+            return op_mixes_batch(c);
+        if (!named)
+            dim[rank++] = x->dim[i];
+    }
+    return op_set_output(c, n, x, rank, dim, x->batched, st);
+}
+
+bool eval_squeeze(const op_args *a, mica_status *st) {
+    (void)st;
+    copy_elements(a);
+    return true;
+}
+
+bool infer_unsqueeze(op_context *c, const graph_node *n, mica_status *st) {
+    const graph_value *x = op_in(c->g, n, 0);
+    int64_t dim[GRAPH_MAX_RANK];
+    uint32_t set, next = 0;
+    op_ints axes;
+    if (!op_int_list(c->g, n, c->g->opset < 13 ? UINT32_MAX : 1, c->g->opset < 13 ? "axes" : NULL, &axes, st))
+        return false;
+    if (axes.n > GRAPH_MAX_RANK - x->rank)
+        return op_fail(c->g, n, st, MICA_ERR_LIMIT, "more than %d dimensions", GRAPH_MAX_RANK);
+    const uint32_t rank = x->rank + (uint32_t)axes.n;
+    if (!op_axis_set(c->g, n, &axes, rank, &set, st))
+        return false;
+    if (x->batched && set & 1)
+        return op_mixes_batch(c);
+    for (uint32_t i = 0; i < rank; i++)
+        dim[i] = set >> i & 1 ? 1 : x->dim[next++];
+    return op_set_output(c, n, x, rank, dim, x->batched, st);
+}
+
+bool eval_unsqueeze(const op_args *a, mica_status *st) {
+    return eval_squeeze(a, st);
 }
 
 /* --- Transpose

@@ -48,6 +48,29 @@
     X(DROPOUT, dropout, "Dropout", 1, 3)                                                                     \
     X(CONSTANT, constant, "Constant", 0, 0)                                                                  \
     X(CONCAT, concat, "Concat", 1, UINT32_MAX)                                                               \
+    X(SQUEEZE, squeeze, "Squeeze", 1, 2)                                                                     \
+    X(UNSQUEEZE, unsqueeze, "Unsqueeze", 1, 2)                                                               \
+    X(SLICE, slice, "Slice", 1, 5)                                                                           \
+    X(SPLIT, split, "Split", 1, 2)                                                                           \
+    X(PAD, pad, "Pad", 1, 4)                                                                                 \
+    X(EXPAND, expand, "Expand", 2, 2)                                                                        \
+    X(TILE, tile, "Tile", 2, 2)                                                                              \
+    X(TRILU, trilu, "Trilu", 1, 2)                                                                           \
+    X(REVERSESEQUENCE, reversesequence, "ReverseSequence", 2, 2)                                             \
+    X(DEPTHTOSPACE, depthtospace, "DepthToSpace", 1, 1)                                                      \
+    X(SPACETODEPTH, spacetodepth, "SpaceToDepth", 1, 1)                                                      \
+    X(GATHER, gather, "Gather", 2, 2)                                                                        \
+    X(GATHERELEMENTS, gatherelements, "GatherElements", 2, 2)                                                \
+    X(GATHERND, gathernd, "GatherND", 2, 2)                                                                  \
+    X(SCATTERELEMENTS, scatterelements, "ScatterElements", 3, 3)                                             \
+    X(SCATTERND, scatternd, "ScatterND", 3, 3)                                                               \
+    X(ONEHOT, onehot, "OneHot", 3, 3)                                                                        \
+    X(CAST, cast, "Cast", 1, 1)                                                                              \
+    X(SHAPE, shape, "Shape", 1, 1)                                                                           \
+    X(SIZE, size, "Size", 1, 1)                                                                              \
+    X(RANGE, range, "Range", 3, 3)                                                                           \
+    X(CONSTANTOFSHAPE, constantofshape, "ConstantOfShape", 1, 1)                                             \
+    X(EYELIKE, eyelike, "EyeLike", 1, 1)                                                                     \
     X(SOFTMAX, softmax, "Softmax", 1, 1)
 
 typedef enum op_kind {
