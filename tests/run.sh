@@ -72,5 +72,12 @@ else
     echo '{"passed": 0, "failed": 0, "skipped": 1}' > "$results/nodes.json"
 fi
 
+echo "== short fuzzing"
+tests/fuzz.sh --short | tee "$results/fuzz.txt" || true
+ok=$(grep -c ', ok$' "$results/fuzz.txt" || true)
+bad=$(grep -c 'FOUND' "$results/fuzz.txt" || true)
+[ "$((ok + bad))" -gt 0 ] || bad=1 # the targets could not be built
+echo "{\"passed\": $ok, \"failed\": $bad, \"skipped\": 0}" > "$results/fuzz.json"
+
 exec python3 tests/summary.py "$results/ctest-release.xml" "$results/ctest-sanitize.xml" "$results/e2e.json" \
-    "$results/nodes.json"
+    "$results/nodes.json" "$results/fuzz.json"
