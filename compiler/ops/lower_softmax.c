@@ -8,129 +8,14 @@
  */
 #include <string.h>
 
-#include "lowering.h"
-#include "maximum.h"
+#include "lowering_rows.h"
 #include "ops/ops.h"
 #include "requantise.h"
 
 #define MOST_BITS   14 /* k */
 #define FEWEST_BITS 6
 
-/* x with the normalised axes last. */
-typedef struct rows {
-    uint32_t tensor;
-    unsigned rank, lead; /* axes; those before `lead` are not normalised */
-    uint32_t dim[MICA_MAX_RANK];
-    uint32_t length; /* cells of one row */
-    bool batched;
-    bound range;
-    layout axes;
-} rows;
-
-static void take_axes(rows *r, mica_placement *p, const axis_list *from, axis_list *to,
-                      const mica_tensor *x) {
-    for (unsigned i = 0; i < from->n; i++) {
-        mica_factor *f = &p->factor[p->n_factors++];
-        f->n_out = f->n_src = 1;
-        f->out_stride[0] = 1;
-        f->out_axis[0] = (uint8_t)r->rank;
-        f->src_axis[0] = from->axis[i];
-        axis_list_push(to, r->rank);
-        r->dim[r->rank++] = x->dim[from->axis[i]];
-    }
-}
-
-/* Axes [first, last) of ONNX are normalised. */
-static bool arrange(lowering *l, const qvalue *x, unsigned first, unsigned last, rows *r) {
-    const mica_tensor *t = &lowering_tensors(l)[x->tensor];
-    mica_placement p = {.src = x->tensor};
-    memset(r, 0, sizeof *r);
-    r->axes.rank = x->axes.rank;
-    for (unsigned i = 0; i < x->axes.rank; i++)
-        if (i < first || i >= last)
-            take_axes(r, &p, &x->axes.of[i], &r->axes.of[i], t);
-    r->lead = r->rank;
-    for (unsigned i = first; i < last; i++)
-        take_axes(r, &p, &x->axes.of[i], &r->axes.of[i], t);
-    r->length = 1;
-    for (unsigned i = r->lead; i < r->rank; i++)
-        r->length *= r->dim[i];
-    r->batched = t->batched;
-    r->range = bound_of(t);
-    bool in_place = r->rank == t->rank;
-    unsigned seen = 0;
-    for (unsigned i = 0; i < p.n_factors; i++) {
-        in_place &= p.factor[i].src_axis[0] == i;
-        seen |= 1u << p.factor[i].src_axis[0];
-    }
-    for (unsigned i = 0; i < t->rank && p.n_factors; i++)
-        if (!(seen & 1u << i))
-            p.factor[0].src_axis[p.factor[0].n_src++] = (uint8_t)i; /* of size 1 */
-    r->tensor = in_place ? x->tensor : builder_placement(&l->b, &p, r->rank, r->dim);
-    return r->tensor != NO_INDEX;
-}
-
-/* --- maximum along the rows, by halves --- */
-
-/* Cells [offset, offset + half) of the rows of `tensor`, whose own axes before `lead` pass through; zero
- * beyond the end. */
-static uint32_t take_half(lowering *l, const rows *r, uint32_t tensor, uint32_t offset, uint32_t half) {
-    const mica_tensor *t = &lowering_tensors(l)[tensor];
-    mica_placement p = {.src = tensor};
-    uint32_t dim[MICA_MAX_RANK];
-    for (unsigned i = 0; i <= r->lead; i++) {
-        mica_factor *f = &p.factor[p.n_factors++];
-        f->n_out = f->n_src = 1;
-        f->out_axis[0] = f->src_axis[0] = (uint8_t)i;
-        f->out_stride[0] = 1;
-        dim[i] = i < r->lead ? t->dim[i] : half;
-    }
-    mica_factor *last = &p.factor[r->lead];
-    last->offset = (int32_t)offset;
-    last->n_src = (uint8_t)(t->rank - r->lead);
-    for (unsigned i = 0; i < last->n_src; i++)
-        last->src_axis[i] = (uint8_t)(r->lead + i);
-    return builder_placement(&l->b, &p, r->lead + 1, dim);
-}
-
-/* The half as a form, its missing last cell replaced by the smallest value there is. */
-static bool half_form(lowering *l, const rows *r, uint32_t half, uint32_t valid, form *f) {
-    const mica_tensor *t = &lowering_tensors(l)[half];
-    form_create(f, t->batched, t->rank, t->dim);
-    if (!form_add_tensor(f, lowering_tensors(l), half, 1))
-        return false;
-    uint32_t lo[MICA_MAX_RANK] = {0}, hi[MICA_MAX_RANK];
-    memcpy(hi, f->dim, sizeof hi);
-    hi[r->lead] = valid;
-    return valid == f->dim[r->lead] || r->range.lo == 0 ||
-           (form_add_constant(f, r->range.lo) && form_add_box(f, -r->range.lo, lo, hi));
-}
-
-/* *max: one cell per row, with axes [lead..., 1]. */
-static bool row_maximum(lowering *l, const rows *r, uint32_t *max, mica_status *st) {
-    uint32_t tensor = r->tensor;
-    for (uint32_t n = r->length; n > 1; n = (n + 1) / 2) {
-        const uint32_t half = (n + 1) / 2;
-        const uint32_t low = take_half(l, r, tensor, 0, half), high = take_half(l, r, tensor, half, half);
-        form a, b, top;
-        if (low == NO_INDEX || high == NO_INDEX || !half_form(l, r, low, half, &a) ||
-            !half_form(l, r, high, n - half, &b) || !lowering_max(l, &a, &b, r->range, &top, st))
-            return false;
-        tensor = top.term[0].tensor;
-    }
-    *max = tensor;
-    return true;
-}
-
 /* --- exponentials, their sum and the quotient --- */
-
-/* Adds coef * tensor, whose axes are the leading ones of f's; a further axis has one index. */
-static bool add_row_term(lowering *l, form *f, const rows *r, uint32_t tensor, int64_t coef) {
-    mica_view v = {{0}};
-    for (unsigned i = 0; i < lowering_tensors(l)[tensor].rank; i++)
-        v.axis[i] = i < r->lead ? (int32_t)i : MICA_VIEW_AT(0);
-    return form_add_term(f, lowering_tensors(l), tensor, coef, &v);
-}
 
 static bool exponentials(lowering *l, const rows *r, double scale, unsigned k, uint32_t *e, mica_status *st) {
     uint32_t max;
@@ -146,10 +31,10 @@ static bool exponentials(lowering *l, const rows *r, double scale, unsigned k, u
         return mica_fail(st, MICA_ERR_LIMIT,
                          "layer '%s': its inputs are too wide for a table of exponentials",
                          l->b.p.circuit.layer[l->b.layer].name);
-    if (!row_maximum(l, r, &max, st))
+    if (!rows_maximum(l, r, &max, st))
         return false;
     form_create(&f, r->batched, r->rank, r->dim);
-    if (!form_add_tensor(&f, lowering_tensors(l), r->tensor, 1) || !add_row_term(l, &f, r, max, -1))
+    if (!form_add_tensor(&f, lowering_tensors(l), r->tensor, 1) || !rows_add_lead(l, &f, r, max, -1))
         return mica_fail(st, MICA_ERR_INTERNAL, "a difference has too many terms");
     step s = {.kind = STEP_LOOKUP, .layer = l->b.layer};
     memset(s.tensor, 0xff, sizeof s.tensor);
@@ -202,9 +87,9 @@ static bool check_quotient(lowering *l, const rows *r, uint32_t e, uint32_t sum,
     form_create(&rem, r->batched, r->rank, r->dim);
     form_create(&rest, r->batched, r->rank, r->dim);
     const mica_tensor *base = lowering_tensors(l);
-    if (!form_add_tensor(&rem, base, e, INT64_C(2) << k) || !add_row_term(l, &rem, r, sum, 1) ||
+    if (!form_add_tensor(&rem, base, e, INT64_C(2) << k) || !rows_add_lead(l, &rem, r, sum, 1) ||
         !form_add_tensor(&rem, base, product, -2) || !form_add_tensor(&rest, base, e, -(INT64_C(2) << k)) ||
-        !add_row_term(l, &rest, r, sum, 1) || !form_add_tensor(&rest, base, product, 2) ||
+        !rows_add_lead(l, &rest, r, sum, 1) || !form_add_tensor(&rest, base, product, 2) ||
         !form_add_constant(&rest, -1))
         return mica_fail(st, MICA_ERR_INTERNAL, "a remainder has too many terms");
     return range_check(l, &rem, bits, st) && range_check(l, &rest, bits, st);
@@ -235,7 +120,7 @@ bool lower_softmax(struct lowering *l, const graph_node *n, mica_status *st) {
     qvalue x;
     rows r;
     if (!lowering_operand(l, n->in[0], &x, st) || !lowering_layer(l, n, st) ||
-        !arrange(l, &x, first, last, &r))
+        !rows_arrange(l, &x, (1u << last) - (1u << first), &r))
         return false;
     if (r.length == 1)
         return lower_ones(l, n, &r, st);

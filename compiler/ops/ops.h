@@ -41,6 +41,16 @@
     X(XOR, xor, "Xor", 2, 2)                                                                                 \
     X(NOT, not, "Not", 1, 1)                                                                                 \
     X(WHERE, where, "Where", 3, 3)                                                                           \
+    X(REDUCE_SUM, reduce_sum, "ReduceSum", 1, 2)                                                             \
+    X(REDUCE_MEAN, reduce_mean, "ReduceMean", 1, 2)                                                          \
+    X(REDUCE_MAX, reduce_max, "ReduceMax", 1, 2)                                                             \
+    X(REDUCE_MIN, reduce_min, "ReduceMin", 1, 2)                                                             \
+    X(REDUCE_SUM_SQUARE, reduce_sum_square, "ReduceSumSquare", 1, 2)                                         \
+    X(REDUCE_L1, reduce_l1, "ReduceL1", 1, 2)                                                                \
+    X(REDUCE_L2, reduce_l2, "ReduceL2", 1, 2)                                                                \
+    X(ARGMAX, argmax, "ArgMax", 1, 1)                                                                        \
+    X(ARGMIN, argmin, "ArgMin", 1, 1)                                                                        \
+    X(HARDMAX, hardmax, "Hardmax", 1, 1)                                                                     \
     X(FLATTEN, flatten, "Flatten", 1, 1)                                                                     \
     X(RESHAPE, reshape, "Reshape", 2, 2)                                                                     \
     X(TRANSPOSE, transpose, "Transpose", 1, 1)                                                               \

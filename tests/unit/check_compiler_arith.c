@@ -115,6 +115,81 @@ static void where_mask(net *t) {
     output(t, op(t, "Softmax", 1, op(t, "Where", 3, b, x, number(t, -1e9))));
 }
 
+static void reductions(net *t) {
+    const uint32_t x = op(t, "Mul", 2, input(t, SHAPE(1, 3, 4, 5)), input(t, SHAPE(1, 1, 1, 1)));
+    const uint32_t square = op(t, "Mul", 2, x, x);
+    static const char *const types[] = {"ReduceSum", "ReduceMean", "ReduceMax",
+                                        "ReduceMin", "ReduceL1",   "ReduceSumSquare"};
+    t->g.opset = 11;
+    for (unsigned i = 0; i < 6; i++) {
+        with_ints(t, "axes", SHAPE(-1, 1));
+        with_int(t, "keepdims", i & 1);
+        output(t, op(t, types[i], 1, x));
+        with_ints(t, "axes", SHAPE(2));
+        with_int(t, "keepdims", !(i & 1));
+        output(t, op(t, types[i], 1, square));
+        with_ints(t, "axes", SHAPE(1, 2, 3));
+        with_int(t, "keepdims", 0);
+        output(t, op(t, types[i], 1, x));
+    }
+}
+
+static void reductions_of_lists(net *t) {
+    const uint32_t x = input(t, SHAPE(4, 1, 3));
+    t->g.opset = 18;
+    output(t, op(t, "ReduceSum", 2, x, shape_constant(t, SHAPE(0))));
+    with_int(t, "noop_with_empty_axes", 1);
+    output(t, op(t, "ReduceMax", 1, x));
+    output(t, op(t, "ReduceMin", 1, x));
+    with_int(t, "noop_with_empty_axes", 1);
+    output(t, op(t, "ReduceSumSquare", 1, x));
+}
+
+static void reductions_of_integers(net *t) {
+    const uint32_t x = int_input(t, ONNX_INT32, SHAPE(1, 3, 7));
+    static const char *const types[] = {"ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceSumSquare"};
+    for (unsigned i = 0; i < 5; i++) {
+        with_ints(t, "axes", SHAPE(2));
+        output(t, op(t, types[i], 1, x));
+    }
+}
+
+/* 2^14 squares do not fit at full width. */
+static void wide_sum_of_squares(net *t) {
+    const uint32_t x = op(t, "Mul", 2, input(t, SHAPE(1, 128, 128)), input(t, SHAPE(1, 1, 1)));
+    with_ints(t, "axes", SHAPE(1, 2));
+    output(t, op(t, "ReduceSumSquare", 1, x));
+}
+
+static void places(net *t) {
+    const uint32_t x = int_input(t, ONNX_INT32, SHAPE(1, 5, 13)); /* many ties */
+    static const char *const types[] = {"ArgMax", "ArgMin"};
+    for (unsigned i = 0; i < 8; i++) {
+        with_int(t, "axis", i & 1 ? -1 : 1);
+        with_int(t, "keepdims", i & 1);
+        with_int(t, "select_last_index", i >> 1 & 1);
+        output(t, op(t, types[i >> 2], 1, x));
+    }
+}
+
+static void places_of_reals(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 5, 6, 1));
+    with_int(t, "axis", 2);
+    output(t, op(t, "ArgMax", 1, x));
+    with_int(t, "axis", 3);
+    output(t, op(t, "ArgMin", 1, x));
+    with_int(t, "axis", 1);
+    output(t, op(t, "Hardmax", 1, op(t, "Mul", 2, x, number(t, 2))));
+    with_int(t, "axis", -1);
+    output(t, op(t, "Hardmax", 1, x));
+    output(t, x);
+}
+
+static void hardmax_flattened(net *t) {
+    t->g.opset = 11;
+    output(t, op(t, "Hardmax", 1, input(t, SHAPE(1, 3, 5))));
+}
+
 static const struct {
     const char *name;
     build_fn *build;
@@ -131,6 +206,13 @@ static const struct {
     {"logic", logic, true, EXACT, EXACT},
     {"where_reals", where_reals, true, 0.003, 0.01},
     {"where_mask", where_mask, true, 0.003, 0.01},
+    {"reductions", reductions, true, 0.003, 0.01},
+    {"reductions_of_lists", reductions_of_lists, false, 0.003, 0.01},
+    {"reductions_of_integers", reductions_of_integers, true, EXACT, EXACT},
+    {"wide_sum_of_squares", wide_sum_of_squares, true, 0.005, 0.01},
+    {"places", places, true, EXACT, EXACT},
+    {"places_of_reals", places_of_reals, true, 0.01, 1},
+    {"hardmax_flattened", hardmax_flattened, true, 0.01, 1},
 };
 #define N_CASES ((int)(sizeof cases / sizeof *cases))
 
