@@ -1,5 +1,6 @@
 #include "contract/contract_prove.h"
 
+#include "placement/placement_prove.h"
 #include "simd/kernels.h"
 
 /* Operand `side` with its free axes bound, its summed axes in the order of the labels. */
@@ -44,7 +45,7 @@ static bool operand_table(const tensor_store *s, uint32_t t, unsigned side, cons
         order[smaller] = i;
     }
     qvec table;
-    return tensor_partial(s, id, keep, at, &table) && table_permute(s, table, bits, order, n, out);
+    return operand_partial(s, id, keep, at, &table) && table_permute(s, table, bits, order, n, out);
 }
 
 /* Doubles an eq table by one variable: paired (z, 1 - z) or contracted (1, 1). */

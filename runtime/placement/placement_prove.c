@@ -222,7 +222,8 @@ static bool sort_axes(const tensor_store *s, named_table *table, unsigned rank, 
     return table_permute(s, table->cells, bits, order, table->n, out);
 }
 
-bool placement_partial(const tensor_store *s, uint32_t t, unsigned keep, const qm31 *point, qvec *out) {
+static bool placement_partial(const tensor_store *s, uint32_t t, unsigned keep, const qm31 *point,
+                              qvec *out) {
     const mica_circuit *c = s->plan->circuit;
     const mica_tensor *x = &c->tensor[t];
     const mica_placement *d = &c->placement[x->def];
@@ -237,6 +238,24 @@ bool placement_partial(const tensor_store *s, uint32_t t, unsigned keep, const q
             return false;
     }
     return sort_axes(s, &table, x->rank, out);
+}
+
+bool operand_partial(const tensor_store *s, uint32_t t, unsigned keep, const qm31 *point, qvec *out) {
+    if (s->cells[t])
+        return tensor_partial(s, t, keep, point, out);
+    if (s->plan->circuit->tensor[t].kind == MICA_TENSOR_PLACEMENT)
+        return placement_partial(s, t, keep, point, out);
+    return mica_fail(s->st, MICA_ERR_INTERNAL, "tensor %u is neither materialised nor a placement", t);
+}
+
+bool operand_eval(const tensor_store *s, uint32_t t, const qm31 *point, qm31 *out) {
+    const size_t mark = arena_mark(s->arena);
+    qvec v;
+    const bool ok = operand_partial(s, t, TENSOR_KEEP_NONE, point, &v);
+    if (ok)
+        *out = qvec_get(v, 0);
+    arena_reset(s->arena, mark);
+    return ok;
 }
 
 /* --- instances --- */

@@ -214,7 +214,7 @@ static bool claim_value(proving *g, uint32_t id) {
     qm31 point[MICA_MAX_BITS];
     walk_claim_point(&g->w, id, point);
     if (g->p->plan.circuit->tensor[k->tensor].kind != MICA_TENSOR_CONTRACT)
-        return tensor_eval(&g->store, k->tensor, point, &g->w.value[id]);
+        return operand_eval(&g->store, k->tensor, point, &g->w.value[id]);
     if (!contract_tables_make(&g->store, k->tensor, point, &g->tables[id]))
         return false;
     g->w.value[id] = contract_tables_value(&g->tables[id]);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/parallel.h"
-#include "placement/placement_prove.h"
 #include "poly/eq_prove.h"
 #include "simd/kernels.h"
 
@@ -108,8 +107,7 @@ static bool lift_cells(const tensor_store *s, const m31 *cells, unsigned bits, q
     return true;
 }
 
-static bool materialised_partial(const tensor_store *s, uint32_t t, unsigned keep, const qm31 *point,
-                                 qvec *out) {
+bool tensor_partial(const tensor_store *s, uint32_t t, unsigned keep, const qm31 *point, qvec *out) {
     const mica_tensor *x = &s->plan->circuit->tensor[t];
     run r[MICA_MAX_RANK + 1];
     unsigned n = collect_runs(s->plan, x, keep, r);
@@ -149,34 +147,6 @@ static bool materialised_partial(const tensor_store *s, uint32_t t, unsigned kee
     }
     *out = j.table;
     return !j.cells || lift_cells(s, j.cells, n ? r[0].bits : 0, out);
-}
-
-/* --- interface --- */
-
-unsigned tensor_kept_vars(const tensor_store *s, uint32_t t, unsigned keep) {
-    const mica_tensor *x = &s->plan->circuit->tensor[t];
-    unsigned vars = 0;
-    for (unsigned i = 0; i < x->rank; i++)
-        vars += keep >> i & 1 ? mica_log2_ceil(x->dim[i]) : 0;
-    return vars + (x->batched && keep >> x->rank & 1 ? mica_log2_ceil(s->plan->batch) : 0);
-}
-
-bool tensor_partial(const tensor_store *s, uint32_t t, unsigned keep, const qm31 *point, qvec *out) {
-    if (s->cells[t])
-        return materialised_partial(s, t, keep, point, out);
-    if (s->plan->circuit->tensor[t].kind == MICA_TENSOR_PLACEMENT)
-        return placement_partial(s, t, keep, point, out);
-    return mica_fail(s->st, MICA_ERR_INTERNAL, "tensor %u is neither materialised nor a placement", t);
-}
-
-bool tensor_eval(const tensor_store *s, uint32_t t, const qm31 *point, qm31 *out) {
-    const size_t mark = arena_mark(s->arena);
-    qvec v;
-    const bool ok = tensor_partial(s, t, TENSOR_KEEP_NONE, point, &v);
-    if (ok)
-        *out = qvec_get(v, 0);
-    arena_reset(s->arena, mark);
-    return ok;
 }
 
 bool table_permute(const tensor_store *s, qvec in, const unsigned *bits, const unsigned *order, unsigned n,

@@ -16,16 +16,10 @@ typedef struct tensor_store {
 /* Keep-sets: bit i keeps axis i, bit rank keeps the batch axis. */
 #define TENSOR_KEEP_NONE 0u
 
-/* Number of variables of the kept axes. */
-unsigned tensor_kept_vars(const tensor_store *s, uint32_t t, unsigned keep);
-
 /* Binds the axes of tensor t that are not kept to their coordinates in `point` (all mica_tensor_bits of them;
  * those of kept axes are not read). out: table over the kept axes, row-major (batch outermost), in the arena.
- * t is materialised or a PLACEMENT of something materialised. Cost: one pass over the cells. */
+ * t is materialised. Cost: one pass over the cells. */
 bool tensor_partial(const tensor_store *s, uint32_t t, unsigned keep, const qm31 *point, qvec *out);
-
-/* The multilinear extension of tensor t at `point`. */
-bool tensor_eval(const tensor_store *s, uint32_t t, const qm31 *point, qm31 *out);
 
 /* Rearranges a table over axes of the given bits (outermost first) so that axis order[i] comes i-th. */
 bool table_permute(const tensor_store *s, qvec in, const unsigned *bits, const unsigned *order, unsigned n,
