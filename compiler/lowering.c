@@ -7,6 +7,7 @@
 
 #include "onnx_types.h"
 #include "ops/ops.h"
+#include "ops/unary.h"
 #include "range.h"
 #include "requantise.h"
 
@@ -270,6 +271,16 @@ static bool integer_input_range(const lowering *l, uint32_t v, bound *r, mica_st
     return true;
 }
 
+/* The largest power of two that is not above x, within 2^-60 .. 2^60. */
+static double power_of_two_below(double x) {
+    double p = 1;
+    for (int i = 0; i < 60 && p > x; i++)
+        p /= 2;
+    for (int i = 0; i < 60 && 2 * p <= x; i++)
+        p *= 2;
+    return p;
+}
+
 /* Scale 1 if the samples are integers of at most 16 bits; otherwise the largest sample takes `bits` bits. */
 static bool input_range(const lowering *l, uint32_t v, double *scale, bound *r, mica_status *st) {
     const double magnitude = calibration_magnitude(l->cal, v), lo = l->cal->lo[v], hi = l->cal->hi[v];
@@ -289,6 +300,8 @@ static bool input_range(const lowering *l, uint32_t v, double *scale, bound *r, 
         return true;
     }
     *scale = (magnitude > 0 ? magnitude : 1) / (double)(INT64_C(1) << l->bits[v]);
+    if (unary_wants_round_scale(l->g, v))
+        *scale = power_of_two_below(*scale);
     if (!exact_dyadic(scale))
         return mica_fail(st, MICA_ERR_RANGE, "input '%s': its values are outside 2^-50 .. 2^100",
                          l->g->value[v].name);
@@ -524,6 +537,7 @@ bool lower_graph(program *p, value_map *map, const graph *g, const calibration *
         l.default_bits = (uint8_t)bits;
         memset(l.bits, (int)bits, n);
         widen_softmax_inputs(&l);
+        unary_widen_inputs(&l);
         memset(p, 0, sizeof *p);
         ok = attempts(&l, p, map, st);
         if (ok && !mica_circuit_validate(&p->circuit, st)) {

@@ -13,7 +13,8 @@
 #define OUTPUT_BITS     14 /* resolution of sigmoid and tanh at a graph output */
 
 static const double unbounded = __builtin_inf();
-const activation activation_identity = {MICA_TABLE_IDENTITY, -__builtin_inf(), __builtin_inf()};
+const activation activation_identity = {
+    .kind = MICA_TABLE_IDENTITY, .lo = -__builtin_inf(), .hi = __builtin_inf()};
 
 /* The choices of one requantisation. */
 typedef struct plan {
@@ -123,18 +124,46 @@ static bool plan_squash(lowering *l, const form *f, double scale, bound r, const
     return true;
 }
 
-static uint32_t plan_table(lowering *l, const plan *p, mica_table_kind kind, mica_status *st) {
-    mica_table_def def = {.kind = kind,
+/* A function whose resolution the caller has chosen; act->lo and act->hi are finite. */
+static bool plan_function(lowering *l, const form *f, double scale, bound r, const activation *act, plan *p,
+                          mica_status *st) {
+    if (!choose_shift(l, f, scale, r, act->wanted, act->tolerable, p, st))
+        return false;
+    if (act->exact && p->shift > 0)
+        return mica_fail(st, MICA_ERR_RANGE, "layer '%s': integers in [%lld, %lld] are too wide for a table",
+                         l->b.p.circuit.layer[l->b.layer].name, (long long)r.lo, (long long)r.hi);
+    p->out_scale = act->out_scale;
+    p->lo_value = clamp_value(act->lo / act->out_scale);
+    p->hi_value = clamp_value(act->hi / act->out_scale);
+    return true;
+}
+
+/* Scales and parameters of the table's definition; false if one is out of range. */
+static bool table_scales(mica_table_def *def, const plan *p, const activation *act) {
+    double in = p->step, out = p->out_scale;
+    if (act->out_scale > 0) {
+        in *= act->in_factor;
+        out /= act->out_factor;
+    }
+    /* Functions that scale with their argument: equal ratios are one table. */
+    if ((act->kind == MICA_TABLE_IDENTITY || act->kind == MICA_TABLE_LEAKY) && in == out)
+        in = out = 1;
+    bool ok = mica_dyadic_from_double(&def->in_scale, in) && mica_dyadic_from_double(&def->out_scale, out);
+    for (int i = 0; i < 2 && act->out_scale > 0; i++)
+        ok = ok && mica_dyadic_from_double(&def->param[i], act->param[i]);
+    return ok;
+}
+
+static uint32_t plan_table(lowering *l, const plan *p, const activation *act, mica_status *st) {
+    mica_table_def def = {.kind = act->kind,
                           .bits = (uint8_t)p->bits,
                           .lo_key = -(INT32_C(1) << (p->bits - 1)),
                           .lo_value = p->lo_value,
                           .hi_value = p->hi_value};
-    if (kind == MICA_TABLE_IDENTITY && p->lo_value == 0)
+    if (act->kind == MICA_TABLE_IDENTITY && p->lo_value == 0)
         def.kind = MICA_TABLE_RELU_SCALED;
-    const bool same_scale = kind == MICA_TABLE_IDENTITY && p->step == p->out_scale;
-    if (!mica_dyadic_from_double(&def.in_scale, same_scale ? 1 : p->step) ||
-        !mica_dyadic_from_double(&def.out_scale, same_scale ? 1 : p->out_scale)) {
-        (void)mica_fail(st, MICA_ERR_RANGE, "layer '%s': its scale is outside 2^-66 .. 2^127",
+    if (!table_scales(&def, p, act)) {
+        (void)mica_fail(st, MICA_ERR_RANGE, "layer '%s': a scale or parameter is outside 2^-66 .. 2^127",
                         l->b.p.circuit.layer[l->b.layer].name);
         return NO_INDEX;
     }
@@ -222,11 +251,11 @@ static void note_range(lowering *l, bound r, unsigned shift) {
         note->acc_hi = r.hi;
 }
 
-static bool emit(lowering *l, const form *f, bound r, const plan *p, mica_table_kind kind, uint32_t *tensor,
+static bool emit(lowering *l, const form *f, bound r, const plan *p, const activation *act, uint32_t *tensor,
                  mica_status *st) {
     step s = {.kind = STEP_REQUANTISE, .layer = l->b.layer};
     memset(s.tensor, 0xff, sizeof s.tensor);
-    s.table = plan_table(l, p, kind, st);
+    s.table = plan_table(l, p, act, st);
     if (s.table == NO_INDEX)
         return false;
     form sum = *f;
@@ -256,11 +285,14 @@ bool requantise(lowering *l, const form *f, double scale, const activation *act,
         note_range(l, r, 0);
         return *tensor != NO_INDEX;
     }
-    if (!(clamp ? plan_clamp : plan_squash)(l, f, scale, r, act, v, &p, st))
+    const bool planned = act->out_scale > 0 ? plan_function(l, f, scale, r, act, &p, st)
+                         : clamp            ? plan_clamp(l, f, scale, r, act, v, &p, st)
+                                            : plan_squash(l, f, scale, r, act, v, &p, st);
+    if (!planned)
         return false;
     *out_scale = p.out_scale;
     if (!p.exact)
-        return emit(l, f, r, &p, act->kind, tensor, st);
+        return emit(l, f, r, &p, act, tensor, st);
     *tensor = builder_sum(&l->b, f);
     note_range(l, r, 0);
     return *tensor != NO_INDEX;
@@ -285,5 +317,5 @@ bool step_function(lowering *l, const form *f, uint32_t *tensor, mica_status *st
         return mica_fail(st, MICA_ERR_RANGE,
                          "layer '%s': a comparison of values in [%lld, %lld] does not fit 30 bits",
                          l->b.p.circuit.layer[l->b.layer].name, (long long)r.lo, (long long)r.hi);
-    return emit(l, &sum, r, &p, MICA_TABLE_IDENTITY, tensor, st);
+    return emit(l, &sum, r, &p, &activation_identity, tensor, st);
 }

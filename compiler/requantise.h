@@ -6,8 +6,15 @@
 #include "lowering.h"
 
 typedef struct activation {
-    mica_table_kind kind; /* IDENTITY (with bounds), SIGMOID, TANH */
+    mica_table_kind kind; /* IDENTITY (with bounds), SIGMOID, TANH; any other with the fields below */
     double lo, hi;        /* bounds of the result; +-infinity if none */
+    /* out_scale > 0: result = out_factor * table(in_factor * x; param), in units of out_scale. */
+    double param[2];
+    double in_factor, out_factor;
+    double out_scale;
+    double wanted,
+        tolerable; /* real size of one step of the key: fine enough, and the coarsest that will do */
+    bool exact;    /* every step counts: fails rather than merging any */
 } activation;
 
 extern const activation activation_identity;
@@ -17,9 +24,13 @@ extern const activation activation_identity;
 bool requantise(lowering *l, const form *f, double scale, const activation *act, uint32_t v, uint32_t *tensor,
                 double *out_scale, mica_status *st);
 
-/* *tensor := 1 where f >= 1, else 0: exact, by a saturated table of floor((f - 1) / 2^s) + 1, which is at least
- * 1 if and only if f >= 1, whatever the s that suits the table. */
+/* *tensor := 1 where f >= 1, else 0: exact, by a saturated table of floor((f - 1) / 2^s) + 1, which is at
+ * least 1 if and only if f >= 1, whatever the s that suits the table. */
 bool step_function(lowering *l, const form *f, uint32_t *tensor, mica_status *st);
+
+/* The output of node n as the activation of its first input: in the table of the requantisation where that
+ * input is pending, in a table of its own otherwise. ops/lower_activation.c */
+bool lower_activation(lowering *l, const graph_node *n, const activation *act, mica_status *st);
 
 /* Proves 0 <= f < 2^bits on D by a decomposition into limbs whose tables multiply to exactly 2^bits, 1 <=
  * bits <= 30. */

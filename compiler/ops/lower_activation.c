@@ -3,8 +3,7 @@
 #include "ops/ops.h"
 #include "requantise.h"
 
-/* The exact ReLU of a tensor that is already narrow: one lookup per cell, no remainder. */
-static bool lower_activation(lowering *l, const graph_node *n, const activation *act, mica_status *st) {
+bool lower_activation(lowering *l, const graph_node *n, const activation *act, mica_status *st) {
     form f;
     qvalue x;
     if (!lowering_form(l, n->in[0], &f, &x, st))
@@ -26,7 +25,7 @@ static bool lower_activation(lowering *l, const graph_node *n, const activation 
 }
 
 bool lower_relu(struct lowering *l, const graph_node *n, mica_status *st) {
-    const activation act = {MICA_TABLE_IDENTITY, 0, __builtin_inf()};
+    const activation act = {.kind = MICA_TABLE_IDENTITY, .lo = 0, .hi = __builtin_inf()};
     return lower_activation(l, n, &act, st);
 }
 
@@ -51,11 +50,11 @@ bool lower_clip(struct lowering *l, const graph_node *n, mica_status *st) {
 }
 
 bool lower_sigmoid(struct lowering *l, const graph_node *n, mica_status *st) {
-    const activation act = {MICA_TABLE_SIGMOID, 0, 1};
+    const activation act = {.kind = MICA_TABLE_SIGMOID, .lo = 0, .hi = 1};
     return lower_activation(l, n, &act, st);
 }
 
 bool lower_tanh(struct lowering *l, const graph_node *n, mica_status *st) {
-    const activation act = {MICA_TABLE_TANH, -1, 1};
+    const activation act = {.kind = MICA_TABLE_TANH, .lo = -1, .hi = 1};
     return lower_activation(l, n, &act, st);
 }

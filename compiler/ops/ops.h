@@ -21,6 +21,33 @@
     X(CLIP, clip, "Clip", 1, 3)                                                                              \
     X(SIGMOID, sigmoid, "Sigmoid", 1, 1)                                                                     \
     X(TANH, tanh, "Tanh", 1, 1)                                                                              \
+    X(LEAKYRELU, leakyrelu, "LeakyRelu", 1, 1)                                                               \
+    X(ELU, elu, "Elu", 1, 1)                                                                                 \
+    X(SELU, selu, "Selu", 1, 1)                                                                              \
+    X(CELU, celu, "Celu", 1, 1)                                                                              \
+    X(HARDSIGMOID, hardsigmoid, "HardSigmoid", 1, 1)                                                         \
+    X(HARDSWISH, hardswish, "HardSwish", 1, 1)                                                               \
+    X(MISH, mish, "Mish", 1, 1)                                                                              \
+    X(SOFTPLUS, softplus, "Softplus", 1, 1)                                                                  \
+    X(SOFTSIGN, softsign, "Softsign", 1, 1)                                                                  \
+    X(ERF, erf, "Erf", 1, 1)                                                                                 \
+    X(GELU, gelu, "Gelu", 1, 1)                                                                              \
+    X(EXP, exp, "Exp", 1, 1)                                                                                 \
+    X(LOG, log, "Log", 1, 1)                                                                                 \
+    X(SQRT, sqrt, "Sqrt", 1, 1)                                                                              \
+    X(RECIPROCAL, reciprocal, "Reciprocal", 1, 1)                                                            \
+    X(ABS, abs, "Abs", 1, 1)                                                                                 \
+    X(SIGN, sign, "Sign", 1, 1)                                                                              \
+    X(FLOOR, floor, "Floor", 1, 1)                                                                           \
+    X(CEIL, ceil, "Ceil", 1, 1)                                                                              \
+    X(ROUND, round, "Round", 1, 1)                                                                           \
+    X(THRESHOLDEDRELU, thresholdedrelu, "ThresholdedRelu", 1, 1)                                             \
+    X(SHRINK, shrink, "Shrink", 1, 1)                                                                        \
+    X(SIN, sin, "Sin", 1, 1)                                                                                 \
+    X(COS, cos, "Cos", 1, 1)                                                                                 \
+    X(NEG, neg, "Neg", 1, 1)                                                                                 \
+    X(POW, pow, "Pow", 2, 2)                                                                                 \
+    X(PRELU, prelu, "PRelu", 2, 2)                                                                           \
     X(MAXPOOL, maxpool, "MaxPool", 1, 1)                                                                     \
     X(AVGPOOL, avgpool, "AveragePool", 1, 1)                                                                 \
     X(GLOBAL_AVGPOOL, global_avgpool, "GlobalAveragePool", 1, 1)                                             \
