@@ -15,6 +15,20 @@ void read_bytes(byte_reader *r, void *out, size_t size) {
     r->left -= size;
 }
 
+bool text_field_valid(const char *text, size_t size) {
+    const size_t n = strnlen(text, size);
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t byte = (uint8_t)text[i];
+        if (byte < 0x20 || byte == 0x7f)
+            return false;
+    }
+    for (size_t i = n; i < size; i++) {
+        if (text[i])
+            return false;
+    }
+    return n < size;
+}
+
 uint8_t read_u8(byte_reader *r) {
     uint8_t x;
     read_bytes(r, &x, 1);

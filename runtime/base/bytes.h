@@ -18,6 +18,10 @@ uint32_t read_u32(byte_reader *r);
 int32_t read_i32(byte_reader *r);
 void read_bytes(byte_reader *r, void *out, size_t size);
 
+/* Whether a field of `size` bytes is text: no control characters, because names are shown on terminals, and
+ * zeros from its end to the end of the field, of which there is at least one. */
+bool text_field_valid(const char *text, size_t size);
+
 /* Grows by malloc; the owner frees `data`. After a failed allocation `failed` is set and writes are dropped.
  */
 typedef struct byte_writer {

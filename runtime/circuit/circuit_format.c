@@ -46,17 +46,13 @@ static void codec_bool(codec *k, bool *x) {
     *x = b != 0;
 }
 
-/* Text is zero-padded to its field; the last byte is zero and nothing follows the first zero. */
 static void codec_text(codec *k, char *text, size_t size) {
     if (k->w) {
         write_bytes(k->w, text, size);
         return;
     }
     read_bytes(k->r, text, size);
-    const size_t n = strnlen(text, size);
-    for (size_t i = n; i < size; i++)
-        k->bad |= text[i] != 0;
-    k->bad |= n == size;
+    k->bad |= !text_field_valid(text, size);
     text[size - 1] = 0;
 }
 

@@ -41,15 +41,6 @@ bool mica_vk_write(mica_vk *vk, uint8_t **bytes, size_t *size, mica_status *st) 
     return true;
 }
 
-static bool is_padded_text(const char *text, size_t size) {
-    const size_t n = strnlen(text, size);
-    for (size_t i = n; i < size; i++) {
-        if (text[i])
-            return false;
-    }
-    return n < size;
-}
-
 bool mica_vk_read(mica_vk *vk, const uint8_t *bytes, size_t size, mica_status *st) {
     memset(vk, 0, sizeof *vk);
     byte_reader r = {bytes, size, false};
@@ -68,8 +59,8 @@ bool mica_vk_read(mica_vk *vk, const uint8_t *bytes, size_t size, mica_status *s
     read_bytes(&r, vk->weight_root, sizeof vk->weight_root);
     read_bytes(&r, vk->model_id, sizeof vk->model_id);
     read_bytes(&r, vk->compiler_version, sizeof vk->compiler_version);
-    if (r.failed || !is_padded_text(vk->model_id, sizeof vk->model_id) ||
-        !is_padded_text(vk->compiler_version, sizeof vk->compiler_version) || vk->security_bits < 1 ||
+    if (r.failed || !text_field_valid(vk->model_id, sizeof vk->model_id) ||
+        !text_field_valid(vk->compiler_version, sizeof vk->compiler_version) || vk->security_bits < 1 ||
         vk->security_bits > 120)
         return mica_fail(st, MICA_ERR_FORMAT,
                          "the verifier parameters are truncated or have a field out of range");

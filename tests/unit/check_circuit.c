@@ -649,6 +649,38 @@ START_TEST(bytes_are_canonical) {
 }
 END_TEST
 
+/* Names go to terminals as they are. */
+START_TEST(refuses_control_characters) {
+    enum { MODEL_ID = 8 + 4 + 4 + 2 + 32, VERSION = MODEL_ID + MICA_NAME_BYTES, LAYER = VERSION + 32 + 8 };
+    static const size_t places[] = {MODEL_ID, VERSION, LAYER};
+    static const char refused[] = "\x01\n\x1b\x1f\x7f", fine[] = " ~\x80\xff";
+    kit k;
+    samples[0].build(&k);
+    ck_assert(kit_finish(&k, 40));
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        uint8_t *byte = k.vk_bytes + places[i];
+        const uint8_t kept = *byte;
+        for (const char *c = refused; *c; c++) {
+            mica_vk vk;
+            mica_status error = {0};
+            *byte = (uint8_t)*c;
+            ck_assert_msg(!mica_vk_read(&vk, k.vk_bytes, k.vk_size, &error), "byte %d at %zu", *c, places[i]);
+            ck_assert_int_eq(error.code, MICA_ERR_FORMAT);
+        }
+        for (const char *c = fine; *c; c++) {
+            mica_vk vk;
+            mica_status error = {0};
+            *byte = (uint8_t)*c;
+            ck_assert_msg(mica_vk_read(&vk, k.vk_bytes, k.vk_size, &error), "byte %d at %zu: %s", *c,
+                          places[i], error.message);
+            mica_vk_free(&vk);
+        }
+        *byte = kept;
+    }
+    kit_free(&k);
+}
+END_TEST
+
 /* Changes one to three places of vk bytes: bits, bytes, or 32-bit words to values that arithmetic dislikes.
  */
 static void mutate(uint8_t *bytes, size_t size, uint64_t *seed) {
@@ -768,6 +800,7 @@ int main(void) {
     TCase *b = tcase_create("bytes");
     tcase_set_timeout(b, 600);
     tcase_add_loop_test(b, bytes_are_canonical, 0, SAMPLES);
+    tcase_add_test(b, refuses_control_characters);
     tcase_add_loop_test(b, survives_hostile_parameters, 0, SAMPLES);
     tcase_add_loop_test(b, survives_hostile_proofs, 0, SAMPLES);
     suite_add_tcase(s, b);
