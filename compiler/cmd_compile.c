@@ -19,7 +19,10 @@ static const char usage[] =
     "  --emit-only         stop before the C compiler\n"
     "  --no-cache          do not use or fill the cache of built executables\n"
     "  --quiet             print errors only\n"
-    "  --dump PASS         print the result of a pass: import, shapes, fold, canonical, program\n";
+    "  --dump PASS         print the result of a pass as well: import, shapes, fold, canonical, program\n"
+    "$CC names the C compiler (default: cc).\n"
+    "Exit code 0: compiled; 1: the model cannot be compiled; 2: usage, or a file cannot be read or "
+    "written.\n";
 
 enum {
     OPTION_CALIBRATION = 256,
@@ -75,9 +78,20 @@ static bool known_pass(const char *pass) {
     return false;
 }
 
+/* The rule of the format for text, in which an empty name would be no name. */
+static bool is_shown_text(const char *words) {
+    for (const char *p = words; *p; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            return false;
+    }
+    return *words != 0;
+}
+
 static bool check_request(const compile_request *r, mica_status *st) {
     if (r->model_id && strlen(r->model_id) >= MICA_NAME_BYTES)
         return mica_fail(st, MICA_ERR_USAGE, "--model-id: at most %d bytes", MICA_NAME_BYTES - 1);
+    if (r->model_id && !is_shown_text(r->model_id))
+        return mica_fail(st, MICA_ERR_USAGE, "--model-id: empty, or with control characters");
     if (r->dump && !known_pass(r->dump))
         return mica_fail(st, MICA_ERR_USAGE, "--dump %s: no such pass; see mica compile --help", r->dump);
     return true;

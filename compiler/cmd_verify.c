@@ -12,7 +12,7 @@ static const char usage[] = "usage: mica verify --vk MODEL.vk PROOF [options]\n"
                             "  --input FILE         the input that the proof must be about (also NAME=FILE)\n"
                             "  --output FILE        the output that it must claim\n"
                             "  --nonce HEX          the nonce that it must carry\n"
-                            "  --min-security BITS  refuse parameters with fewer proven bits\n"
+                            "  --min-security BITS  reject parameters with fewer proven bits (default 100)\n"
                             "  --json               print the result as JSON\n"
                             "Exit code 0: accepted; 1: rejected; 2: no decision.\n";
 
@@ -83,10 +83,11 @@ static bool run(const verify_job *j, int *code, mica_status *st) {
     uint8_t *bytes = file_read(j->vk, 0, FILE_READ_REST, largest_vk, &size, st);
     if (!bytes)
         return false;
-    const bool ok = mica_vk_read(&vk, bytes, size, st);
+    mica_status said = {0};
+    const bool ok = mica_vk_read(&vk, bytes, size, &said);
     free(bytes);
     if (!ok)
-        return false;
+        return mica_fail(st, said.code, "%s: %.800s", j->vk, said.message);
     *code = mica_verify_file(&vk, j->proof, &j->request, stdout);
     mica_vk_free(&vk);
     return true;

@@ -358,6 +358,30 @@ def compiler(m):
     m.expect("no verifier parameters: usage", [m.mica, "verify", m.single], 2)
 
 
+def names(m):
+    """Names of any bytes: shown as JSON, which is UTF-8; control characters are refused."""
+    folder = m.work / "names"
+    folder.mkdir()
+    model = folder / "model.onnx"
+    model.write_bytes(m.onnx.read_bytes().replace(b"image", b"imag\xff"))
+    command = [m.mica, "compile", model, "--no-cache", "-o", folder / "x", "--model-id"]
+    if m.check("names that are not UTF-8: compile", run([*command, b"id\xff".decode(errors="surrogateescape")])[0] == 0):
+        code, out, err = run([folder / "x-prover", "info", "--json"])
+        info = json.loads(out) if code == 0 else {}
+        m.check("names that are not UTF-8: info",
+                code == 0 and info["model"] == "id?" and [p["name"] for p in info["inputs"]] == ["imag?"], tail(out + err))
+        proof = folder / b"proof\xff".decode(errors="surrogateescape")
+        commands = [[folder / "x-prover", "prove", m.cases[0], "-o", proof, "--json"],
+                    [m.mica, "verify", "--vk", folder / "x.vk", proof, "--json"],
+                    [folder / "x-prover", "infer", m.cases[0], "--json"]]
+        for c in commands:
+            code, out, err = run(c)
+            ports = json.loads(out)["inputs"] if code == 0 else []
+            m.check(f"names that are not UTF-8: {c[1]}", len(ports) == 1 and ports[0]["name"] == "imag?", tail(out + err))
+    for what, name in (("empty", ""), ("with an escape", "a\x1b[31m"), ("too long", "a" * 64)):
+        m.expect(f"model id {what}: usage", [*command, name], 2)
+
+
 def two_inputs(mica, folder, work, results):
     """A model with two inputs, given by name, by folder and as JSON: ONNX's own test of Add."""
     data = folder / "test_add"
@@ -425,7 +449,7 @@ def main():
     guarded(results, "all", other_models, models, results)
     lenet5 = next((m for m in models if m.name == "lenet5"), None)
     if lenet5 and getattr(lenet5, "single", None) and lenet5.single.is_file():
-        for group in (nonces, inputs, files, reports, determinism, compiler):
+        for group in (nonces, inputs, files, reports, determinism, compiler, names):
             guarded(results, "lenet5", group, lenet5)
 
     guarded(results, "two inputs", two_inputs, mica, args.node_tests.resolve(), args.work.resolve(), results)

@@ -145,7 +145,7 @@ static void show_text(const bench *b, const mica_vk *vk) {
     (void)printf("machine  %s, %s kernels, %u threads\n", cpu, mica_cpu_level_name(mica_cpu_level_get()),
                  parallel_workers());
     (void)printf("runs     %u, batch %u, every proof verified\n", b->runs, b->batch);
-    (void)printf("proof    %.1f KB, statement %.1f KB, %.1f bits proven\n", (double)b->proof_bytes / 1000,
+    (void)printf("proof    %.1f kB, statement %.1f kB, %.1f bits proven\n", (double)b->proof_bytes / 1000,
                  (double)b->statement_bytes / 1000, b->proven_bits);
     (void)printf("memory   peak %.1f MB, workspace %.1f MB\n", peak_memory() / 1e6,
                  (double)b->workspace / 1e6);
@@ -163,16 +163,17 @@ static bool show_as_json(const bench *b, const mica_vk *vk) {
     for (unsigned row = TIME_FIRST_PHASE; row < TIMES; row++)
         (void)json_object_set_new(phases, row_name(row), json_real(median(b, row)));
     json_t *o = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:I, s:f, "
+        "{s:o, s:s, s:o, s:o, s:s, s:i, s:i, s:i, s:b, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:I, s:f, "
         "s:o}",
-        "model", vk->model_id, "vk_digest", show_hex(digest, vk->digest, MICA_DIGEST_BYTES), "version",
-        vk->compiler_version, "cpu", cpu, "kernels", mica_cpu_level_name(mica_cpu_level_get()), "threads",
-        (int)parallel_workers(), "runs", (int)b->runs, "batch", (int)b->batch, "verified", 1, "prove_seconds",
-        median(b, TIME_PROVE), "prove_seconds_least", least(b, TIME_PROVE), "infer_seconds",
-        median(b, TIME_INFER), "verify_seconds", median(b, TIME_VERIFY), "verify_seconds_least",
-        least(b, TIME_VERIFY), "proof_bytes", (json_int_t)b->proof_bytes, "statement_bytes",
-        (json_int_t)b->statement_bytes, "proven_bits", b->proven_bits, "workspace_bytes",
-        (json_int_t)b->workspace, "peak_rss_bytes", peak_memory(), "phases", phases);
+        "model", show_text_json(vk->model_id), "vk_digest", show_hex(digest, vk->digest, MICA_DIGEST_BYTES),
+        "version", show_text_json(vk->compiler_version), "cpu", show_text_json(cpu), "kernels",
+        mica_cpu_level_name(mica_cpu_level_get()), "threads", (int)parallel_workers(), "runs", (int)b->runs,
+        "batch", (int)b->batch, "verified", 1, "prove_seconds", median(b, TIME_PROVE), "prove_seconds_least",
+        least(b, TIME_PROVE), "infer_seconds", median(b, TIME_INFER), "verify_seconds",
+        median(b, TIME_VERIFY), "verify_seconds_least", least(b, TIME_VERIFY), "proof_bytes",
+        (json_int_t)b->proof_bytes, "statement_bytes", (json_int_t)b->statement_bytes, "proven_bits",
+        b->proven_bits, "workspace_bytes", (json_int_t)b->workspace, "peak_rss_bytes", peak_memory(),
+        "phases", phases);
     return show_json(stdout, o);
 }
 

@@ -43,7 +43,7 @@ static bool parse(check_job *job, int argc, char **argv, bool *help, mica_status
             *help = true;
         else if (c != 'm')
             return mica_fail(st, MICA_ERR_USAGE, "see verify --help");
-        else if (!cli_number(&job->request.min_security_bits, optarg, 0, 256, "--min-security", st))
+        else if (!cli_number(&job->request.min_security_bits, optarg, 1, 256, "--min-security", st))
             return false;
     }
     if (!*help && optind + 1 != argc)

@@ -21,8 +21,8 @@ static bool show_result(const mica_vk *vk, const mica_statement *s, uint64_t sat
                          (unsigned long long)saturated);
         return show_statement(stdout, &vk->circuit, s, st);
     }
-    json_t *o = json_pack("{s:s, s:f, s:I}", "model", vk->model_id, "seconds", seconds, "saturated",
-                          (json_int_t)saturated);
+    json_t *o = json_pack("{s:o, s:f, s:I}", "model", show_text_json(vk->model_id), "seconds", seconds,
+                          "saturated", (json_int_t)saturated);
     if (!show_statement_json(o, &vk->circuit, s, st)) {
         json_decref(o);
         return false;

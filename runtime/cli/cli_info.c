@@ -24,7 +24,7 @@ static void show_text(const mica_vk *vk, const mica_report *r, uint32_t batch) {
     (void)printf("  %llu witness cells, %llu weights, %llu lookups, %llu table rows, %u strata\n",
                  (unsigned long long)r->witness_cells, (unsigned long long)r->weight_cells,
                  (unsigned long long)r->lookups, (unsigned long long)r->table_rows, r->strata);
-    (void)printf("  proof about %.1f KB (at most %.1f KB), prover's workspace %.1f MB\n",
+    (void)printf("  proof about %.1f kB (at most %.1f kB), prover's workspace %.1f MB\n",
                  (double)r->proof_bytes_expected / 1000, (double)r->proof_bytes_max / 1000,
                  (double)r->prover_memory_bytes / 1e6);
     (void)printf("  security: %.1f bits proven (target %u), the least of\n", r->proven_bits,
@@ -53,9 +53,10 @@ static bool show_as_json(const mica_vk *vk, const mica_report *r, uint32_t batch
     const mica_circuit *c = &vk->circuit;
     char digest[SHOW_HEX_BYTES(MICA_DIGEST_BYTES)], root[SHOW_HEX_BYTES(MICA_DIGEST_BYTES)];
     json_t *o = json_pack(
-        "{s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:I, s:I, s:i, s:f}", "model", vk->model_id, "compiler_version",
-        vk->compiler_version, "runtime_version", MICA_VERSION, "vk_version", MICA_VK_VERSION, "proof_version",
-        MICA_PROOF_VERSION, "vk_digest", show_hex(digest, vk->digest, MICA_DIGEST_BYTES), "weight_root",
+        "{s:o, s:o, s:s, s:i, s:i, s:s, s:s, s:I, s:I, s:i, s:f}", "model", show_text_json(vk->model_id),
+        "compiler_version", show_text_json(vk->compiler_version), "runtime_version", MICA_VERSION,
+        "vk_version", MICA_VK_VERSION, "proof_version", MICA_PROOF_VERSION, "vk_digest",
+        show_hex(digest, vk->digest, MICA_DIGEST_BYTES), "weight_root",
         show_hex(root, vk->weight_root, MICA_DIGEST_BYTES), "max_batch", (json_int_t)c->max_batch, "batch",
         (json_int_t)batch, "security_target", (int)vk->security_bits, "proven_bits", r->proven_bits);
     (void)json_object_set_new(o, "inputs", ports_json(c, c->input, c->n_inputs));

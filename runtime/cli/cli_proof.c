@@ -76,7 +76,7 @@ static bool show_result(const proof_job *job, const mica_vk *vk, const mica_stat
                 (unsigned long long)job->saturated);
         if (!show_statement(stdout, &vk->circuit, s, st))
             return false;
-        (void)printf("%s: proof %.1f KB + statement %.1f KB, %.3f s\n%s\n", job->out_path,
+        (void)printf("%s: proof %.1f kB + statement %.1f kB, %.3f s\n%s\n", job->out_path,
                      (double)(job->file_bytes - job->statement_bytes) / 1000,
                      (double)job->statement_bytes / 1000, job->seconds, show_privacy_note);
         return true;
@@ -84,10 +84,11 @@ static bool show_result(const proof_job *job, const mica_vk *vk, const mica_stat
     json_t *phases = json_object();
     for (int i = 0; i < MICA_PHASES; i++)
         (void)json_object_set_new(phases, mica_phase_name((mica_phase)i), json_real(job->stats.seconds[i]));
-    json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:f, s:I, s:o, s:I, s:s}", "model", vk->model_id, "proof",
-                          job->out_path, "proof_bytes", (json_int_t)(job->file_bytes - job->statement_bytes),
-                          "statement_bytes", (json_int_t)job->statement_bytes, "seconds", job->seconds,
-                          "saturated", (json_int_t)job->saturated, "phases", phases, "workspace_bytes",
+    json_t *o = json_pack("{s:o, s:o, s:I, s:I, s:f, s:I, s:o, s:I, s:s}", "model",
+                          show_text_json(vk->model_id), "proof", show_text_json(job->out_path), "proof_bytes",
+                          (json_int_t)(job->file_bytes - job->statement_bytes), "statement_bytes",
+                          (json_int_t)job->statement_bytes, "seconds", job->seconds, "saturated",
+                          (json_int_t)job->saturated, "phases", phases, "workspace_bytes",
                           (json_int_t)job->stats.workspace_peak, "note", show_privacy_note);
     if (!show_statement_json(o, &vk->circuit, s, st)) {
         json_decref(o);

@@ -64,12 +64,25 @@ void show_port(FILE *out, const char *what, const mica_circuit *c, const mica_po
                   port_shape(port, shape, sizeof shape), show_scale(port), t->lo, t->hi);
 }
 
+json_t *show_text_json(const char *text) {
+    json_t *j = json_string(text);
+    if (j)
+        return j;
+    char *copy = strdup(text);
+    for (char *p = copy; p && *p; p++)
+        if ((unsigned char)*p >= 0x80)
+            *p = '?';
+    j = copy ? json_string(copy) : NULL;
+    free(copy);
+    return j;
+}
+
 json_t *show_port_json(const mica_circuit *c, const mica_port *port) {
     const mica_tensor *t = &c->tensor[port->tensor];
     json_t *shape = json_array();
     for (uint32_t i = 0; i < port->onnx_rank; i++)
         (void)json_array_append_new(shape, json_integer(port->onnx_dim[i]));
-    return json_pack("{s:s, s:o, s:f, s:[i,i]}", "name", port->name, "shape", shape, "scale",
+    return json_pack("{s:o, s:o, s:f, s:[i,i]}", "name", show_text_json(port->name), "shape", shape, "scale",
                      show_scale(port), "range", t->lo, t->hi);
 }
 

@@ -23,6 +23,10 @@ bool show_statement(FILE *out, const mica_circuit *c, const mica_statement *s, m
 /* Adds batch, nonce, inputs, outputs and output_data (the layout that the JSON reader takes) to object. */
 bool show_statement_json(json_t *object, const mica_circuit *c, const mica_statement *s, mica_status *st);
 
+/* A string. Names and paths need not be UTF-8, which JSON is: in those that are not, every byte beyond ASCII
+ * becomes '?'. NULL if out of memory. */
+json_t *show_text_json(const char *text);
+
 /* {"name", "shape", "scale", "range"} */
 json_t *show_port_json(const mica_circuit *c, const mica_port *port);
 void show_port(FILE *out, const char *what, const mica_circuit *c, const mica_port *port);

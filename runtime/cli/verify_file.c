@@ -123,7 +123,7 @@ static bool show_acceptance(const judged *j, FILE *out, mica_status *st) {
                       j->saturated ? ", with values outside the range saturated" : "");
     if (j->request->n_output > 0)
         (void)fprintf(out, "the outputs are the supplied ones\n");
-    (void)fprintf(out, "%.1f bits proven; proof %.1f KB + statement %.1f KB; verified in %.1f ms\n",
+    (void)fprintf(out, "%.1f bits proven; proof %.1f kB + statement %.1f kB; verified in %.1f ms\n",
                   j->report.proven_bits, (double)(j->size - j->statement_bytes) / 1000,
                   (double)j->statement_bytes / 1000, 1000 * j->seconds);
     (void)fprintf(out, "%s\n%s\n", show_privacy_note, show_weights_note);
@@ -132,8 +132,9 @@ static bool show_acceptance(const judged *j, FILE *out, mica_status *st) {
 
 static bool show_result_json(const judged *j, FILE *out, mica_status *st) {
     char hex[SHOW_HEX_BYTES(MICA_DIGEST_BYTES)];
-    json_t *o = json_pack("{s:b, s:s, s:s, s:s}", "accepted", accepted(j), "proof", j->path, "model",
-                          j->vk->model_id, "vk_digest", show_hex(hex, j->vk->digest, MICA_DIGEST_BYTES));
+    json_t *o = json_pack("{s:b, s:o, s:o, s:s}", "accepted", accepted(j), "proof", show_text_json(j->path),
+                          "model", show_text_json(j->vk->model_id), "vk_digest",
+                          show_hex(hex, j->vk->digest, MICA_DIGEST_BYTES));
     bool ok = true;
     if (accepted(j)) {
         (void)json_object_set_new(o, "proven_bits", json_real(j->report.proven_bits));
@@ -149,8 +150,8 @@ static bool show_result_json(const judged *j, FILE *out, mica_status *st) {
             o, "reason",
             json_string(j->difference[0] ? "statement differs" : mica_verdict_name(j->verdict.code)));
         (void)json_object_set_new(o, "detail",
-                                  json_string(j->difference[0] ? j->difference : j->verdict.detail));
-        (void)json_object_set_new(o, "layer", layer ? json_string(layer) : json_null());
+                                  show_text_json(j->difference[0] ? j->difference : j->verdict.detail));
+        (void)json_object_set_new(o, "layer", layer ? show_text_json(layer) : json_null());
     }
     if (!ok)
         json_decref(o);
