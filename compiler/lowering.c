@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lowering_domain.h"
 #include "onnx_types.h"
-#include "ops/ops.h"
+#include "ops/op_rules.h"
 #include "ops/unary.h"
 #include "range.h"
 #include "requantise.h"
@@ -20,6 +21,7 @@
 #define NARROW_WEIGHTS                                                                                       \
     12 /* where no layer has more than NARROW_LAYER cells: a further limb costs next to nothing */
 #define NARROW_LAYER     512
+#define CONSTANT_BITS    24 /* of outputs that are constants */
 #define INPUT_EXACT_BITS 16
 #define INPUT_MARGIN     1.25 /* declared input range over the calibrated one */
 
@@ -291,6 +293,13 @@ static bool input_range(const lowering *l, uint32_t v, double *scale, bound *r, 
     const unsigned exact_bits =
         l->bits[v] < l->default_bits ? l->bits[v] : INPUT_EXACT_BITS - 1; /* sign apart */
     const double limit = (double)(INT64_C(1) << exact_bits);
+    const double want = l->want_scale[v];
+    if (want > 0 && want >= magnitude / limit) { /* what it is concatenated with has this scale */
+        const int64_t most = round_away(magnitude * INPUT_MARGIN / want) + 1;
+        *scale = want;
+        *r = (bound){lo < 0 ? -most : 0, hi > 0 ? most : 0};
+        return true;
+    }
     if (l->cal->integral[v] && !l->cal->guessed && magnitude > 0 && magnitude < limit) {
         int64_t top = 1;
         while ((double)top < magnitude)
@@ -360,16 +369,66 @@ static bool lower_input(lowering *l, uint32_t v, mica_status *st) {
     return q.tensor != NO_INDEX && add_port(l, true, v, &q, st);
 }
 
+/* An output that is known: integers as they are, reals with more bits than any activation has. */
+static bool constant_output(lowering *l, uint32_t v, form *f, qvalue *q, mica_status *st) {
+    const graph_value *c = &l->g->value[v];
+    uint32_t tensor_dim[MICA_MAX_RANK];
+    double magnitude = 0, *x = lowering_constant(l, v, st);
+    bool integral = true;
+    *q = (qvalue){.tensor = NO_INDEX, .scale = 1, .origin = v, .ready = true};
+    if (!x || builder_layer(&l->b, c->name, "Constant") == NO_INDEX) {
+        free(x);
+        return false;
+    }
+    q->layer = l->b.layer;
+    for (uint64_t i = 0; i < graph_elements(c); i++) {
+        magnitude = x[i] > magnitude ? x[i] : -x[i] > magnitude ? -x[i] : magnitude;
+        integral &= x[i] > -(double)RANGE_ACC_LIMIT && x[i] < (double)RANGE_ACC_LIMIT &&
+                    x[i] == (double)(int64_t)x[i];
+    }
+    if (!integral)
+        q->scale = magnitude / (double)(INT64_C(1) << CONSTANT_BITS);
+    form_create(f, true, layout_plain(&q->axes, c->rank, c->dim, tensor_dim), tensor_dim);
+    const bool ok = (integral || exact_dyadic(&q->scale) ||
+                     mica_fail(st, MICA_ERR_RANGE, "output '%s': its values are out of range", c->name)) &&
+                    lowering_add_constant(l, f, &q->axes, c->rank, c->dim, x, 1 / q->scale, st);
+    free(x);
+    return ok;
+}
+
+/* Inputs that nothing depends on are part of the statement all the same: the first output reads a placement
+ * that takes none of their cells. */
+static bool add_unread_inputs(lowering *l, form *f, bool *added) {
+    for (uint32_t i = 0; i < l->g->n_inputs; i++) {
+        if (op_value_used(l->g, l->g->input[i]))
+            continue;
+        const uint32_t x = l->value[l->g->input[i]].tensor;
+        mica_placement p = {.src = x, .n_factors = 1};
+        p.factor[0].n_src = lowering_tensors(l)[x].rank;
+        p.factor[0].offset = -1;
+        for (uint8_t j = 0; j < p.factor[0].n_src; j++)
+            p.factor[0].src_axis[j] = j;
+        const uint32_t none = builder_placement(&l->b, &p, 0, NULL);
+        const mica_view view = {{0}};
+        if (none == NO_INDEX || !form_add_term(f, lowering_tensors(l), none, 1, &view))
+            return false;
+        *added = true;
+    }
+    return true;
+}
+
 static bool lower_output(lowering *l, uint32_t v, mica_status *st) {
     form f;
     qvalue q;
-    if (!l->value[v].ready)
-        return mica_fail(st, MICA_ERR_UNSUPPORTED, "output '%s' does not depend on the inputs",
-                         l->g->value[v].name);
-    if (!lowering_form(l, v, &f, &q, st))
+    bool sum = false;
+    if (graph_is_const(&l->g->value[v]) && graph_elements(&l->g->value[v]) == 0)
+        return mica_fail(st, MICA_ERR_UNSUPPORTED, "output '%s' is empty", l->g->value[v].name);
+    if (!(graph_is_const(&l->g->value[v]) ? constant_output : lowering_form)(l, v, &f, &q, st))
         return false;
     l->b.layer = q.layer;
-    if (q.tensor == NO_INDEX || lowering_tensors(l)[q.tensor].kind == MICA_TENSOR_PLACEMENT) {
+    if (v == l->g->output[0] && !add_unread_inputs(l, &f, &sum))
+        return mica_fail(st, MICA_ERR_LIMIT, "output '%s': too many terms in one sum", l->g->value[v].name);
+    if (sum || q.tensor == NO_INDEX || lowering_tensors(l)[q.tensor].kind == MICA_TENSOR_PLACEMENT) {
         q.tensor = builder_sum(&l->b, &f);
         if (q.tensor == NO_INDEX)
             return false;
@@ -483,18 +542,31 @@ static bool attempt(lowering *l, program *p, value_map *map, mica_status *st) {
     return ok;
 }
 
-/* Scales that concatenated values share: their own tables then produce it at no cost. */
+/* The scale that the inputs of node n should have; 0 if any will do. Where values of several inputs meet they
+ * share one, 1 for integers; where they only move, the reader's wish is passed on. */
+static double wished_scale(const lowering *l, const graph_node *n) {
+    const double asked = l->want_scale[n->out[0]], magnitude = calibration_magnitude(l->cal, n->out[0]);
+    unsigned sources = 0;
+    if (!op_moves((op_kind)n->kind) || l->g->value[n->out[0]].dtype == DTYPE_INT)
+        return 0; /* integers have scale 1 anyway */
+    for (uint32_t j = 0; j < n->n_in; j++)
+        sources += n->in[j] != GRAPH_NO_VALUE && !graph_is_const(&l->g->value[n->in[j]]);
+    if (asked > 0 || sources < 2)
+        return asked;
+    if (l->cal->integral[n->out[0]] && !l->cal->guessed && magnitude < (double)(1 << (INPUT_EXACT_BITS - 1)))
+        return 1;
+    double scale = magnitude / (double)(INT64_C(1) << l->bits[n->out[0]]);
+    return exact_dyadic(&scale) ? scale : 0;
+}
+
 static void wish_scales(lowering *l) {
     const graph *g = l->g;
     for (uint32_t i = g->n_nodes; i-- > 0;) {
         const graph_node *n = &g->node[i];
-        if (n->removed || n->kind != OP_CONCAT)
-            continue;
-        const double asked = l->want_scale[n->out[0]];
-        const double magnitude = calibration_magnitude(l->cal, n->out[0]);
-        const double scale = asked > 0 ? asked : magnitude / (double)(INT64_C(1) << l->bits[n->out[0]]);
-        for (uint32_t j = 0; j < n->n_in; j++)
-            l->want_scale[n->in[j]] = scale;
+        const double scale = n->removed ? 0 : wished_scale(l, n);
+        for (uint32_t j = 0; scale > 0 && j < n->n_in; j++)
+            if (n->in[j] != GRAPH_NO_VALUE)
+                l->want_scale[n->in[j]] = scale;
     }
 }
 

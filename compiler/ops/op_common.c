@@ -132,6 +132,36 @@ bool op_value_used(const graph *g, uint32_t value) {
     return false;
 }
 
+bool op_moves(op_kind kind) {
+    switch (kind) {
+    case OP_FLATTEN:
+    case OP_RESHAPE:
+    case OP_TRANSPOSE:
+    case OP_IDENTITY:
+    case OP_SQUEEZE:
+    case OP_UNSQUEEZE:
+    case OP_CONCAT:
+    case OP_SLICE:
+    case OP_SPLIT:
+    case OP_PAD:
+    case OP_EXPAND:
+    case OP_TILE:
+    case OP_TRILU:
+    case OP_REVERSESEQUENCE:
+    case OP_DEPTHTOSPACE:
+    case OP_SPACETODEPTH:
+    case OP_GATHER:
+    case OP_GATHERELEMENTS:
+    case OP_GATHERND:
+    case OP_SCATTERELEMENTS:
+    case OP_SCATTERND:
+    case OP_ONEHOT:
+        return true;
+    default:
+        return false;
+    }
+}
+
 uint64_t op_macs(const graph *g, const graph_node *n) {
     const graph_value *a = op_in(g, n, 0), *b = op_in(g, n, 1), *out = op_out(g, n, 0);
     uint64_t per_output = 0;

@@ -102,6 +102,9 @@
     X(SCATTERELEMENTS, scatterelements, "ScatterElements", 3, 3)                                             \
     X(SCATTERND, scatternd, "ScatterND", 3, 3)                                                               \
     X(ONEHOT, onehot, "OneHot", 3, 3)                                                                        \
+    X(CUMSUM, cumsum, "CumSum", 2, 2)                                                                        \
+    X(RESIZE, resize, "Resize", 1, 4)                                                                        \
+    X(UPSAMPLE, upsample, "Upsample", 1, 2)                                                                  \
     X(CAST, cast, "Cast", 1, 1)                                                                              \
     X(SHAPE, shape, "Shape", 1, 1)                                                                           \
     X(SIZE, size, "Size", 1, 1)                                                                              \
@@ -148,6 +151,9 @@ extern const op_rule op_rules[OP_KINDS]; /* ops.c; the entry of OP_UNSUPPORTED i
 
 /* The kind of an operator of the default domain; OP_UNSUPPORTED if it is not in the list. */
 op_kind op_find(const char *type);
+
+/* Whether every element of the output is an element of an input, or a constant. */
+bool op_moves(op_kind kind);
 
 /* Multiply-accumulates of Conv, Gemm and MatMul; 0 for others. Shapes have been inferred. */
 uint64_t op_macs(const graph *g, const graph_node *n);
