@@ -315,9 +315,35 @@ bool builder_port(builder *b, bool is_input, const mica_port *port) {
     return true;
 }
 
+/* Steps in the order of their layers, those of one layer as they came. A step reads what its own or an
+ * earlier layer computes, so every step still comes after those it depends on. */
+static bool order_steps(builder *b) {
+    const uint32_t n = b->p.n_steps, n_layers = b->p.circuit.n_layers;
+    step *sorted = malloc((n + 1u) * sizeof *sorted);
+    uint32_t *next =
+        calloc(n_layers + 2u, sizeof *next); /* [layer + 1]: steps of the layer, then their place */
+    if (!sorted || !next) {
+        free(sorted);
+        free(next);
+        return mica_fail(b->st, MICA_ERR_MEMORY, "out of memory in the lowering");
+    }
+    for (uint32_t i = 0; i < n; i++)
+        next[b->p.step[i].layer + 1]++;
+    for (uint32_t i = 0; i < n_layers; i++)
+        next[i + 1] += next[i];
+    for (uint32_t i = 0; i < n; i++)
+        sorted[next[b->p.step[i].layer]++] = b->p.step[i];
+    free(b->p.step);
+    free(next);
+    b->p.step = sorted;
+    return true;
+}
+
 bool builder_finish(builder *b, program *p, uint32_t max_batch) {
     mica_circuit *c = &b->p.circuit;
     c->max_batch = max_batch;
+    if (!order_steps(b))
+        return false;
     if (c->n_tables && builder_layer(b, "tables", "Multiplicities") == NO_INDEX)
         return false;
     for (uint32_t i = 0; i < c->n_tables; i++) {

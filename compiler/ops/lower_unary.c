@@ -20,8 +20,14 @@
 #define MAX_VALUE_BITS  15
 #define OUTPUT_BITS     14      /* resolution at a graph output */
 #define STEPS_BITS_LOST 3       /* resolution of the key given up, at most, for a smaller table */
+#define FINEST_BITS     14      /* of an accumulator's calibrated magnitude: what is finer has no meaning, */
+#define TOLERABLE_BITS  13      /* and what is that fine is never too coarse */
 #define INPUT_STEPS     4       /* an input's unit may be as coarse as this many wanted steps */
 #define FINEST_SCALE    0x1p-32 /* where a table's error is absolute (docs/formats.md, "Accuracy") */
+
+static double larger(double a, double b) {
+    return a > b ? a : b;
+}
 
 /* --- what calibration says --- */
 
@@ -165,14 +171,19 @@ static bool lower_function(lowering *l, const graph_node *n, mica_status *st) {
     const bool integers = l->g->value[n->in[0]].dtype == DTYPE_INT;
     if (integers && !supports_integers(&u, n))
         return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "on integers it is not supported");
-    const double wanted = integers ? 0 : wanted_step(l, n, &u);
+    double wanted = integers ? 0 : wanted_step(l, n, &u), tolerable = wanted * (1 << STEPS_BITS_LOST);
+    if (l->value[n->in[0]].tensor == NO_INDEX) { /* an accumulator, whose own error is larger than that */
+        const double magnitude = calibration_magnitude(l->cal, n->in[0]);
+        wanted = larger(wanted, magnitude / (1 << FINEST_BITS));
+        tolerable = larger(tolerable, magnitude / (1 << TOLERABLE_BITS));
+    }
     activation act = {.kind = u.kind,
                       .param = {u.param[0], u.param[1]},
                       .in_factor = u.in_factor,
                       .out_factor = u.out_factor,
                       .out_scale = result_scale(l, n, &u),
                       .wanted = wanted,
-                      .tolerable = wanted * (1 << STEPS_BITS_LOST),
+                      .tolerable = tolerable,
                       .exact = integers};
     saturate(l, n, &u, &act);
     return lower_activation(l, n, &act, st);

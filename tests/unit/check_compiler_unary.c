@@ -287,6 +287,19 @@ START_TEST(prelu_by_channel) {
 }
 END_TEST
 
+/* One accumulator, read by functions that are layers apart: each shares the accumulator's layer. */
+static void read_twice(net *t) {
+    const uint32_t a = op(t, "Gemm", 2, input(t, SHAPE(1, 6)), constant(t, 0, 0.5, SHAPE(6, 7)));
+    const uint32_t b = op(t, "Gemm", 2, op(t, "Gelu", 1, a), constant(t, 0, 0.5, SHAPE(7, 4)));
+    output(t, op(t, "Elu", 1, b));
+    output(t, op(t, "Gemm", 2, op(t, "Sin", 1, a), constant(t, 0, 0.5, SHAPE(7, 3))));
+}
+
+START_TEST(accumulator_read_twice) {
+    run_case("read twice", read_twice, 51, true, 0.005, 0.02);
+}
+END_TEST
+
 /* --- refusals and exotic values --- */
 
 static void refused(build_fn *build, mica_code code, const char *what) {
@@ -383,6 +396,7 @@ int main(void) {
     tcase_add_test(tc, integers_are_exact);
     tcase_add_test(tc, steps_are_exact);
     tcase_add_test(tc, prelu_by_channel);
+    tcase_add_test(tc, accumulator_read_twice);
     tcase_add_test(tc, refusals);
     suite_add_tcase(s, tc);
     SRunner *r = srunner_create(s);

@@ -241,6 +241,8 @@ static inline void check_order(const char *name, const program *p) {
     for (uint32_t i = 0; i < p->n_steps; i++) {
         const step *s = &p->step[i];
         const uint32_t t = s->tensor[0];
+        ck_assert_msg(i == 0 || p->step[i - 1].layer <= s->layer, "%s: step %u belongs to an earlier layer",
+                      name, i);
         if (s->kind != STEP_LOOKUP) {
             ck_assert_msg(at[t] == UINT32_MAX, "%s: tensor %u is computed twice", name, t);
             at[t] = s->layer;
