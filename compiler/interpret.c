@@ -391,6 +391,38 @@ static bool run_divide(machine *m, const step *s) {
     return true;
 }
 
+/* tensor[0] := f(tensor[1], tensor[2]), cell by cell; f is negative where it is not defined. */
+static bool run_cellwise(machine *m, const step *s, int64_t (*f)(int64_t, int64_t)) {
+    const mica_circuit *c = &m->p->circuit;
+    const uint32_t e = s->tensor[1], second = s->tensor[2];
+    const mica_tensor *x = &c->tensor[s->tensor[0]];
+    size_t stride[MICA_MAX_RANK];
+    strides(x, stride);
+    uint32_t index[MICA_MAX_RANK] = {0};
+    do {
+        const size_t at = offset_of(index, stride, x->rank);
+        const int64_t y = second == UINT32_MAX ? 0 : m->value[second][at];
+        const int64_t r = f(m->value[e][at], y);
+        if (r < 0)
+            return out_of_range(m, second == UINT32_MAX ? e : second, r);
+        if (!store(m, s->tensor[0], at, r))
+            return false;
+    } while (next_index(index, x->dim, x->rank));
+    return true;
+}
+
+static int64_t floor_quotient(int64_t e, int64_t s) {
+    return s > 0 && e >= 0 ? e / s : -1;
+}
+
+static int64_t floor_root(int64_t v, int64_t unused) {
+    int64_t r = 0;
+    (void)unused;
+    while (v >= 0 && (r + 1) * (r + 1) <= v)
+        r++;
+    return v >= 0 ? r : -1;
+}
+
 static bool run_step(machine *m, const step *s) {
     switch (s->kind) {
     case STEP_EVALUATE:
@@ -403,6 +435,10 @@ static bool run_step(machine *m, const step *s) {
         return run_max(m, s);
     case STEP_DIVIDE:
         return run_divide(m, s);
+    case STEP_QUOTIENT:
+        return run_cellwise(m, s, floor_quotient);
+    case STEP_ROOT:
+        return run_cellwise(m, s, floor_root);
     }
     return mica_fail(m->st, MICA_ERR_INTERNAL, "a step of unknown kind");
 }

@@ -369,8 +369,8 @@ static bool rescale(lowering *l, const graph_node *n, qvalue *x, double scale, m
     return ok;
 }
 
-static bool constant_form(lowering *l, uint32_t v, const domain *d, double scale, unsigned bits, form *f,
-                          mica_status *st) {
+bool lowering_constant_form(lowering *l, uint32_t v, const domain *d, double scale, unsigned bits, form *f,
+                            mica_status *st) {
     const graph_value *c = &l->g->value[v];
     const double limit = (double)(INT64_C(1) << bits) * scale;
     double *x = lowering_constant(l, v, st);
@@ -430,6 +430,15 @@ bool lowering_pair(lowering *l, const graph_node *n, domain *d, form *x, form *y
     return map_operand(l, n, d, &q[0], x, st) && map_operand(l, n, d, &q[1], y, st);
 }
 
+bool lowering_joint_domain(lowering *l, const graph_node *n, domain *d, mica_status *st) {
+    operand_mode mode = {true, false};
+    bool fits;
+    if (!join_all(l, n, n->n_in, n->in, mode, d, &fits, st))
+        return false;
+    mode.plain = true;
+    return fits || (join_all(l, n, n->n_in, n->in, mode, d, &fits, st) && (fits || too_many_axes(l, n, st)));
+}
+
 static bool align_operands(lowering *l, const graph_node *n, uint32_t first, aligned *a, form *forms,
                            qvalue *q, mica_status *st) {
     operand_mode mode = {true, false};
@@ -454,7 +463,7 @@ static bool align_operands(lowering *l, const graph_node *n, uint32_t first, ali
     for (uint32_t i = first; i < n->n_in; i++) {
         form *f = &forms[i - first];
         const bool ok = lowering_is_constant(l, n->in[i])
-                            ? constant_form(l, n->in[i], &a->d, a->scale, bits, f, st)
+                            ? lowering_constant_form(l, n->in[i], &a->d, a->scale, bits, f, st)
                             : rescale(l, n, &q[i - first], a->scale, st) &&
                                   map_operand(l, n, &a->d, &q[i - first], f, st);
         if (!ok)

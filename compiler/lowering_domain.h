@@ -68,6 +68,14 @@ bool lowering_pair(lowering *l, const graph_node *n, domain *d, form *x, form *y
 bool lowering_on_domain(lowering *l, const graph_node *n, const domain *d, uint32_t v, form *f,
                         mica_status *st);
 
+/* A constant as a form over a domain that it has joined, clamped to 2^bits steps of `scale`. */
+bool lowering_constant_form(lowering *l, uint32_t v, const domain *d, double scale, unsigned bits, form *f,
+                            mica_status *st);
+
+/* The joint domain of all inputs of n, each of which lowering_on_domain or lowering_constant_form then maps.
+ */
+bool lowering_joint_domain(lowering *l, const graph_node *n, domain *d, mica_status *st);
+
 /* --- products --- */
 
 /* *t := a b, cell by cell, over the domain of both. On a bound that fails the status is MICA_ERR_RANGE. */

@@ -20,7 +20,11 @@ typedef enum step_kind {
     STEP_MAX,
     /* tensor[0] p := floor((2^(k+1) e + S) / (2 S)), e = tensor[1], S = tensor[2] (LINEAR, broadcast over the last
      * axis), k = param; Softmax's quotient. */
-    STEP_DIVIDE
+    STEP_DIVIDE,
+    /* tensor[0] := floor(e / S), e = tensor[1] >= 0, S = tensor[2] > 0; all of one shape. */
+    STEP_QUOTIENT,
+    /* tensor[0] := floor(sqrt(V)), V = tensor[1] >= 0, of the same shape. */
+    STEP_ROOT
 } step_kind;
 
 #define STEP_MAX_TENSORS 8
@@ -32,6 +36,11 @@ typedef struct step {
     uint32_t param;
     uint32_t tensor[STEP_MAX_TENSORS]; /* unused ones are UINT32_MAX */
 } step;
+
+/* Whether every tensor of the step but the first is an operand. */
+static inline bool program_step_reads(const step *s) {
+    return s->kind == STEP_DIVIDE || s->kind == STEP_QUOTIENT || s->kind == STEP_ROOT;
+}
 
 /* What a generated function's heading says about its layer. */
 typedef struct layer_note {

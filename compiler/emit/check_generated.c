@@ -178,7 +178,7 @@ static enum CXChildVisitResult visit_inside(CXCursor at, CXCursor parent, CXClie
 static bool is_result(const step *s, unsigned i) {
     if (s->tensor[i] == UINT32_MAX)
         return false;
-    return (s->kind != STEP_LOOKUP || i > 0) && (s->kind != STEP_DIVIDE || i == 0);
+    return s->kind == STEP_LOOKUP ? i > 0 : i == 0 || !program_step_reads(s);
 }
 
 /* The line "// tN kind [shape] in [lo, hi]" as the circuit has it; a note may follow after a comma. */

@@ -1,5 +1,7 @@
 /* Steps that copy or map single cells: lookup, quotient and placement; and the bindings that all steps share.
  */
+#include <string.h>
+
 #include "emit/emitter.h"
 
 void bind_cells(emitter *e, scope *s, uint32_t t, const char *name, const char *source, const char *at) {
@@ -91,6 +93,48 @@ bool emit_divide(emitter *e, const step *s) {
     scope_set(root, "LO", "%d", c->tensor[p].lo);
     scope_set(root, "HI", "%d", c->tensor[p].hi);
     return template_render(&e->templates, "divide.c", root, &e->steps, e->status);
+}
+
+/* What a function of whole cells binds: the result, its first operand and the loops. */
+static bool bind_cellwise(emitter *e, scope *root, const step *s) {
+    const mica_circuit *c = e->circuit;
+    const mica_tensor *x = &c->tensor[s->tensor[0]];
+    operand cell, *list[1] = {&cell};
+    nest loops;
+    for (unsigned k = 1; k < STEP_MAX_TENSORS && s->tensor[k] != UINT32_MAX; k++) {
+        const mica_tensor *y = &c->tensor[s->tensor[k]];
+        if (y->rank != x->rank || memcmp(y->dim, x->dim, x->rank * sizeof x->dim[0]) != 0)
+            return mica_fail(e->status, MICA_ERR_INTERNAL, "tensor %u: an operand's shape does not fit",
+                             s->tensor[0]);
+    }
+    operand_identity(&cell, c, s->tensor[0]);
+    nest_create(&loops, x->rank, x->dim);
+    nest_simplify(&loops, list, 1, 0, false, NULL);
+    bind_cells(e, root, s->tensor[0], "RESULT", NULL, "RESULT_AT");
+    bind_cells(e, root, s->tensor[1], "OPERAND", NULL, "OPERAND_AT");
+    bind_loops(root, "axis", &loops);
+    bind_strides(root, "cell", &loops, cell.stride);
+    scope_set(root, "LO", "%d", x->lo);
+    scope_set(root, "HI", "%d", x->hi);
+    return true;
+}
+
+bool emit_quotient(emitter *e, const step *s) {
+    scope *root = scope_create(&e->pool);
+    if (!bind_cellwise(e, root, s))
+        return false;
+    bind_cells(e, root, s->tensor[2], "DIVISOR", NULL, "DIVISOR_AT");
+    scope_set(root, "OPERAND_HI", "%d", e->circuit->tensor[s->tensor[1]].hi);
+    scope_set(root, "DIVISOR_HI", "%d", e->circuit->tensor[s->tensor[2]].hi);
+    return template_render(&e->templates, "quotient.c", root, &e->steps, e->status);
+}
+
+bool emit_root(emitter *e, const step *s) {
+    scope *root = scope_create(&e->pool);
+    if (!bind_cellwise(e, root, s))
+        return false;
+    scope_set(root, "OPERAND_HI", "%d", e->circuit->tensor[s->tensor[1]].hi);
+    return template_render(&e->templates, "root.c", root, &e->steps, e->status);
 }
 
 static bool is_pass_through(const mica_factor *f, const mica_tensor *out, const mica_tensor *src) {

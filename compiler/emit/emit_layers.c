@@ -85,6 +85,10 @@ static bool emit_step(emitter *e, const step *s) {
         return emit_max(e, s);
     case STEP_DIVIDE:
         return emit_divide(e, s);
+    case STEP_QUOTIENT:
+        return emit_quotient(e, s);
+    case STEP_ROOT:
+        return emit_root(e, s);
     }
     return mica_fail(e->status, MICA_ERR_INTERNAL, "step %zu cannot be emitted",
                      (size_t)(s - e->program->step));
@@ -97,7 +101,7 @@ static void bind_heading_tensors(emitter *e, scope *root, uint32_t layer) {
         for (unsigned k = 0; s->layer == layer && k < STEP_MAX_TENSORS; k++) {
             const uint32_t t = s->tensor[k];
             const bool is_result =
-                t != UINT32_MAX && !(s->kind == STEP_LOOKUP && k == 0) && !(s->kind == STEP_DIVIDE && k > 0);
+                t != UINT32_MAX && !(s->kind == STEP_LOOKUP && k == 0) && !(program_step_reads(s) && k > 0);
             if (!is_result)
                 continue;
             const mica_tensor *x = &e->circuit->tensor[t];

@@ -4,6 +4,7 @@
 
 #include "lowering_domain.h"
 #include "maximum.h"
+#include "ops/lower_times.h"
 #include "ops/ops.h"
 #include "range.h"
 

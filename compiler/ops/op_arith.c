@@ -1,4 +1,6 @@
-/* Add, Sub, Mul, Sum, Mean, Max, Min with broadcasting. */
+/* Add, Sub, Mul, Div, Mod, Sum, Mean, Max, Min with broadcasting. */
+
+#include <math.h>
 
 #include "onnx_types.h"
 #include "ops/elementwise.h"
@@ -23,6 +25,16 @@ bool infer_sub(op_context *c, const graph_node *n, mica_status *st) {
 }
 
 bool infer_mul(op_context *c, const graph_node *n, mica_status *st) {
+    return infer_arith(c, n, st);
+}
+
+bool infer_div(op_context *c, const graph_node *n, mica_status *st) {
+    return infer_arith(c, n, st);
+}
+
+bool infer_mod(op_context *c, const graph_node *n, mica_status *st) {
+    if (op_in(c->g, n, 0)->dtype == DTYPE_FLOAT && graph_attr_int(n, "fmod", 0) != 1)
+        return op_fail(c->g, n, st, MICA_ERR_FORMAT, "floating-point inputs need fmod 1");
     return infer_arith(c, n, st);
 }
 
@@ -69,6 +81,32 @@ bool eval_sub(const op_args *a, mica_status *st) {
 
 bool eval_mul(const op_args *a, mica_status *st) {
     return elementwise_eval(a, two, st);
+}
+
+/* Integers: towards zero; a division by zero has no value, and gives 0. */
+static double quotient(const op_args *a, const double *x) {
+    if (op_out(a->g, a->n, 0)->dtype == DTYPE_FLOAT)
+        return x[0] / x[1];
+    return x[1] == 0 ? 0 : (double)((int64_t)x[0] / (int64_t)x[1]);
+}
+
+bool eval_div(const op_args *a, mica_status *st) {
+    return elementwise_eval(a, quotient, st);
+}
+
+/* The sign of the divisor, or with fmod that of the dividend. */
+static double remainder_of(const op_args *a, const double *x) {
+    const bool dividend = graph_attr_int(a->n, "fmod", 0) == 1;
+    if (x[1] == 0)
+        return 0;
+    if (op_out(a->g, a->n, 0)->dtype == DTYPE_FLOAT)
+        return fmod(x[0], x[1]); /* exact by definition */
+    const int64_t r = (int64_t)x[0] % (int64_t)x[1];
+    return (double)(r != 0 && !dividend && (r < 0) != (x[1] < 0) ? r + (int64_t)x[1] : r);
+}
+
+bool eval_mod(const op_args *a, mica_status *st) {
+    return elementwise_eval(a, remainder_of, st);
 }
 
 static double add_up(const op_args *a, const double *x) {

@@ -257,3 +257,16 @@ bool eval_hardmax(const op_args *a, mica_status *st) {
     reduce_walk_free(&w);
     return true;
 }
+
+/* The square root that other operators are made of; what rounding has made negative is 0. */
+bool infer_root(op_context *c, const graph_node *n, mica_status *st) {
+    return op_all_float(c->g, n, st) && op_set_output_like(c, n, op_in(c->g, n, 0), st);
+}
+
+bool eval_root(const op_args *a, mica_status *st) {
+    const size_t n = (size_t)graph_elements(op_out(a->g, a->n, 0));
+    (void)st;
+    for (size_t i = 0; i < n; i++)
+        a->out[0][i] = a->in[0][i] > 0 ? sqrt(a->in[0][i]) : 0;
+    return true;
+}

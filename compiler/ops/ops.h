@@ -58,6 +58,8 @@
     X(MAX, max, "Max", 1, UINT32_MAX)                                                                        \
     X(MIN, min, "Min", 1, UINT32_MAX)                                                                        \
     X(MUL, mul, "Mul", 2, 2)                                                                                 \
+    X(DIV, div, "Div", 2, 2)                                                                                 \
+    X(MOD, mod, "Mod", 2, 2)                                                                                 \
     X(EQUAL, equal, "Equal", 2, 2)                                                                           \
     X(GREATER, greater, "Greater", 2, 2)                                                                     \
     X(GREATER_EQUAL, greater_equal, "GreaterOrEqual", 2, 2)                                                  \
@@ -75,6 +77,7 @@
     X(REDUCE_SUM_SQUARE, reduce_sum_square, "ReduceSumSquare", 1, 2)                                         \
     X(REDUCE_L1, reduce_l1, "ReduceL1", 1, 2)                                                                \
     X(REDUCE_L2, reduce_l2, "ReduceL2", 1, 2)                                                                \
+    X(ROOT, root, "mica.Root", 1, 1)                                                                         \
     X(ARGMAX, argmax, "ArgMax", 1, 1)                                                                        \
     X(ARGMIN, argmin, "ArgMin", 1, 1)                                                                        \
     X(HARDMAX, hardmax, "Hardmax", 1, 1)                                                                     \

@@ -6,6 +6,12 @@
 
 #define EXACT 0
 
+static uint32_t number_int(net *t, int64_t x) {
+    const uint32_t v = shape_constant(t, 1, &x);
+    t->g.value[v].onnx_dtype = ONNX_INT32;
+    return v;
+}
+
 static void sums(net *t) {
     const uint32_t x = input(t, SHAPE(1, 3, 4, 5)), y = input(t, SHAPE(1, 3, 1, 5)),
                    z = input(t, SHAPE(1, 1, 4, 1));
@@ -190,6 +196,54 @@ static void hardmax_flattened(net *t) {
     output(t, op(t, "Hardmax", 1, input(t, SHAPE(1, 3, 5))));
 }
 
+static void quotients(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 4, 5)), y = input(t, SHAPE(1, 3, 4, 5)),
+                   r = input(t, SHAPE(1, 3, 1, 1));
+    const uint32_t above = op(t, "Add", 2, y, number(t, 1.5)), below = op(t, "Sub", 2, r, number(t, 2));
+    output(t, op(t, "Div", 2, x, above));
+    output(t, op(t, "Div", 2, number(t, 3), above));
+    output(t, op(t, "Div", 2, x, op(t, "Add", 2, r, number(t, 1.1)))); /* a reciprocal per row */
+    output(t, op(t, "Div", 2, x, below));
+    output(t, op(t, "Div", 2, constant(t, 1, 4, SHAPE(4, 5)), below));
+    output(t, op(t, "Div", 2, x, number(t, -3)));
+    output(t, op(t, "Div", 2, x, constant(t, 3, 1, SHAPE(4, 1))));
+}
+
+static void quotients_of_both_signs(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 4)), y = input(t, SHAPE(1, 3, 4));
+    const uint32_t far = op(t, "Where", 3, op(t, "Greater", 2, y, number(t, 0)),
+                            op(t, "Add", 2, y, number(t, 0.5)), op(t, "Sub", 2, y, number(t, 0.5)));
+    output(t, op(t, "Div", 2, x, far));
+}
+
+static void quotients_of_integers(net *t) {
+    const uint32_t x = int_input(t, ONNX_INT32, SHAPE(1, 3, 9)), y = int_input(t, ONNX_INT32, SHAPE(1, 1, 9));
+    const uint32_t c = shape_constant(t, SHAPE(3, -4, 1, 7, 1, 2, -3, 5, 90));
+    const uint32_t square = op(t, "Mul", 2, y, y);
+    t->g.value[c].onnx_dtype = ONNX_INT32;
+    output(t, op(t, "Div", 2, x, c));
+    output(t, op(t, "Div", 2, op(t, "Mul", 2, x, y), c));
+    output(t, op(t, "Div", 2, square, op(t, "Max", 2, square, c)));
+    for (int64_t fmod = 0; fmod < 2; fmod++) {
+        const uint32_t odd = op(t, "Add", 2, op(t, "Mul", 2, y, number_int(t, 2)), number_int(t, 1));
+        with_int(t, "fmod", fmod);
+        output(t, op(t, "Mod", 2, x, c));
+        with_int(t, "fmod", fmod);
+        output(t, op(t, "Mod", 2, x, odd));
+        with_int(t, "fmod", fmod);
+        output(t, op(t, "Mod", 2, square, number_int(t, 5)));
+        with_int(t, "fmod", fmod);
+        output(t, op(t, "Mod", 2, square, number_int(t, -5)));
+    }
+}
+
+static void roots(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 9));
+    output(t, op(t, "mica.Root", 1, op(t, "Mul", 2, x, x)));
+    with_ints(t, "axes", SHAPE(2));
+    output(t, op(t, "mica.Root", 1, op(t, "ReduceSumSquare", 1, x)));
+}
+
 static const struct {
     const char *name;
     build_fn *build;
@@ -213,6 +267,10 @@ static const struct {
     {"places", places, true, EXACT, EXACT},
     {"places_of_reals", places_of_reals, true, 0.01, 1},
     {"hardmax_flattened", hardmax_flattened, true, 0.01, 1},
+    {"quotients", quotients, true, 0.003, 0.01},
+    {"quotients_of_both_signs", quotients_of_both_signs, true, 0.003, 0.01},
+    {"quotients_of_integers", quotients_of_integers, true, EXACT, EXACT},
+    {"roots", roots, true, 0.003, 0.01},
 };
 #define N_CASES ((int)(sizeof cases / sizeof *cases))
 

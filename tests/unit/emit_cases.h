@@ -428,6 +428,22 @@ static void add_divide_case(program *p) {
     d->param = 12;
 }
 
+static void add_quotient_cases(program *p) {
+    (void)add_layer(p, "quotient and root");
+    const uint32_t dim[3] = {2, 3, 10};
+    const uint32_t e = add_tensor(p, MICA_TENSOR_INPUT, 3, dim, 0, INT32_MAX - 1);
+    const uint32_t x = add_tensor(p, MICA_TENSOR_INPUT, 3, dim, 0, 60000);
+    const uint32_t s = start_linear(p, 3, dim, 0, 60001, 0);
+    add_term(p, x, 1, NULL);
+    add_box(p, 1, 3, NULL, dim);
+    (void)add_step(p, STEP_EVALUATE, s);
+    step *d = add_step(p, STEP_QUOTIENT, add_tensor(p, MICA_TENSOR_WITNESS, 3, dim, 0, INT32_MAX - 1));
+    d->tensor[1] = e;
+    d->tensor[2] = s;
+    step *r = add_step(p, STEP_ROOT, add_tensor(p, MICA_TENSOR_WITNESS, 3, dim, 0, 46340));
+    r->tensor[1] = e;
+}
+
 /* Mean pooling with a border that does not count, a reshape, and a placement of a placement. */
 static void add_placement_cases(program *p) {
     (void)add_layer(p, "mean pooling");
@@ -473,6 +489,7 @@ static void build_program(program *p) {
     add_max_case(p);
     add_lookup_case(p);
     add_divide_case(p);
+    add_quotient_cases(p);
     add_placement_cases(p);
     (void)add_layer(p, "nothing");
 }

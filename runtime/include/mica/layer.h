@@ -93,6 +93,16 @@ static inline int32_t mica_divide(int32_t e, int32_t s, unsigned k) {
     return (int32_t)((((int64_t)e << (k + 1)) + s) / (2 * (int64_t)s));
 }
 
+/* floor(sqrt(v)) < 2^16, v >= 0, bit by bit from the highest. */
+static inline int32_t mica_floor_root(int32_t v) {
+    int32_t root = 0;
+    for (int32_t bit = 1 << 15; bit > 0; bit >>= 1) {
+        const int64_t next = root + bit;
+        root += next * next <= v ? bit : 0;
+    }
+    return root;
+}
+
 /* The positions i in [0, n) of a sliding window with 0 <= shift + i * stride < size form [first, end); stride
  * > 0. end may be less than first, or negative: then there are none. */
 static inline int32_t mica_window_first(int32_t shift, int32_t stride) {

@@ -1,0 +1,39 @@
+/* The quotient floor(e / s), e >= 0 and s > 0, cell by cell. */
+#include "mica/layer.h"
+
+/*@example*/
+#define RESULT         t3
+#define RESULT_AT      3
+#define LO             0
+#define HI             256
+#define OPERAND        t1
+#define OPERAND_AT     1
+#define OPERAND_HI     65535
+#define DIVISOR        t2
+#define DIVISOR_AT     2
+#define DIVISOR_HI     65535
+#define INDEX          i0
+#define DIM            28
+#define STRIDE         32
+/*@end*/
+
+void example(const mica_frame *frame);
+MICA_LAYER void example(const mica_frame *frame) {
+    /*@body*/
+    {
+        int32_t *restrict RESULT = mica_cells(frame, RESULT_AT);
+        const int32_t *restrict OPERAND = mica_cells(frame, OPERAND_AT);
+        const int32_t *restrict DIVISOR = mica_cells(frame, DIVISOR_AT);
+        /*@each axis*/
+        for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
+        /*@end*/
+        {
+            const int32_t cell = 0/*@each cell*/ + INDEX * STRIDE/*@end*/;
+            MICA_RANGE(OPERAND[cell], 0, OPERAND_HI);
+            MICA_RANGE(DIVISOR[cell], 1, DIVISOR_HI);
+            RESULT[cell] = OPERAND[cell] / DIVISOR[cell];
+            MICA_RANGE(RESULT[cell], LO, HI);
+        }
+    }
+    /*@end*/
+}
