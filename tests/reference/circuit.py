@@ -34,6 +34,26 @@ class TableKind(IntEnum):
     SIGMOID = 5
     TANH = 6
     EXP = 7
+    LEAKY = 8
+    THRESHOLD = 9
+    SHRINK = 10
+    HARD_SIGMOID = 11
+    HARD_SWISH = 12
+    ELU = 13
+    SOFTPLUS = 14
+    SOFTSIGN = 15
+    MISH = 16
+    ERF = 17
+    GELU = 18
+    GELU_TANH = 19
+    LOG = 20
+    POW = 21
+    SIN = 22
+    COS = 23
+    FLOOR = 24
+    CEIL = 25
+    ROUND = 26
+    SIGN = 27
 
 
 @dataclass

@@ -3,23 +3,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
-from math import factorial
 
+from .arithmetic import UNIT, clamp, exponent_units, exponential, shifted
 from .circuit import Dyadic, Table, TableKind
 from .field import F, Point, ZERO, columns, dot, eq_table
-
-UNIT = 2**60
-LN2 = 799144290325165978
-COEFFICIENTS = [UNIT // factorial(j) for j in range(19)]
-
-
-def clamp(x: int, low: int, high: int) -> int:
-    return min(max(x, low), high)
-
-
-def shifted(a: int, e: int) -> int:
-    """floor(a 2^e)."""
-    return a << e if e >= 0 else a >> -e
+from .functions import FUNCTIONS, PARAMETERS
 
 
 def rounded(a: int, e: int, out_scale: Dyadic) -> int:
@@ -27,20 +15,6 @@ def rounded(a: int, e: int, out_scale: Dyadic) -> int:
     e -= out_scale.exponent
     numerator, denominator = (a << e, out_scale.mantissa) if e >= 0 else (a, out_scale.mantissa << -e)
     return clamp((2 * numerator + denominator) // (2 * denominator), -2**31, 2**31 - 1)
-
-
-def exponent_units(a: int, e: int) -> int:
-    """S(a, e)."""
-    return clamp(shifted(a, e + 60), -2**67, 2**67)
-
-
-def exponential(u: int) -> tuple[int, int]:
-    """E(u)."""
-    k, r = divmod(u, LN2)
-    m = COEFFICIENTS[18]
-    for coefficient in reversed(COEFFICIENTS[:18]):
-        m = coefficient + (m * r >> 60)
-    return m, k
 
 
 def clip_bound(bound: Dyadic, out_scale: Dyadic) -> int:
@@ -77,6 +51,9 @@ def unsaturated(table: Table, key: int) -> int:
     if table.kind == TableKind.EXP:
         m, k = exponential(exponent_units(n, e))
         return rounded(m, k - 60, out)
+    if table.kind in FUNCTIONS:
+        y = FUNCTIONS[table.kind](n, e, table)
+        return y if isinstance(y, int) else rounded(*y, out)
     return (sigmoid if table.kind == TableKind.SIGMOID else tanh)(n, e, out)
 
 
@@ -136,6 +113,6 @@ def valid(table: Table) -> bool:
         return False
     if not plain and (min(s.mantissa for s in scales) <= 0 or not -2**30 < table.lo_value <= table.hi_value < 2**30):
         return False
-    if table.kind != TableKind.CLIP:
-        return table.params == (zero, zero)
-    return real(table.params[0]) <= real(table.params[1])
+    if any(number != zero for number in table.params[PARAMETERS.get(table.kind, 0):]):
+        return False
+    return table.kind != TableKind.CLIP or real(table.params[0]) <= real(table.params[1])
