@@ -1,6 +1,7 @@
 #include "driver.h"
 
 #include "emit/check_generated.h"
+#include "interrupt.h"
 #include "ops/ops.h"
 
 #include <errno.h>
@@ -199,6 +200,7 @@ static bool make_workplace(workplace *w, const compilation *c, mica_status *st) 
     const char *output = c->request->output;
     if (!join(w->sources, "-src", output, "", st) || !join(w->temporary, "-src.XXXXXX", output, "", st))
         return false;
+    interrupt_hold();
     if (!mkdtemp(w->temporary)) {
         const int error = errno;
         w->temporary[0] = 0;
@@ -216,6 +218,10 @@ static void member_path(char *out, const char *directory, const char *member, co
     else
         (void)snprintf(file, sizeof file, "%s", member);
     (void)snprintf(out, PATH_BYTES, "%.4000s/%s", directory, file);
+}
+
+static bool go_on(mica_status *st) {
+    return !interrupt_noted() || mica_fail(st, MICA_ERR_IO, "interrupted");
 }
 
 /* Moves the finished files to their names; the executable last. */
@@ -271,8 +277,8 @@ static bool compile_in(compilation *c, const toolchain *t, workplace *w, sample_
         return false;
     if (!c->request->quiet)
         summary_print(c);
-    return run_emission(c, t, w, st) && (c->request->emit_only || run_build(c, t, w, samples, st)) &&
-           publish(c, t, w, st);
+    return run_emission(c, t, w, st) && go_on(st) &&
+           (c->request->emit_only || run_build(c, t, w, samples, st)) && go_on(st) && publish(c, t, w, st);
 }
 
 static void list_outputs(const compile_request *r) {
@@ -295,12 +301,13 @@ bool compile_model(const compile_request *request, mica_status *st) {
     if (!emit_name_is_safe(c.name))
         return mica_fail(st, MICA_ERR_USAGE,
                          "'%s': an output's name has letters, digits, '_', '-' and '.' only and "
-                         "starts with a letter or digit",
+                         "starts with a letter or digit; -o NAME chooses one",
                          c.name);
     const bool ok = toolchain_find(&t, st) && compile_in(&c, &t, &w, &samples, st);
     if (ok)
         list_outputs(request);
     remove_workplace(&w, c.name);
+    interrupt_release();
     sample_set_free(&samples);
     compilation_free(&c);
     return ok;

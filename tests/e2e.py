@@ -358,6 +358,38 @@ def compiler(m):
     m.expect("no verifier parameters: usage", [m.mica, "verify", m.single], 2)
 
 
+def interrupted_compiler(m):
+    """Whatever the moment, the outputs are complete or absent, and nothing else is left."""
+    folder = m.work / "interrupted_compiler"
+    for number in (signal.SIGINT, signal.SIGTERM):
+        for delay in (0.1, 0.3, 0.6, 1.0):
+            folder.mkdir()
+            p = subprocess.Popen([str(m.mica), "compile", str(m.onnx), "--no-cache", "--quiet", "-o", str(folder / "x")],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(delay)
+            p.send_signal(number)
+            p.wait()
+            left = sorted(f.name for f in folder.iterdir())
+            m.check(f"compiler ended by signal {number} after {delay} s",
+                    left in ([], ["x-prover", "x-src", "x.report.html", "x.vk"]), str(left))
+            shutil.rmtree(folder)
+
+
+def rebuilt(m):
+    """The emitted folder builds to the same prover with an installed Mica; without one it says what is missing."""
+    home, script = m.work / "home", m.work / f"{m.name}-src" / "build.sh"
+    (home / "include").mkdir(parents=True)
+    text = m.expect("build.sh without an installed Mica", ["env", f"MICA_HOME={home}", script, m.work / "rebuilt"], 2)
+    m.check("build.sh names MICA_HOME", "MICA_HOME" in text, text)
+    code, out, err = run(["cmake", "--install", m.mica.parent.parent, "--prefix", home])
+    if m.check("cmake --install", code == 0, tail(out + err)):
+        m.expect("build.sh", ["env", f"MICA_HOME={home}", script, m.work / "rebuilt"], 0)
+        again = m.work / "rebuilt.proof"
+        m.expect("the rebuilt prover proves", [m.work / "rebuilt", "prove", m.cases[0], "-o", again, "--quiet"], 0)
+        m.check("the rebuilt prover gives the same proof", again.read_bytes() == m.single.read_bytes())
+        m.expect("the installed compiler", [home / "bin" / "mica", "compile", m.onnx, "--no-cache", "-o", home / "x"], 0)
+
+
 def names(m):
     """Names of any bytes: shown as JSON, which is UTF-8; control characters are refused."""
     folder = m.work / "names"
@@ -449,7 +481,7 @@ def main():
     guarded(results, "all", other_models, models, results)
     lenet5 = next((m for m in models if m.name == "lenet5"), None)
     if lenet5 and getattr(lenet5, "single", None) and lenet5.single.is_file():
-        for group in (nonces, inputs, files, reports, determinism, compiler, names):
+        for group in (nonces, inputs, files, reports, determinism, compiler, interrupted_compiler, rebuilt, names):
             guarded(results, "lenet5", group, lenet5)
 
     guarded(results, "two inputs", two_inputs, mica, args.node_tests.resolve(), args.work.resolve(), results)

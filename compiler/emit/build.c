@@ -49,7 +49,9 @@ static bool compiler_version(build_result *result, mica_status *st) {
     text_create(&out, st);
     add_compiler(&c);
     add(&c, "--version");
-    const bool ok = spawn_run(c.word, NULL, &out, &code, st);
+    mica_status said = {0};
+    const bool ok = spawn_run(c.word, NULL, &out, &code, &said) ||
+                    mica_fail(st, said.code, "%.800s; $CC names the C compiler", said.message);
     if (ok && out.bytes)
         (void)snprintf(result->compiler, sizeof result->compiler, "%.*s", (int)strcspn(out.bytes, "\n"),
                        out.bytes);

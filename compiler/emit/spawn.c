@@ -1,8 +1,11 @@
 #define _GNU_SOURCE /* posix_spawn_file_actions_addchdir_np */
 #include "emit/spawn.h"
 
+#include "interrupt.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -10,7 +13,8 @@
 
 extern char **environ;
 
-static void read_all(int fd, text *output) {
+/* Until the child and its children have closed their ends. An interrupted compilation ends the child, too. */
+static void read_all(int fd, pid_t child, text *output) {
     char buffer[4096];
     for (;;) {
         const ssize_t n = read(fd, buffer, sizeof buffer);
@@ -18,6 +22,8 @@ static void read_all(int fd, text *output) {
             text_write(output, buffer, (size_t)n);
         else if (n == 0 || errno != EINTR)
             return;
+        else if (interrupt_noted())
+            (void)kill(child, SIGTERM);
     }
 }
 
@@ -51,7 +57,7 @@ bool spawn_run(const char *const *argv, const char *directory, text *output, int
         (void)close(ends[0]);
         return mica_fail(st, MICA_ERR_IO, "%s cannot be started: %s", argv[0], strerror(error));
     }
-    read_all(ends[0], output);
+    read_all(ends[0], child, output);
     (void)close(ends[0]);
     while (waitpid(child, &state, 0) < 0) {
         if (errno != EINTR)
