@@ -3,6 +3,7 @@
 
 #include "emit/template.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static void bind_port(scope *root, const compilation *c, const mica_port *p, con
     const mica_tensor *t = &c->vk.circuit.tensor[p->tensor];
     scope *s = scope_item(root, "port");
     char shape[200];
-    size_t n = (size_t)snprintf(shape, sizeof shape, "[%s", p->onnx_batched ? "N" : "");
+    size_t n = (size_t)snprintf(shape, sizeof shape, "[%s", p->onnx_batched ? "B" : "");
     for (unsigned i = 0; i < p->onnx_rank; i++)
         n += (size_t)snprintf(shape + n, sizeof shape - n, "%s%u", i || p->onnx_batched ? "," : "",
                               p->onnx_dim[i]);
@@ -43,8 +44,10 @@ static void bind_port(scope *root, const compilation *c, const mica_port *p, con
     scope_set(s, "PORT_ROLE", "%s", role);
     set_words(s, "PORT_NAME", p->name);
     scope_set(s, "PORT_SHAPE", "%s", shape);
+    const double scale = ldexp(p->mantissa, p->exponent);
+    scope_set(s, "PORT_VALUES", "[%.6g, %.6g]", t->lo * scale, t->hi * scale);
     scope_set(s, "PORT_RANGE", "[%d, %d]", t->lo, t->hi);
-    scope_set(s, "PORT_SCALE", "%d &times; 2<sup>%d</sup>", p->mantissa, p->exponent);
+    scope_set(s, "PORT_SCALE", "%.9g", scale);
 }
 
 static void bind_value(scope *list, const compilation *c, const value_error *e) {

@@ -1,5 +1,6 @@
 #include "driver.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +33,22 @@ static void print_operators(const graph *g) {
     printf("\n");
 }
 
+/* The values that the integers of a port stand for; what lies outside cannot be proven. */
+static void print_port(const compilation *c, const mica_port *p, const char *role, const char *remark) {
+    const mica_tensor *t = &c->vk.circuit.tensor[p->tensor];
+    const double scale = ldexp(p->mantissa, p->exponent);
+    printf("%-12s '%s': values from %.6g to %.6g%s\n", role, p->name, t->lo * scale, t->hi * scale, remark);
+}
+
+static void print_ports(const compilation *c) {
+    const mica_circuit *k = &c->vk.circuit;
+    for (uint32_t i = 0; i < k->n_inputs; i++)
+        print_port(c, &k->input[i], "input",
+                   c->calibration.guessed ? ", a guess; what lies outside is saturated" : "");
+    for (uint32_t i = 0; i < k->n_outputs; i++)
+        print_port(c, &k->output[i], "output", "");
+}
+
 static void print_accuracy(const compilation *c) {
     const accuracy *a = &c->accuracy;
     if (c->calibration.guessed) {
@@ -62,6 +79,7 @@ void summary_print(const compilation *c) {
     printf("circuit      %u tensors, %u layers, %llu lookups, %llu table rows, %u strata\n",
            c->vk.circuit.n_tensors, c->vk.circuit.n_layers, (unsigned long long)r->lookups,
            (unsigned long long)r->table_rows, r->strata);
+    print_ports(c);
     print_accuracy(c);
     printf("security     %.1f bits proven (unique decoding, no conjecture), the minimum of\n",
            r->proven_bits);
