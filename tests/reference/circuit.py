@@ -241,8 +241,7 @@ class Reader:
 
 
 class CircuitReader(Reader):
-    """The circuit's arrays. How many entries of a fixed array are used depends on other arrays: that the rest is zero is
-    checked with the circuit's structure (validity.py)."""
+    """The circuit's arrays. How many entries of a fixed array are used depends on other arrays: `trim` cuts the rest."""
 
     def tensor(self) -> Tensor:
         kind, batched, rank = Kind(self.below(len(Kind))), self.flag(), self.below(MAX_AXES + 1)
@@ -299,6 +298,39 @@ class CircuitReader(Reader):
             self.array(self.port), self.array(self.port))
 
 
+def used(values: list[int], count: int) -> list[int]:
+    """The entries of a fixed array that mean something; the others must be zero."""
+    if count > MAX_AXES or any(values[count:]):
+        raise Unreadable("an unused entry is not zero")
+    return values[:count]
+
+
+def trim(circuit: Circuit) -> None:
+    """Cuts fixed arrays to the ranks of the tensors that they describe."""
+    def rank(tensor: int) -> int:
+        return len(circuit.tensors[tensor].dims)
+
+    def defined(kind: Kind, count: int) -> list[int]:
+        """The ranks of the tensors of a kind, which has as many definitions."""
+        ids = circuit.of_kind(kind)
+        if [circuit.tensors[t].definition for t in ids] != list(range(count)):
+            raise Unreadable("definitions are not used once and in order")
+        return [rank(t) for t in ids]
+
+    try:
+        for term in circuit.terms:
+            term.view = used(term.view, rank(term.tensor))
+        for c, count in zip(circuit.contractions, defined(Kind.CONTRACT, len(circuit.contractions))):
+            c.out_labels = used(c.out_labels, count)
+            c.a_view, c.b_view = used(c.a_view, rank(c.a)), used(c.b_view, rank(c.b))
+        for form, count in zip(circuit.linears, defined(Kind.LINEAR, len(circuit.linears))):
+            for box in circuit.boxes[form.boxes.start:form.boxes.stop]:
+                box.lo, box.hi = used(box.lo, count), used(box.hi, count)
+        defined(Kind.PLACEMENT, len(circuit.placements))
+    except IndexError:
+        raise Unreadable("an index is out of range") from None
+
+
 def read_parameters(data: bytes) -> VerifierParameters:
     """"Verifier parameters"; the circuit is not validated here."""
     reader = CircuitReader(data)
@@ -308,10 +340,9 @@ def read_parameters(data: bytes) -> VerifierParameters:
     reader.text(64)
     reader.text(32)
     circuit = reader.circuit()
+    trim(circuit)
     if reader.position != len(data):
         raise Unreadable("bytes after the circuit")
     if not 1 <= target <= MAX_TARGET:
         raise Unreadable("the security target is out of range")
-    if not circuit.of_kind(Kind.WEIGHT) and (b, rate, root) != (0, 0, bytes(32)):
-        raise Unreadable("a weight commitment without weights")
     return VerifierParameters(keyed_hash("mica vk v1", data), target, b, rate, root, circuit)

@@ -299,8 +299,7 @@ class Plan:
 
     def out_axes(self, tensor: int) -> dict[int, int]:
         """The axis of a CONTRACT tensor that carries a label; the batch is a label of its own."""
-        rank = len(self.circuit.tensors[tensor].dims)
-        axes = {label: axis for axis, label in enumerate(self.contraction(tensor).out_labels[:rank])}
+        axes = {label: axis for axis, label in enumerate(self.contraction(tensor).out_labels)}
         return {**axes, BATCH: BATCH}
 
     def paired_labels(self, tensor: int) -> list[int]:

@@ -41,11 +41,11 @@ def linear_form(plan: Plan, number: int, values: Sequence[Optional[F]], evaluate
         term = plan.circuit.terms[index]
         operand = plan.circuit.tensors[term.tensor]
         part = values[plan.term_operand(claim, index)] * term.coefficient
-        followed = {entry for entry in term.view[:len(operand.dims)] if entry >= 0}
+        followed = {entry for entry in term.view if entry >= 0}
         followed |= {BATCH} if operand.batched else set()
         for axis in set(tensor.axes()) - followed:
             part = part * less_than(point[axis], tensor.size(axis, plan.batch))
-        for axis, entry in enumerate(term.view[:len(operand.dims)]):
+        for axis, entry in enumerate(term.view):
             if entry == -1:
                 part = part * 2**log2_ceil(operand.dims[axis])
         right = right + part
