@@ -54,13 +54,30 @@ static void bench_free(bench *b) {
     free(b->sum_count);
 }
 
+/* Outputs that are constants have no buffer of the reference's. */
+static bool add_constant_outputs(bench *b) {
+    for (uint32_t i = 0; i < b->g->n_outputs; i++) {
+        const graph_value *v = &b->g->value[b->g->output[i]];
+        const uint64_t n = graph_elements(v);
+        if (!graph_is_const(v))
+            continue;
+        double *x = malloc((n + 1) * sizeof *x);
+        b->reference[b->g->output[i]] = x;
+        for (uint64_t e = 0; x && e < n; e++)
+            x[e] = v->real ? v->real[e] : (double)v->integer[e];
+        if (!x)
+            return false;
+    }
+    return true;
+}
+
 static bool bench_create(bench *b, const program *p, const graph *g, uint32_t n_values, mica_status *st) {
     const mica_circuit *c = &p->circuit;
     size_t largest = 1;
     *b = (bench){.p = p, .g = g};
     b->cell = calloc(c->n_tensors + 1u, sizeof *b->cell);
     b->reference = graph_buffers_create(g, st);
-    bool ok = b->cell && b->reference;
+    bool ok = b->cell && b->reference && add_constant_outputs(b);
     for (uint32_t t = 0; ok && t < c->n_tensors; t++) {
         largest = padded_cells(&c->tensor[t]) > largest ? padded_cells(&c->tensor[t]) : largest;
         b->cell[t] = calloc(padded_cells(&c->tensor[t]), sizeof **b->cell);
