@@ -18,6 +18,8 @@ import sys
 import threading
 import time
 
+import check_reference_verifier
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ZOO_MODELS = ["sine_mlp", "iris_mlp", "winml_iris_regression", "keras_dense", "mnist_mlp_batchnorm", "mnist8_cnn",
               "mnist8_cnn_optimised", "cifar_cnn"]
@@ -289,6 +291,8 @@ def inputs(m):
     write_npy(bad, shape, [1e6] + values[1:])
     code, out, err = run([m.prover, "infer", bad, "--json"])
     m.check("saturation is reported", code == 0 and json.loads(out)["saturated"] == 1, tail(out[:300] + err))
+    text = m.expect("saturated input proven", [m.prover, "prove", bad, "-o", m.work / "saturated.proof", "--quiet"], 0)
+    m.check("saturation is reported by --quiet, too", "1 input values lie outside" in text, text)
 
 
 def files(m):
@@ -449,6 +453,15 @@ def other_models(models, results):
             results.check(f"{m.name}: its proof is not one of {other.name}", got == 1, tail(out + err))
 
 
+def reference_verifier(models, results):
+    """Three models, a batch among their proofs, and changed proofs: both verifiers agree."""
+    for name, proof, per_kind, parameters in (("lenet5", "batch.proof", 1, 0), ("iris_mlp", "single.proof", 3, 60),
+                                              ("mnist8_cnn", "single.proof", 2, 20)):
+        m = next((m for m in models if m.name == name), None)
+        if m and (m.work / proof).is_file():
+            guarded(results, name, check_reference_verifier.compare, m.check, m.mica, m.vk, m.work / proof, per_kind, parameters)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
@@ -484,6 +497,7 @@ def main():
         for group in (nonces, inputs, files, reports, determinism, compiler, interrupted_compiler, rebuilt, names):
             guarded(results, "lenet5", group, lenet5)
 
+    reference_verifier(models, results)
     guarded(results, "two inputs", two_inputs, mica, args.node_tests.resolve(), args.work.resolve(), results)
 
     if args.results:

@@ -25,7 +25,7 @@ def main() -> int:
     try:
         vk = read_parameters(args.vk.read_bytes())
         validate(vk)
-        statement = verify(vk, args.proof.read_bytes(), args.min_security)
+        statement = verify(vk, args.proof.read_bytes(), args.min_security).statement
         if args.nonce is not None and statement.nonce != args.nonce:
             raise Rejected("STATEMENT", "another nonce than the one asked for")
     except Rejected as rejection:

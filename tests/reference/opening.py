@@ -277,12 +277,13 @@ class Opening:
         k = source.b + source.rate
         drawn = self.channel.transcript.draw_indices(Tag.OPEN_QUERY, self.parameters.queries[source.rate], k)
         indices = sorted(set(drawn))
-        opened = {index: self.channel.read(4 * source.width * source.rows) for index in indices}
+        opened = {index: self.channel.read(4 * source.width * source.rows, "COLUMN") for index in indices}
+        values = {index: field_words(column) for index, column in opened.items()}
         leaves = {index: leaf(column) for index, column in opened.items()}
         if root_of_opened(self.channel, leaves, k) != source.root:
             raise Rejected("MERKLE", f"round {source.number}: the opened columns do not hash to the root")
         return [(QueryTerm(ONE, source.offset, chebyshev(code_point(k, index), source.b)),
-                 folded_column(source, field_words(column))) for index, column in opened.items()]
+                 folded_column(source, column)) for index, column in values.items()]
 
     def _add_queries(self, queries: Sequence[tuple[QueryTerm, F]]) -> None:
         gamma = self.channel.draw_one(Tag.OPEN_GAMMA)

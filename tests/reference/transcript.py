@@ -112,22 +112,24 @@ class Channel:
         self.transcript = transcript
         self.stream = stream
         self.position = 0
+        self.items: list[tuple[str, int, int]] = []  # what was read: name, start, end
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int, name: str) -> bytes:
         data = self.stream[self.position:self.position + size]
         if len(data) < size:
             raise Rejected("MALFORMED", "the proof is too short")
+        self.items.append((name, self.position, self.position + size))
         self.position += size
         return data
 
     def receive_bytes(self, tag: Tag, size: int) -> bytes:
-        data = self.read(size)
+        data = self.read(size, tag.name)
         self.transcript.absorb(tag, data)
         return data
 
     def receive(self, tag: Tag, count: int) -> list[F]:
         """`count` elements sent as one item."""
-        data = self.read(16 * count)
+        data = self.read(16 * count, tag.name)
         values = field_words(data)
         self.transcript.absorb(tag, data)
         return [F(values[4 * i:4 * i + 4]) for i in range(count)]
@@ -141,7 +143,7 @@ class Channel:
     def proof_of_work(self, difficulty: int) -> None:
         if difficulty == 0:
             return
-        nonce = self.read(8)
+        nonce = self.read(8, Tag.POW.name)
         if not self.transcript.meets(nonce, difficulty):
             raise Rejected("POW", f"a nonce does not meet {difficulty} bits")
         self.transcript.absorb(Tag.POW, nonce)
@@ -167,7 +169,7 @@ def root_of_opened(channel: Channel, leaves: dict[int, bytes], depth: int) -> by
         for index in sorted(known):
             if index >> 1 in parents:
                 continue
-            sibling = known[index ^ 1] if index ^ 1 in known else channel.read(32)
+            sibling = known[index ^ 1] if index ^ 1 in known else channel.read(32, "SIBLING")
             pair = (sibling, known[index]) if index & 1 else (known[index], sibling)
             parents[index >> 1] = node(*pair)
         known = parents

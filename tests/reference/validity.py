@@ -11,8 +11,6 @@ from .circuit import (MAX_AXES, NO_ENTRY, Circuit, Contraction, Factor, Kind, Li
                       VerifierParameters)
 from .field import P
 from .parameters import MAX_RATE
-from .plan import passes_through
-from .relations import factor_rows
 from .transcript import Unreadable
 
 MAX_ROWS, MAX_FACTOR = 2**30, 2**24
@@ -30,8 +28,6 @@ def require(condition: bool, what: str) -> None:
 def validate(vk: VerifierParameters) -> None:
     if vk.circuit.of_kind(Kind.WEIGHT):
         require(1 <= vk.weight_rate <= MAX_RATE, "the rate of the weights' code")
-    else:
-        require((vk.weight_b, vk.weight_rate, vk.weight_root) == (0, 0, bytes(32)), "a commitment without weights")
     try:
         Validator(vk.circuit).run()
     except IndexError:
@@ -52,10 +48,11 @@ def hull(*bounds: Range) -> Range:
 
 
 def table_columns(table: Table) -> list[Range]:
-    """The ranges of keys and values, zero included."""
-    keys = hull((table.lo_key, table.lo_key + 2**table.bits - 1), (0, 0))
-    values = tables.values(table)
-    return [keys, hull((min(values), max(values)), (0, 0))] if values else [keys]
+    """The ranges of keys and values: of values the saturation, whether or not it is reached."""
+    keys = table.lo_key, table.lo_key + 2**table.bits - 1
+    if table.kind == TableKind.RANGE:
+        return [keys]
+    return [keys, (0, max(keys[1], 0)) if table.kind == TableKind.RELU else (table.lo_value, table.hi_value)]
 
 
 class Validator:
@@ -351,7 +348,7 @@ class Validator:
             return self._contraction_range(self.circuit.contractions[tensor.definition])
         if tensor.kind == Kind.PLACEMENT:
             placement = self.circuit.placements[tensor.definition]
-            weight = prod(self._factor_weight(f, tensor, self.tensors[placement.source]) for f in placement.factors)
+            weight = prod(factor.norm or 1 for factor in placement.factors)
             return hull(scaled(self._range(placement.source), weight), (0, 0))
         return None
 
@@ -361,12 +358,6 @@ class Validator:
         summed = prod(size for label, size in enumerate(c.label_dims) if label not in c.out_labels)
         products = [scaled(self._range(c.a), end) for end in self._range(c.b)]
         return scaled(hull(*products), summed)
-
-    def _factor_weight(self, factor: Factor, result: Tensor, source: Tensor) -> int:
-        """The largest entry of a factor's matrix."""
-        if passes_through(factor, result, source) or factor.norm == 0:
-            return 1
-        return max((w for _, _, w in factor_rows(factor, result, source, self.circuit.indices)), default=0)
 
     def _ranges(self) -> None:
         self._find_maxima()

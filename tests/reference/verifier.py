@@ -317,9 +317,9 @@ def cubic(claim: F, at_zero: F, at_infinity: F, at_minus_one: F, x: F) -> F:
     return at_zero + x * (HALF * (s - d) + x * (HALF * (s + d) + x * at_infinity))
 
 
-def verify(vk: VerifierParameters, proof: bytes, min_bits: int = 100) -> Statement:
-    """The statement that a proof file proves; raises Rejected or Unreadable."""
+def verify(vk: VerifierParameters, proof: bytes, min_bits: int = 100) -> Verifier:
+    """Accepts a proof file by returning its verification; raises Rejected or Unreadable."""
     check_magic(proof)
-    statement = read_statement(proof, vk)
-    Verifier(vk, statement).run(min_bits)
-    return statement
+    verifier = Verifier(vk, read_statement(proof, vk))
+    verifier.run(min_bits)
+    return verifier
