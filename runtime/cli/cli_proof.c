@@ -18,7 +18,7 @@ static const char usage[] =
     "  -o, --out FILE     where the proof goes\n"
     "  --nonce HEX        up to 64 bytes chosen by the verifier, bound by the proof\n"
     "  --json             print the statement and the measurements as JSON\n"
-    "  --quiet            no progress, no summary\n";
+    "  --quiet            no progress, no summary; warnings only\n";
 
 typedef struct proof_job {
     cli_args inputs;
@@ -67,13 +67,14 @@ static bool parse(proof_job *job, int argc, char **argv, bool *help, mica_status
 
 static bool show_result(const proof_job *job, const mica_vk *vk, const mica_statement *s, mica_status *st) {
     if (!job->json) {
-        if (job->quiet)
-            return true;
-        if (job->saturated > 0)
-            (void)printf(
+        if (job->saturated > 0) /* also with --quiet: the proof is not about the values in the file */
+            (void)fprintf(
+                stderr,
                 "note: %llu input values lie outside the range and were saturated; the proof speaks of the "
                 "saturated ones\n",
                 (unsigned long long)job->saturated);
+        if (job->quiet)
+            return true;
         if (!show_statement(stdout, &vk->circuit, s, st))
             return false;
         (void)printf("%s: proof %.1f kB + statement %.1f kB, %.3f s\n%s\n", job->out_path,
