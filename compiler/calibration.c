@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "onnx_types.h"
+#include "ops/ops.h"
 #include "passes.h"
 
 #define GUESSED_SAMPLES 4
@@ -66,10 +67,13 @@ static double random_unit(uint64_t *state) {
     return (double)bits / 4503599627370496.0 - 1.0;                    /* [-1, 1) */
 }
 
-/* Integers of an unknown meaning: small ones; truth values: 0 or 1. */
-static double guessed_element(const graph_value *v, double unit) {
+/* Integers of an unknown meaning: small ones; indices into an axis of `size` > 0 entries: any; truth values:
+ * 0 or 1. */
+static double guessed_element(const graph_value *v, int64_t size, double unit) {
     if (v->dtype != DTYPE_INT)
         return unit;
+    if (size > 0)
+        return (double)(int64_t)((unit + 1) / 2 * (double)size);
     return v->onnx_dtype == ONNX_BOOL ? unit < 0 : (double)(int64_t)(8 * unit);
 }
 
@@ -84,9 +88,12 @@ static bool guess(calibration *c, const graph *g, double **value, mica_status *s
     if (!ok)
         (void)mica_fail(st, MICA_ERR_MEMORY, "out of memory for calibration");
     for (int s = 0; ok && s < GUESSED_SAMPLES; s++) {
-        for (uint32_t i = 0; i < g->n_inputs; i++)
-            for (uint64_t j = 0; j < graph_elements(&g->value[g->input[i]]); j++)
-                input[i][j] = guessed_element(&g->value[g->input[i]], random_unit(&state));
+        for (uint32_t i = 0; i < g->n_inputs; i++) {
+            const graph_value *v = &g->value[g->input[i]];
+            const int64_t size = op_indexed_size(g, g->input[i]);
+            for (uint64_t j = 0; j < graph_elements(v); j++)
+                input[i][j] = guessed_element(v, size, random_unit(&state));
+        }
         ok = observe_all(c, g, (const double *const *)input, value, st);
     }
     for (uint32_t i = 0; input && i < g->n_inputs; i++)

@@ -17,10 +17,8 @@ MOVES(expand, INPUT(0))
 MOVES(tile, INPUT(0))
 MOVES(trilu, INPUT(0))
 MOVES(reversesequence, INPUT(0))
-MOVES(gather, INPUT(0))
 MOVES(gatherelements, INPUT(0))
 MOVES(gathernd, INPUT(0))
-MOVES(onehot, INPUT(2))
 
 /* Reductions combine elements: only replacement moves them. */
 static bool lower_scatter(struct lowering *l, const graph_node *n, mica_status *st) {

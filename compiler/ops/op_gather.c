@@ -21,12 +21,13 @@ bool infer_gather(op_context *c, const graph_node *n, mica_status *st) {
     uint32_t axis;
     if (!integer_indices(c, n, 1, st) || !op_axis(c->g, n, "axis", 0, x->rank, 0, &axis, st))
         return false;
-    if (k->batched || (x->batched && axis == 0))
+    /* Rows of one table for every item: the indices' batch axis comes first and stays the batch axis. */
+    if ((x->batched && axis == 0) || (k->batched && (x->batched || axis != 0)))
         return op_mixes_batch(c);
     memcpy(dim, x->dim, axis * sizeof *dim);
     memcpy(dim + axis, k->dim, k->rank * sizeof *dim);
     memcpy(dim + axis + k->rank, x->dim + axis + 1, (x->rank - axis - 1) * sizeof *dim);
-    return op_set_output(c, n, x, x->rank - 1 + k->rank, dim, x->batched, st);
+    return op_set_output(c, n, x, x->rank - 1 + k->rank, dim, x->batched || k->batched, st);
 }
 
 bool eval_gather(const op_args *a, mica_status *st) {

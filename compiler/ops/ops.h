@@ -158,6 +158,9 @@ op_kind op_find(const char *type);
 /* Whether every element of the output is an element of an input, or a constant. */
 bool op_moves(op_kind kind);
 
+/* Entries of the shortest axis that value v gives indices into, as the second input of Gather; 0 if there is none. */
+int64_t op_indexed_size(const graph *g, uint32_t v);
+
 /* Multiply-accumulates of Conv, Gemm and MatMul; 0 for others. Shapes have been inferred. */
 uint64_t op_macs(const graph *g, const graph_node *n);
 

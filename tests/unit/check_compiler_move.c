@@ -14,6 +14,13 @@ static uint32_t integers(net *t, unsigned rank, const int64_t *dim) {
     return int_input(t, ONNX_INT32, rank, dim);
 }
 
+static uint32_t reals(net *t, unsigned n, const double *x) {
+    const int64_t dim = n;
+    const uint32_t v = constant(t, 0, 0, 1, &dim);
+    memcpy((double *)(uintptr_t)t->g.value[v].real, x, n * sizeof *x);
+    return v;
+}
+
 static void slices(net *t) {
     const uint32_t x = integers(t, SHAPE(1, 7, 5, 6));
     output(t, op(t, "Slice", 5, x, shape_constant(t, SHAPE(1, -100)), shape_constant(t, SHAPE(-1, 4)),
@@ -137,6 +144,25 @@ static void scatters(net *t) {
     output(t, op(t, "ScatterND", 3, x, cells, v));
 }
 
+static void computed_indices(net *t) {
+    t->spread = 0.25; /* indices -2 .. 2 */
+    const uint32_t k = int_input(t, ONNX_INT64, SHAPE(1, 4)), x = constant(t, 0, 1, SHAPE(3, 5)),
+                   depth = shape_constant(t, SHAPE(3));
+    output(t, op(t, "Gather", 2, x, k));
+    output(t, op(t, "OneHot", 3, k, depth, reals(t, 2, (double[]){-1, 0.5})));
+    with_int(t, "axis", 1);
+    output(t, op(t, "OneHot", 3, k, depth, shape_constant(t, SHAPE(7, 90))));
+}
+
+static void computed_integer_rows(net *t) {
+    t->spread = 0.25;
+    const uint32_t k = int_input(t, ONNX_INT64, SHAPE(2, 2)), x = integers(t, SHAPE(2, 3, 4)),
+                   e = shape_constant(t, SHAPE(5, 70, -9));
+    with_int(t, "axis", 1);
+    output(t, op(t, "Gather", 2, x, k));
+    output(t, op(t, "Gather", 2, e, k));
+}
+
 static void one_hot(net *t) {
     const uint32_t depth = shape_constant(t, SHAPE(3));
     output(t, op(t, "OneHot", 3, shape_constant(t, SHAPE(0, 2, -1, 7)), depth, integers(t, SHAPE(2))));
@@ -174,13 +200,6 @@ static void running_sums(net *t) {
     with_int(t, "reverse", 1);
     with_int(t, "exclusive", 1);
     output(t, op(t, "CumSum", 2, x, axis));
-}
-
-static uint32_t reals(net *t, unsigned n, const double *x) {
-    const int64_t dim = n;
-    const uint32_t v = constant(t, 0, 0, 1, &dim);
-    memcpy((double *)(uintptr_t)t->g.value[v].real, x, n * sizeof *x);
-    return v;
 }
 
 static uint32_t resized(net *t, uint32_t x, const char *mode, const char *coordinates, const char *nearest,
@@ -276,6 +295,8 @@ static const struct {
     {"gathers", gathers, true, EXACT, EXACT},
     {"gathers_of_planes", gathers_of_planes, false, EXACT, EXACT},
     {"scatters", scatters, false, EXACT, EXACT},
+    {"computed_indices", computed_indices, true, 0.001, 0.003},
+    {"computed_integer_rows", computed_integer_rows, false, EXACT, EXACT},
     {"one_hot", one_hot, false, EXACT, EXACT},
     {"concatenations", concatenations, true, EXACT, EXACT},
     {"concatenation_of_reals", concatenation_of_reals, true, 0.0005, 0.0005}, /* the inputs' own rounding */
