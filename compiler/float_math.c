@@ -191,10 +191,10 @@ static double sine_of_quadrant(double r, unsigned quadrant) {
 static double sine(double x, unsigned quarters) {
     if (!(x - x == 0))
         return (double)NAN;
+    if (!(x > -0x1p53 && x < 0x1p53)) /* no bit of the angle is left */
+        return 0;
     const double k = fm_round_even(x / 0x1.921fb54442d18p+0);
     const double r = x - k * HALF_PI_1 - k * HALF_PI_2 - k * HALF_PI_3;
-    if (!(r > -2 && r < 2)) /* beyond 2^50 or so, where no bit of the angle is left */
-        return 0;
     return sine_of_quadrant(r, (unsigned)((uint64_t)(int64_t)k + quarters) & 3);
 }
 

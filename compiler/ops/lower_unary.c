@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "float_math.h"
 #include "lowering.h"
 #include "maximum.h"
 #include "ops/ops.h"
@@ -150,7 +151,7 @@ static double result_scale(const lowering *l, const graph_node *n, const unary *
 static void saturate(const lowering *l, const graph_node *n, const unary *u, activation *act) {
     const double seen = 2 * calibration_magnitude(l->cal, n->out[0]) / act->out_scale;
     double units = 1;
-    while (units < seen)
+    while (units < seen && units < (double)(1 << 24))
         units = 2 * units + 1;
     const double limit = units * act->out_scale;
     act->lo = u->lo > -limit ? u->lo : -limit;
@@ -160,7 +161,7 @@ static void saturate(const lowering *l, const graph_node *n, const unary *u, act
 /* Functions that are exact on integers. */
 static bool supports_integers(const unary *u, const graph_node *n) {
     return n->kind == OP_ABS || n->kind == OP_SIGN ||
-           (n->kind == OP_POW && u->p[0] >= 0 && u->p[0] == (double)(int)u->p[0]);
+           (n->kind == OP_POW && u->p[0] >= 0 && u->p[0] <= 31 && u->p[0] == fm_floor(u->p[0]));
 }
 
 static bool lower_function(lowering *l, const graph_node *n, mica_status *st) {

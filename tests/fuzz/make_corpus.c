@@ -175,6 +175,36 @@ static void folded(void) {
     model(&w, "folded");
 }
 
+/* Elementwise functions, one after the other, on an input and on a constant. */
+static void functions(void) {
+    static const char *const ops[] = {
+        "LeakyRelu",       "Elu",      "Selu", "Celu", "HardSigmoid", "HardSwish", "Mish",
+        "Softplus",        "Softsign", "Erf",  "Gelu", "Exp",         "Log",       "Sqrt",
+        "Reciprocal",      "Abs",      "Neg",  "Sign", "Floor",       "Ceil",      "Round",
+        "ThresholdedRelu", "Shrink",   "Sin",  "Cos"};
+    static const char *const with_alpha[] = {"LeakyRelu", "Elu",         "Selu",
+                                             "Celu",      "HardSigmoid", "ThresholdedRelu"};
+    onnx_writer w = {.opset = 20};
+    ow_input(&w, "x", 2, DIMS(1, 3));
+    floats(&w, "c", 2, DIMS(1, 3));
+    floats(&w, "p", 1, DIMS(1));
+    for (unsigned i = 0; i < sizeof ops / sizeof *ops; i++) {
+        char out[8];
+        (void)snprintf(out, sizeof out, "y%u", i);
+        for (unsigned j = 0; j < sizeof with_alpha / sizeof *with_alpha; j++)
+            if (!strcmp(ops[i], with_alpha[j]))
+                ow_attr_float(&w, "alpha", 0.75f);
+        if (!strcmp(ops[i], "Gelu"))
+            ow_attr_text(&w, "approximate", "tanh");
+        ow_node(&w, ops[i], i % 2 ? "x" : "c", out);
+        ow_output(&w, out);
+    }
+    ow_node(&w, "Pow", "x p", "z");
+    ow_node(&w, "PRelu", "z c", "v");
+    ow_output(&w, "v");
+    model(&w, "functions");
+}
+
 /* Few bytes that ask for much: a kernel and a padding far larger than the input, on constants. */
 static void amplifiers(void) {
     onnx_writer w = {.opset = 13};
@@ -416,6 +446,7 @@ int main(int argc, char **argv) {
     dense();
     constant();
     folded();
+    functions();
     amplifiers();
     copies();
     typed();
