@@ -92,14 +92,14 @@ static void findings_free(findings *f) {
 /* --- Table
  * -------------------------------------------------------------------------------------------------------- */
 
-/* "[N,3,32,32]": N is the batch axis. */
+/* "[B,3,32,32]": B is the batch axis. */
 static const char *shape_text(const graph_value *v, char *buffer, size_t size) {
     size_t used = (size_t)snprintf(buffer, size, "[");
     if (!v->has_shape)
         return "unknown";
     for (uint32_t i = 0; i < v->rank && used < size; i++) {
         if (i == 0 && v->batched)
-            used += (size_t)snprintf(buffer + used, size - used, "N");
+            used += (size_t)snprintf(buffer + used, size - used, "B");
         else
             used +=
                 (size_t)snprintf(buffer + used, size - used, "%s%lld", i ? "," : "", (long long)v->dim[i]);
@@ -133,7 +133,7 @@ static void print_table(const findings *f, FILE *out) {
     fprintf(out, "model       %s\n", g->file);
     fprintf(out, "graph       %s\n", g->name);
     fprintf(out, "opset       %lld\n", (long long)g->opset);
-    fprintf(out, "batch axis  %s\n", g->batched ? "axis 0 (N below)" : "none");
+    fprintf(out, "batch axis  %s\n", g->batched ? "axis 0 (B below)" : "none");
     fprintf(out, "parameters  %llu\n", (unsigned long long)f->parameters);
     fprintf(out, "MACs        %llu%s\n", (unsigned long long)f->macs,
             f->n_failed ? " in the supported part" : "");

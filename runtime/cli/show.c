@@ -48,7 +48,7 @@ bool show_parse_nonce(const char *hex, uint8_t *bytes, uint32_t *size, mica_stat
     return true;
 }
 
-double show_scale(const mica_port *port) {
+static double scale_of(const mica_port *port) {
     return ldexp(port->mantissa, port->exponent);
 }
 
@@ -61,7 +61,7 @@ void show_port(FILE *out, const char *what, const mica_circuit *c, const mica_po
     char shape[160];
     const mica_tensor *t = &c->tensor[port->tensor];
     (void)fprintf(out, "%s \"%s\" %s, scale %.9g, integers %d to %d\n", what, port->name,
-                  port_shape(port, shape, sizeof shape), show_scale(port), t->lo, t->hi);
+                  port_shape(port, shape, sizeof shape), scale_of(port), t->lo, t->hi);
 }
 
 json_t *show_text_json(const char *text) {
@@ -83,7 +83,7 @@ json_t *show_port_json(const mica_circuit *c, const mica_port *port) {
     for (uint32_t i = 0; i < port->onnx_rank; i++)
         (void)json_array_append_new(shape, json_integer(port->onnx_dim[i]));
     return json_pack("{s:o, s:o, s:f, s:[i,i]}", "name", show_text_json(port->name), "shape", shape, "scale",
-                     show_scale(port), "range", t->lo, t->hi);
+                     scale_of(port), "range", t->lo, t->hi);
 }
 
 /* One item's values in the user's order. The caller frees. */
@@ -99,7 +99,7 @@ static double *item_values(const mica_circuit *c, const mica_port *port, const i
 
 /* value = scale * integer was rounded once, so the quotient is within a millionth of the integer. */
 static long long integer_of(double value, const mica_port *port) {
-    return llround(value / show_scale(port));
+    return llround(value / scale_of(port));
 }
 
 static void show_item(FILE *out, const mica_port *port, const double *value, uint64_t n) {

@@ -15,8 +15,6 @@ const char *show_hex(char *out, const uint8_t *bytes, size_t size);
 /* The inverse, for 1 to MICA_MAX_NONCE_BYTES bytes. */
 bool show_parse_nonce(const char *hex, uint8_t *bytes, uint32_t *size, mica_status *st);
 
-double show_scale(const mica_port *port);
-
 /* Inputs briefly, outputs as real numbers and integers, in the user's order. */
 bool show_statement(FILE *out, const mica_circuit *c, const mica_statement *s, mica_status *st);
 

@@ -482,8 +482,8 @@ START_TEST(unsupported_operators) {
     bytes branch = {0}, inner = {0}, a = {0};
     ow_input(&w, "x", DIMS(1, 4));
     ow_node_in(&w, "com.example", "Gelu", "x", "a");
-    ow_node(&w, "Erf", "a", "b");
-    ow_node(&w, "Erf", "b", "c");
+    ow_node(&w, "NonZero", "a", "b");
+    ow_node(&w, "NonZero", "b", "c");
     put_text(&inner, 4, "Relu");
     put_message(&branch, 1, &inner);
     put_text(&a, 1, "then_branch");
@@ -494,7 +494,7 @@ START_TEST(unsupported_operators) {
     ow_output(&w, "d");
     expect_not_inferred(
         &w, MICA_ERR_UNSUPPORTED,
-        "unsupported operators: com.example.Gelu (1 node, 'n0'), Erf (2 nodes, first 'n1'), If (1 node");
+        "unsupported operators: com.example.Gelu (1 node, 'n0'), NonZero (2 nodes, first 'n1'), If (1 node");
 }
 END_TEST
 
@@ -795,11 +795,11 @@ START_TEST(inspection) {
     static const float f[64];
     static const char *const words[] = {"parameters  18",
                                         "MACs        648",
-                                        "[N,1,6,6]",
+                                        "[B,1,6,6]",
                                         "Conv",
-                                        "Erf",
+                                        "NonZero",
                                         "not supported: 1 of 4 nodes (1 more depend on them)",
-                                        "node 'n2' (Erf, [1,2,6,6]): the operator is not supported"};
+                                        "node 'n2' (NonZero, [1,2,6,6]): the operator is not supported"};
     static const char *const json_words[] = {"\"macs\": 648", "\"supported\": false", "\"node\": \"n2\""};
     onnx_writer w = {.opset = 11};
     mica_status st = {0};
@@ -809,7 +809,7 @@ START_TEST(inspection) {
     ow_attr_text(&w, "auto_pad", "SAME_UPPER");
     ow_node(&w, "Conv", "x k", "a");
     ow_node(&w, "Relu", "a", "b");
-    ow_node(&w, "Erf", "b", "c");
+    ow_node(&w, "NonZero", "b", "c");
     ow_node(&w, "Relu", "c", "d");
     ow_output(&w, "d");
     ow_save(&w, in_folder("i.onnx"));
