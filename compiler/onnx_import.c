@@ -10,10 +10,11 @@
 #include "onnx.pb-c.h"
 #include "onnx_tensor.h"
 #include "onnx_types.h"
+#include "ops/op_versions.h"
 #include "ops/ops.h"
 #include "passes.h"
 
-#define MIN_OPSET      7
+#define MIN_OPSET      1 /* below 7: operators that did not change since (op_versions.h) */
 #define MAX_OPSET      21
 #define MAX_FILE_BYTES (((uint64_t)1 << 31) - 1) /* protobuf's own limit */
 #define MAX_NESTING    48 /* messages within messages; 12 levels reach a subgraph's tensor */
@@ -360,6 +361,10 @@ static bool name_node(importer *im, const Onnx__NodeProto *p, size_t index, grap
         snprintf(text, sizeof text, "%s%s%s", standard ? "" : p->domain, standard ? "" : ".", p->op_type);
     if (length < 0 || (size_t)length >= sizeof text)
         return mica_fail(im->st, MICA_ERR_LIMIT, "node %zu: the operator's name is too long", index);
+    if (standard && im->g->opset < op_since(p->op_type))
+        return mica_fail(im->st, MICA_ERR_UNSUPPORTED,
+                         "node %zu (%.60s): opset %lld; this operator is supported from opset %lld", index,
+                         p->op_type, (long long)im->g->opset, (long long)op_since(p->op_type));
     n->op = copy_name(im, text);
     n->kind = standard ? op_find(p->op_type) : OP_UNSUPPORTED;
     if (p->name && *p->name) {
