@@ -105,6 +105,7 @@
     X(SCATTERELEMENTS, scatterelements, "ScatterElements", 3, 3)                                             \
     X(SCATTERND, scatternd, "ScatterND", 3, 3)                                                               \
     X(ONEHOT, onehot, "OneHot", 3, 3)                                                                        \
+    X(EINSUM, einsum, "Einsum", 1, UINT32_MAX)                                                               \
     X(CUMSUM, cumsum, "CumSum", 2, 2)                                                                        \
     X(RESIZE, resize, "Resize", 1, 4)                                                                        \
     X(UPSAMPLE, upsample, "Upsample", 1, 2)                                                                  \

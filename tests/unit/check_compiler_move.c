@@ -237,6 +237,36 @@ static void upsampled(net *t) {
     output(t, op(t, "Upsample", 2, x, reals(t, 4, (double[]){1, 1, 2, 3})));
 }
 
+static uint32_t product(net *t, const char *equation, uint32_t x, uint32_t y) {
+    t->attr[t->n_attrs++] = (graph_attr){.name = "equation", .type = ATTR_STRING, .s = equation};
+    return op(t, "Einsum", y == GRAPH_NO_VALUE ? 1 : 2, x, y);
+}
+
+static void products(net *t) {
+    const uint32_t x = integers(t, SHAPE(1, 3, 4)), y = integers(t, SHAPE(1, 4, 5)),
+                   z = integers(t, SHAPE(1, 5, 4));
+    output(t, product(t, "bij,bjk->bik", x, y));
+    output(t, product(t, "b i j, b k j -> b k i", x, z));
+    output(t, product(t, "...ij,...jk", x, y));
+    output(t, product(t, "bij->bi", x, GRAPH_NO_VALUE));
+    output(t, product(t, "bij->bji", x, GRAPH_NO_VALUE));
+    output(t, product(t, "bjk,bkj->bkj", y, z));
+    output(t, product(t, "bik,bjk->bijk", x, z));
+    const uint32_t w = shape_constant(t, SHAPE(1, -2, 3, 4, 5, 0, 7, 8, -9, 1, 2, 3));
+    t->g.value[w].onnx_dtype = ONNX_INT32;
+    t->g.value[w].rank = 2;
+    t->g.value[w].dim[0] = 3;
+    t->g.value[w].dim[1] = 4;
+    output(t, product(t, "bij,ij->bj", x, w));
+    output(t, product(t, "ij,bjk->bki", w, y));
+}
+
+static void products_of_reals(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 2, 4)), w = constant(t, 0, 1, SHAPE(2, 4, 5));
+    output(t, product(t, "bthd,hdm->btm", x, w));
+    output(t, product(t, "bthd,bshd->bhts", x, input(t, SHAPE(1, 6, 2, 4))));
+}
+
 static void casts(net *t) {
     const uint32_t x = integers(t, SHAPE(1, 3, 2)), b = int_input(t, ONNX_BOOL, SHAPE(1, 3, 2));
     with_int(t, "to", ONNX_FLOAT);
@@ -304,6 +334,8 @@ static const struct {
     {"resizes_to_nearest", resizes_to_nearest, true, EXACT, EXACT},
     {"resizes_between", resizes_between, true, 0.002, 0.008},
     {"upsampled", upsampled, true, EXACT, EXACT},
+    {"products", products, true, EXACT, EXACT},
+    {"products_of_reals", products_of_reals, true, 0.001, 0.003},
     {"casts", casts, true, EXACT, EXACT},
     {"known_outputs", known_outputs, false, EXACT, EXACT},
     {"chain", chain, true, EXACT, EXACT},
@@ -437,6 +469,11 @@ static void cropped(net *t) {
     output(t, op(t, "Resize", 4, input(t, SHAPE(5)), reals(t, 2, (double[]){0.5, 1.25}), GRAPH_NO_VALUE,
                  shape_constant(t, SHAPE(4))));
 }
+static void einsum_implicit(net *t) { /* the output is "ac" */
+    const uint32_t x = input(t, SHAPE(2, 3)), y = op(t, "Reshape", 2, x, shape_constant(t, SHAPE(3, 2)));
+    mode(t, "equation", "cb, ba");
+    output(t, op(t, "Einsum", 2, x, y));
+}
 static void to_integers(net *t) {
     const uint32_t x = op(t, "Mul", 2, input(t, SHAPE(4)), number(t, -0.75));
     with_int(t, "to", ONNX_INT8);
@@ -463,6 +500,7 @@ START_TEST(reference) {
     EXPECT(nearest_up, SHAPE(5), 0, 0, 0, 1, 1);
     EXPECT(corners, SHAPE(5), 0, 0.5, 1, 1.5, 2);
     EXPECT(cropped, SHAPE(4), 2, 3, 4, 7);
+    EXPECT(einsum_implicit, SHAPE(2, 2), 10, 28, 13, 40);
     EXPECT(to_integers, SHAPE(4), 0, 0, -1, -2);
 }
 END_TEST
