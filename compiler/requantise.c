@@ -10,7 +10,7 @@
 #define SOFT_BITS_LEAST 10 /* tables up to 2^10 rows are cheap whatever the network */
 #define SOFT_BITS_MOST  14
 #define STEPS_BITS_LOST 3  /* resolution given up, at most, for a smaller table */
-#define OUTPUT_BITS     14 /* resolution of sigmoid and tanh at a graph output */
+#define OUTPUT_BITS     14 /* resolution of a function at a graph output */
 
 static const double unbounded = __builtin_inf();
 const activation activation_identity = {
@@ -107,13 +107,20 @@ static bool plan_clamp(lowering *l, const form *f, double scale, bound r, const 
     return true;
 }
 
-/* Sigmoid and tanh: values in (-1, 1), slopes at most 1. */
-static bool plan_squash(lowering *l, const form *f, double scale, bound r, const activation *act, uint32_t v,
-                        plan *p, mica_status *st) {
+unsigned result_bits(const lowering *l, uint32_t v) {
     bool is_output = false;
     for (uint32_t i = 0; i < l->g->n_outputs; i++)
         is_output |= l->g->output[i] == v;
-    const unsigned bits = is_output && l->bits[v] < OUTPUT_BITS ? OUTPUT_BITS : l->bits[v];
+    for (uint32_t i = 0; is_output && i < l->g->n_nodes; i++)
+        for (uint32_t j = 0; !l->g->node[i].removed && j < l->g->node[i].n_in; j++)
+            is_output &= l->g->node[i].in[j] != v;
+    return is_output && l->bits[v] < OUTPUT_BITS ? OUTPUT_BITS : l->bits[v];
+}
+
+/* Sigmoid and tanh: values in (-1, 1), slopes at most 1. */
+static bool plan_squash(lowering *l, const form *f, double scale, bound r, const activation *act, uint32_t v,
+                        plan *p, mica_status *st) {
+    const unsigned bits = result_bits(l, v);
     const double slope = act->kind == MICA_TABLE_SIGMOID ? 0.25 : 1;
     const double wanted = 1 / power_of_two(l->bits[v]) / slope;
     if (!choose_shift(l, f, scale, r, wanted, wanted * power_of_two(STEPS_BITS_LOST), p, st))

@@ -28,6 +28,9 @@ bool requantise(lowering *l, const form *f, double scale, const activation *act,
  * least 1 if and only if f >= 1, whatever the s that suits the table. */
 bool step_function(lowering *l, const form *f, uint32_t *tensor, mica_status *st);
 
+/* log2 of the steps that a function's value takes: bits[v], more for a graph output that no node reads. */
+unsigned result_bits(const lowering *l, uint32_t v);
+
 /* The output of node n as the activation of its first input: in the table of the requantisation where that
  * input is pending, in a table of its own otherwise. ops/lower_activation.c */
 bool lower_activation(lowering *l, const graph_node *n, const activation *act, mica_status *st);

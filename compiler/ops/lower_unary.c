@@ -19,7 +19,6 @@
 #define SLOPE_SAMPLES   4096
 #define STEPS_OF_SPAN   1024 /* steps of the key over which the function crosses its range, at its steepest */
 #define MAX_VALUE_BITS  15
-#define OUTPUT_BITS     14      /* resolution at a graph output */
 #define STEPS_BITS_LOST 3       /* resolution of the key given up, at most, for a smaller table */
 #define FINEST_BITS     14      /* of an accumulator's calibrated magnitude: what is finer has no meaning, */
 #define TOLERABLE_BITS  13      /* and what is that fine is never too coarse */
@@ -120,14 +119,7 @@ void unary_widen_inputs(struct lowering *l) {
 
 /* --- resolution of the result --- */
 
-static bool is_output(const lowering *l, uint32_t v) {
-    for (uint32_t i = 0; i < l->g->n_outputs; i++)
-        if (l->g->output[i] == v)
-            return true;
-    return false;
-}
-
-/* 1 where the values are integers; otherwise the span takes bits[v] bits, the values at most 15. */
+/* 1 where the values are integers; otherwise the span takes result_bits, the values at most 15. */
 static double result_scale(const lowering *l, const graph_node *n, const unary *u) {
     const uint32_t v = n->out[0];
     const double magnitude = calibration_magnitude(l->cal, v), span = calibrated_span(l, v);
@@ -137,7 +129,7 @@ static double result_scale(const lowering *l, const graph_node *n, const unary *
         return l->want_scale[v];
     if (integral && magnitude < (double)(1 << MAX_VALUE_BITS))
         return 1;
-    const unsigned bits = is_output(l, v) && l->bits[v] < OUTPUT_BITS ? OUTPUT_BITS : l->bits[v];
+    const unsigned bits = result_bits(l, v);
     const double least = magnitude / (double)(1 << MAX_VALUE_BITS);
     double scale = (span < magnitude ? span : magnitude) / (double)(1 << bits);
     scale = scale > least ? scale : least;

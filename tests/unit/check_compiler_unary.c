@@ -300,6 +300,19 @@ START_TEST(accumulator_read_twice) {
 }
 END_TEST
 
+/* An output that a wide layer reads as well must not be wider than that layer allows. */
+static void output_read_by_wide_layer(net *t) {
+    t->spread = 1;
+    const uint32_t h = op(t, "Gelu", 1, input(t, SHAPE(1, 4096)));
+    output(t, h);
+    output(t, op(t, "Gemm", 2, h, constant(t, 0, 1, SHAPE(4096, 2))));
+}
+
+START_TEST(outputs_that_are_read) {
+    run_case("read output", output_read_by_wide_layer, 61, true, 0.005, 0.02);
+}
+END_TEST
+
 /* --- refusals and exotic values --- */
 
 static void refused(build_fn *build, mica_code code, const char *what) {
@@ -397,6 +410,7 @@ int main(void) {
     tcase_add_test(tc, steps_are_exact);
     tcase_add_test(tc, prelu_by_channel);
     tcase_add_test(tc, accumulator_read_twice);
+    tcase_add_test(tc, outputs_that_are_read);
     tcase_add_test(tc, refusals);
     suite_add_tcase(s, tc);
     SRunner *r = srunner_create(s);
