@@ -231,6 +231,8 @@ class Reader:
         text = raw.split(b"\0")[0]
         if raw != text.ljust(size, b"\0") or len(text) == size:
             raise Unreadable("a text is not padded with zeros")
+        if any(byte < 32 or byte == 127 for byte in text):
+            raise Unreadable("a control character in a text")
         return text.decode("utf-8", errors="replace")
 
     def array(self, element: Callable[[], T]) -> list[T]:

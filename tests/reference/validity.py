@@ -253,13 +253,13 @@ class Validator:
         return scaled(self._range(operand), coefficient * cells)
 
     def _form_range(self, number: int) -> Range:
-        """The values inside the valid box that the ranges of a form's operands admit."""
-        terms, boxes = self._form(number)
+        """The values inside the valid box that the ranges of a form's operands admit, terms taken one by one."""
+        _, boxes = self._form(number)
         dims = self.tensors[number].dims
         constants = Grid(dims, boxes, [()] * len(dims)).constants
         total = min(constants), max(constants)
-        for (operand, view), coefficient in terms.items():
-            total = added(total, self._term_range(operand, view, coefficient))
+        for term in (self.circuit.terms[i] for i in self.circuit.linears[self.tensors[number].definition].terms):
+            total = added(total, self._term_range(term.tensor, term.view, term.coefficient))
         return total
 
     def _padded_range(self, dims: Sequence[int], terms: Form, boxes: Boxes) -> Range:
