@@ -3,6 +3,7 @@
 #include "lowering_move.h"
 #include "onnx_types.h"
 #include "ops/ops.h"
+#include "requantise.h"
 
 static bool lower_known(struct lowering *l, const graph_node *n, mica_status *st) {
     return lowering_fail(l, n, st, MICA_ERR_INTERNAL, "its value should have been folded");
@@ -32,17 +33,65 @@ static bool is_whole(double scale) {
     return scale >= 1 && scale < 0x1p31 && (double)(int64_t)scale == scale;
 }
 
+/* The sum of two tensors over the domain of f, as the output. */
+static bool set_both(lowering *l, const graph_node *n, const form *f, const layout *axes, const uint32_t *t,
+                     mica_status *st) {
+    form sum;
+    form_create(&sum, f->batched, f->rank, f->dim);
+    if (!form_add_tensor(&sum, lowering_tensors(l), t[0], 1) ||
+        !form_add_tensor(&sum, lowering_tensors(l), t[1], 1))
+        return lowering_fail(l, n, st, MICA_ERR_LIMIT, "too many terms in one sum");
+    return lowering_set_tensor(l, n, builder_sum(&l->b, &sum), axes, 1, n->out[0]);
+}
+
+/* Above zero, or below: never both. */
+static bool cast_to_bool(lowering *l, const graph_node *n, mica_status *st) {
+    form f, negative;
+    qvalue x;
+    uint32_t t[2];
+    static const uint8_t same_axes[MICA_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
+    if (!lowering_layer(l, n, st) || !lowering_form(l, n->in[0], &f, &x, st))
+        return false;
+    form_create(&negative, f.batched, f.rank, f.dim);
+    return (form_add_form(&negative, lowering_tensors(l), &f, -1, same_axes) ||
+            lowering_fail(l, n, st, MICA_ERR_LIMIT, "too many terms in one sum")) &&
+           step_function(l, &f, &t[0], st) && step_function(l, &negative, &t[1], st) &&
+           set_both(l, n, &f, &x.axes, t, st);
+}
+
+/* Towards zero: the floor of what is above zero and the ceiling of what is below. */
+static bool truncate(lowering *l, const graph_node *n, mica_status *st) {
+    form f;
+    qvalue x;
+    uint32_t t[2];
+    double scale;
+    if (!lowering_layer(l, n, st) || !lowering_form(l, n->in[0], &f, &x, st))
+        return false;
+    const double far = 0x1p24; /* values of tables are not larger */
+    activation up = {
+        .kind = MICA_TABLE_FLOOR, .lo = 0, .hi = far, .in_factor = 1, .out_factor = 1, .out_scale = 1};
+    up.wanted = x.scale;
+    up.tolerable = x.scale < 1.0 / 64 ? 1.0 / 64 : x.scale;
+    activation down = up;
+    down.kind = MICA_TABLE_CEIL;
+    down.lo = -far;
+    down.hi = 0;
+    return requantise(l, &f, x.scale, &up, n->out[0], &t[0], &scale, st) &&
+           requantise(l, &f, x.scale, &down, n->out[0], &t[1], &scale, st) &&
+           set_both(l, n, &f, &x.axes, t, st);
+}
+
 bool lower_cast(struct lowering *l, const graph_node *n, mica_status *st) {
     const graph_value *from = &l->g->value[n->in[0]], *to = &l->g->value[n->out[0]];
     const layout axes = l->value[n->in[0]].axes;
     if (to->onnx_dtype == ONNX_BOOL && from->onnx_dtype != ONNX_BOOL)
-        return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "from numbers to bool");
+        return cast_to_bool(l, n, st);
     if (to->dtype == DTYPE_FLOAT || from->dtype == DTYPE_INT || is_whole(l->value[n->in[0]].scale)) {
         lowering_set_alias(l, n, n->in[0], &axes);
         return true;
     }
     if (!l->cal->integral[n->in[0]])
-        return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "of numbers with a fraction to integers");
+        return truncate(l, n, st);
     qvalue x;
     return lowering_layer(l, n, st) && lowering_operand(l, n->in[0], &x, st) &&
            lowering_at_scale(l, &x, n->in[0], 1, st) &&

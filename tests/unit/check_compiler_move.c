@@ -280,6 +280,21 @@ static void casts(net *t) {
     output(t, op(t, "Cast", 1, x));
 }
 
+static void truth_of_numbers(net *t) {
+    t->spread = 0.25; /* -2 .. 2: many zeros */
+    const uint32_t x = integers(t, SHAPE(1, 3, 20));
+    with_int(t, "to", ONNX_BOOL);
+    output(t, op(t, "Cast", 1, x));
+}
+
+/* Fractions are cut off; only values within the resolution of an integer may differ. */
+static void truncations(net *t) {
+    t->spread = 4;
+    const uint32_t x = input(t, SHAPE(1, 3, 200));
+    with_int(t, "to", ONNX_INT32);
+    output(t, op(t, "Cast", 1, x));
+}
+
 /* An input that only its shape is taken of, and an output that nothing decides. */
 static void known_outputs(net *t) {
     const uint32_t x = integers(t, SHAPE(1, 3, 2)), unread = integers(t, SHAPE(1, 4)),
@@ -337,6 +352,8 @@ static const struct {
     {"products", products, true, EXACT, EXACT},
     {"products_of_reals", products_of_reals, true, 0.001, 0.003},
     {"casts", casts, true, EXACT, EXACT},
+    {"truth_of_numbers", truth_of_numbers, true, EXACT, EXACT},
+    {"truncations", truncations, true, 0.002, 0.2},
     {"known_outputs", known_outputs, false, EXACT, EXACT},
     {"chain", chain, true, EXACT, EXACT},
 };

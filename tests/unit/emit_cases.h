@@ -23,6 +23,7 @@ static void program_start(program *p) {
     c->box = calloc(CAPACITY, sizeof *c->box);
     c->contract = calloc(CAPACITY, sizeof *c->contract);
     c->placement = calloc(CAPACITY, sizeof *c->placement);
+    c->index = calloc(CAPACITY, sizeof *c->index);
     c->lookup = calloc(CAPACITY, sizeof *c->lookup);
     c->table = calloc(CAPACITY, sizeof *c->table);
     c->layer = calloc(CAPACITY, sizeof *c->layer);
@@ -444,6 +445,23 @@ static void add_quotient_cases(program *p) {
     r->tensor[1] = e;
 }
 
+/* Rows by list, one of them of two axes, next to an axis that passes. */
+static void add_listed_case(program *p, uint32_t x) {
+    static const uint32_t list[] = {8, MICA_NO_CELL, 0, 8, 20, 3, MICA_NO_CELL, 11};
+    const uint32_t picked[3] = {2, 9, 4};
+    mica_circuit *c = &p->circuit;
+    mica_factor f[2] = {pass_factor(1, 2), {0}};
+    (void)add_layer(p, "listed rows");
+    f[1].n_out = f[1].n_src = 2;
+    f[1].out_axis[1] = 2;
+    f[1].src_axis[1] = 1;
+    f[1].first_index = c->n_indices;
+    f[1].n_indices = sizeof list / sizeof *list;
+    memcpy(c->index + c->n_indices, list, sizeof list);
+    c->n_indices += f[1].n_indices;
+    add_copy(p, add_placement(p, x, 3, picked, f, 2));
+}
+
 /* Mean pooling with a border that does not count, a reshape, and a placement of a placement. */
 static void add_placement_cases(program *p) {
     (void)add_layer(p, "mean pooling");
@@ -468,6 +486,7 @@ static void add_placement_cases(program *p) {
     h.out_stride[0] = -1;
     h.offset = 193; /* reversed, and longer than its source */
     add_copy(p, add_placement(p, rows, 1, again, &h, 1));
+    add_listed_case(p, x);
 }
 
 static void build_program(program *p) {
