@@ -13,6 +13,7 @@
 void calibration_free(calibration *c) {
     free(c->lo);
     free(c->hi);
+    free(c->least);
     free(c->integral);
     memset(c, 0, sizeof *c);
 }
@@ -36,6 +37,9 @@ static bool observe(calibration *c, const graph *g, uint32_t v, const double *x,
             c->lo[v] = x[i];
         if ((c->n_samples == 0 && i == 0) || x[i] > c->hi[v])
             c->hi[v] = x[i];
+        const double magnitude = x[i] < 0 ? -x[i] : x[i];
+        if (magnitude > 0 && (c->least[v] == 0 || magnitude < c->least[v]))
+            c->least[v] = magnitude;
         c->integral[v] = c->integral[v] && is_integral(x[i]);
     }
     return true;
@@ -109,9 +113,10 @@ bool calibration_collect(calibration *c, const graph *g, const double *const *co
     c->n_values = g->n_values;
     c->lo = calloc(g->n_values + 1u, sizeof *c->lo);
     c->hi = calloc(g->n_values + 1u, sizeof *c->hi);
+    c->least = calloc(g->n_values + 1u, sizeof *c->least);
     c->integral = malloc(g->n_values + 1u);
     double **value = graph_buffers_create(g, st);
-    bool ok = c->lo && c->hi && c->integral && value;
+    bool ok = c->lo && c->hi && c->least && c->integral && value;
     if (!ok)
         (void)mica_fail(st, MICA_ERR_MEMORY, "out of memory for calibration");
     else

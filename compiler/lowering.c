@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lowering_domain.h"
+#include "lowering_domain.h"
 #include "onnx_types.h"
 #include "ops/op_rules.h"
 #include "ops/unary.h"
@@ -613,6 +614,7 @@ bool lower_graph(program *p, value_map *map, const graph *g, const calibration *
         memset(l.bits, (int)bits, n);
         widen_softmax_inputs(&l);
         unary_widen_inputs(&l);
+        lowering_widen_factors(&l);
         memset(p, 0, sizeof *p);
         ok = attempts(&l, p, map, st);
         if (ok && !mica_circuit_validate(&p->circuit, st)) {

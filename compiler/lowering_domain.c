@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/ops.h"
 #include "range.h"
 #include "requantise.h"
 
@@ -484,6 +485,58 @@ bool lowering_align(lowering *l, const graph_node *n, uint32_t first, aligned *a
 }
 
 /* --- products --- */
+
+#define FACTOR_BITS  13 /* (2^14 - 1)^2 < 2^28: two saturated factors keep the bound */
+#define FACTOR_CELLS 512
+#define DIVISOR_BITS 15
+#define WIDEN_DEPTH  16
+
+/* The input that node n passes on, with a constant factor or summand at most; GRAPH_NO_VALUE if there is
+ * none.
+ */
+static uint32_t passed_input(const lowering *l, const graph_node *n) {
+    if (n->kind == OP_SLICE || n->kind == OP_AVGPOOL)
+        return n->in[0];
+    if ((n->kind == OP_MUL || n->kind == OP_ADD) && lowering_is_constant(l, n->in[1]))
+        return n->in[0];
+    return GRAPH_NO_VALUE;
+}
+
+/* v and what it is a part or an average of. */
+static void widen(lowering *l, uint32_t v, unsigned bits) {
+    for (int depth = 0; depth < WIDEN_DEPTH && v != GRAPH_NO_VALUE; depth++) {
+        const uint32_t producer = l->g->value[v].producer;
+        if (!lowering_is_constant(l, v) && l->g->value[v].dtype == DTYPE_FLOAT && l->bits[v] < bits)
+            l->bits[v] = (uint8_t)bits;
+        v = producer == UINT32_MAX ? GRAPH_NO_VALUE : passed_input(l, &l->g->node[producer]);
+    }
+}
+
+/* The smallest divisor has as many bits as other values' largest. */
+static unsigned divisor_bits(const lowering *l, uint32_t v) {
+    const double least = l->cal->least[v], most = calibration_magnitude(l->cal, v);
+    const unsigned limit = l->cal->lo[v] < 0 && l->cal->hi[v] > 0 ? FACTOR_BITS : DIVISOR_BITS;
+    unsigned bits = l->default_bits;
+    while (bits < limit && least * (double)(INT64_C(1) << (bits - l->default_bits)) < most)
+        bits++;
+    return bits;
+}
+
+void lowering_widen_factors(lowering *l) {
+    for (uint32_t i = 0; i < l->g->n_nodes; i++) {
+        const graph_node *n = &l->g->node[i];
+        if (!n->removed && (n->kind == OP_ROOT || n->kind == OP_POW))
+            widen(l, n->in[0], DIVISOR_BITS);
+        if (n->removed || (n->kind != OP_MUL && n->kind != OP_DIV))
+            continue;
+        const bool constant = lowering_is_constant(l, n->in[0]) || lowering_is_constant(l, n->in[1]);
+        if (n->kind == OP_DIV && !lowering_is_constant(l, n->in[1]))
+            widen(l, n->in[1], divisor_bits(l, n->in[1]));
+        for (unsigned k = 0; k < 2 && !constant && graph_elements(&l->g->value[n->out[0]]) <= FACTOR_CELLS;
+             k++)
+            widen(l, n->in[k], FACTOR_BITS);
+    }
+}
 
 /* Whether the form is a tensor seen cell by cell or repeated, so that a product can read it as it is. */
 static bool is_plain_tensor(const lowering *l, const form *f) {

@@ -8,8 +8,10 @@
 
 #define QUOTIENT_BITS_MOST 16
 #define ROOT_BITS          15
-/* e and s u stay below it: any difference of the two, of s - 1 and of a checked remainder is below p. */
-#define SIDE_LIMIT (INT64_C(1) << 29)
+/* |e| and |s u| stay below these: e - s u, and s - 1 - (e - s u), differ from a checked remainder below 2^29
+ * by less than p. */
+#define DIVIDEND_LIMIT (INT64_C(1) << 29)
+#define PRODUCT_LIMIT  (INT64_C(1) << 30)
 
 static const uint8_t same_axes[MICA_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
 
@@ -73,8 +75,8 @@ bool floor_quotient(lowering *l, const graph_node *n, const form *e_form, const 
     const form e = with_axis(l, e_form), s = with_axis(l, s_form);
     const bound e_range = form_range(&e, lowering_tensors(l)), s_range = form_range(&s, lowering_tensors(l));
     const unsigned rem_bits = mica_log2_ceil((uint64_t)(s_range.hi > 1 ? s_range.hi : 2));
-    if (bits > QUOTIENT_BITS_MOST || e_range.hi >= SIDE_LIMIT || e_range.lo <= -SIDE_LIMIT ||
-        s_range.lo <= -SIDE_LIMIT || s_range.hi >= SIDE_LIMIT >> bits || s_range.lo <= -(SIDE_LIMIT >> bits))
+    if (bits > QUOTIENT_BITS_MOST || e_range.hi >= DIVIDEND_LIMIT || e_range.lo <= -DIVIDEND_LIMIT ||
+        s_range.hi >= PRODUCT_LIMIT >> bits || s_range.lo <= -(PRODUCT_LIMIT >> bits))
         return lowering_fail(l, n, st, MICA_ERR_RANGE, "its quotients can leave the field");
     const uint32_t dividend = materialise(l, &e), divisor = materialise(l, &s);
     *u = dividend == NO_INDEX || divisor == NO_INDEX ? NO_INDEX : range_witness(l, &e, bits);

@@ -15,9 +15,9 @@
 #include "range.h"
 #include "requantise.h"
 
-#define RECIPROCAL_BITS 14  /* of the largest reciprocal */
-#define MIXED_RATIO     256 /* largest magnitude over the smallest that both signs leave */
-#define REPEATED        4   /* cells of the result for one of y, from which on reciprocals are cheaper */
+#define RECIPROCAL_BITS   14 /* of the largest reciprocal */
+#define RECIPROCAL_FEWEST 10
+#define REPEATED          4 /* cells of the result for one of y, from which on reciprocals are cheaper */
 
 static const uint8_t same_axes[MICA_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
 
@@ -103,9 +103,7 @@ static bool keep_from_zero(lowering *l, const graph_node *n, form *f, int64_t le
 static bool divisor(lowering *l, const graph_node *n, const form *y, double scale, signed_form *s,
                     int64_t *least, mica_status *st) {
     const double lo = l->cal->lo[n->in[1]], hi = l->cal->hi[n->in[1]];
-    const double magnitude = calibration_magnitude(l->cal, n->in[1]);
-    const double smallest = lo > 0 ? lo / 2 : hi < 0 ? -hi / 2 : magnitude / MIXED_RATIO;
-    *least = round_away(smallest / scale);
+    *least = round_away(l->cal->least[n->in[1]] / 2 / scale);
     *least = *least < 1 ? 1 : *least;
     return magnitude_of(l, n, y, lo, hi, s, st) && keep_from_zero(l, n, &s->magnitude, *least, st);
 }
@@ -122,12 +120,16 @@ static bool divide_by_reciprocal(lowering *l, const graph_node *n, domain *d, co
     if (!lowering_operand(l, n->in[0], &x, st) || !lowering_on_domain(l, n, d, n->in[0], &fx, st) ||
         !divisor(l, n, own, y->scale, &s, &least, st))
         return false;
-    const unsigned k = RECIPROCAL_BITS + mica_log2_ceil((uint64_t)least + 1) - 1;
-    e = s.magnitude; /* floor((2^(k+1) + s) / (2 s)) */
+    unsigned bits = RECIPROCAL_BITS; /* fewer where 2 s u would reach 2^30 */
+    while (bits > RECIPROCAL_FEWEST && form_range(&s.magnitude, lowering_tensors(l)).hi >= INT64_C(1)
+                                                                                               << (28 - bits))
+        bits--;
+    const unsigned k = bits + mica_log2_ceil((uint64_t)least + 1) - 1; /* 2^k <= 2^bits least */
+    e = s.magnitude;                                                   /* floor((2^(k+1) + s) / (2 s)) */
     twice = empty_like(&e);
     if (!form_add_constant(&e, INT64_C(2) << k) || !add(l, &twice, &s.magnitude, 2))
         return too_many_terms(l, n, st);
-    if (!floor_quotient(l, n, &e, &twice, RECIPROCAL_BITS + 1, &u, NULL, st)) {
+    if (!floor_quotient(l, n, &e, &twice, bits + 1, &u, NULL, st)) {
         l->narrow = y->origin;
         return false;
     }
@@ -163,7 +165,7 @@ typedef struct quotient_plan {
 /* The least k that resolves `wanted`, or the largest that fits. */
 static quotient_plan plan_quotient(int64_t x, int64_t s, int64_t least, double unit, double wanted) {
     quotient_plan best = {0, 0, false};
-    for (unsigned k = 0; k <= 14; k++) {
+    for (unsigned k = 0; k < 28; k++) {
         const unsigned m = mica_log2_ceil((uint64_t)((x << k) / least + 2));
         const int64_t side = (s << (m + 2)) + s + (x << (k + 1));
         if (m + 1 > 16 || side >= INT64_C(1) << 29)

@@ -179,7 +179,3 @@ bool lower_reduce_sum_square(struct lowering *l, const graph_node *n, mica_statu
     const form f = lowering_tensor_form(l, sum);
     return lowering_set_sum(l, n, &f, &axes, r.x.scale * r.x.scale, st);
 }
-
-bool lower_reduce_l2(struct lowering *l, const graph_node *n, mica_status *st) {
-    return lowering_fail(l, n, st, MICA_ERR_INTERNAL, "a composite operator has not been expanded");
-}

@@ -134,7 +134,10 @@ static bool infer_reduce(op_context *c, const graph_node *n, bool integers, mica
     X(reduce_min, true)                                                                                      \
     X(reduce_sum_square, true)                                                                               \
     X(reduce_l1, true)                                                                                       \
-    X(reduce_l2, false)
+    X(reduce_l2, false)                                                                                      \
+    X(reduce_prod, true)                                                                                     \
+    X(reduce_log_sum, false)                                                                                 \
+    X(reduce_log_sum_exp, false)
 
 #define X(symbol, integers)                                                                                  \
     bool infer_##symbol(op_context *c, const graph_node *n, mica_status *st) {                               \
@@ -149,21 +152,51 @@ static double magnitude(double x) {
     return x < 0 ? -x : x;
 }
 
-/* One row of n cells, cell i at x[at[i]]. */
-static double row_value(op_kind kind, const double *x, const size_t *at, size_t n) {
-    double r = kind == OP_REDUCE_MAX || kind == OP_REDUCE_MIN ? x[at[0]] : 0;
-    for (size_t i = 0; i < n; i++) {
-        const double v = x[at[i]];
-        if (kind == OP_REDUCE_MAX)
-            r = v > r ? v : r;
-        else if (kind == OP_REDUCE_MIN)
-            r = v < r ? v : r;
-        else
-            r += kind == OP_REDUCE_L1                                   ? magnitude(v)
-                 : kind == OP_REDUCE_SUM_SQUARE || kind == OP_REDUCE_L2 ? v * v
-                                                                        : v;
+static double combine(op_kind kind, double r, double v) {
+    switch (kind) {
+    case OP_REDUCE_MAX:
+        return v > r ? v : r;
+    case OP_REDUCE_MIN:
+        return v < r ? v : r;
+    case OP_REDUCE_PROD:
+        return r * v;
+    case OP_REDUCE_L1:
+        return r + magnitude(v);
+    case OP_REDUCE_L2:
+    case OP_REDUCE_SUM_SQUARE:
+        return r + v * v;
+    default:
+        return r + v;
     }
-    return kind == OP_REDUCE_MEAN ? r / (double)n : kind == OP_REDUCE_L2 ? sqrt(r) : r; /* sqrt is exact */
+}
+
+/* log sum exp without overflow */
+static double log_sum_exp(const double *x, const size_t *at, size_t n) {
+    double top = x[at[0]], sum = 0;
+    for (size_t i = 1; i < n; i++)
+        top = x[at[i]] > top ? x[at[i]] : top;
+    for (size_t i = 0; i < n; i++)
+        sum += fm_exp(x[at[i]] - top);
+    return fm_log(sum) + top;
+}
+
+/* One row of n > 0 cells, cell i at x[at[i]]. */
+static double row_value(op_kind kind, const double *x, const size_t *at, size_t n) {
+    double r = kind == OP_REDUCE_MAX || kind == OP_REDUCE_MIN ? x[at[0]] : kind == OP_REDUCE_PROD;
+    if (kind == OP_REDUCE_LOG_SUM_EXP)
+        return log_sum_exp(x, at, n);
+    for (size_t i = 0; i < n; i++)
+        r = combine(kind, r, x[at[i]]);
+    switch (kind) {
+    case OP_REDUCE_MEAN:
+        return r / (double)n;
+    case OP_REDUCE_L2:
+        return sqrt(r); /* correctly rounded everywhere */
+    case OP_REDUCE_LOG_SUM:
+        return fm_log(r);
+    default:
+        return r;
+    }
 }
 
 static bool eval_reduce(const op_args *a, mica_status *st) {

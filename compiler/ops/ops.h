@@ -9,10 +9,28 @@
 
 #include "graph.h"
 
+/* Operators that graph_expand replaces by simpler ones (expand_ops.c): they have a shape rule and a reference,
+ * and no lowering of their own. */
+#define MICA_COMPOSITE_OPS(X)                                                                                \
+    X(REDUCE_L2, reduce_l2, "ReduceL2", 1, 2)                                                                \
+    X(REDUCE_PROD, reduce_prod, "ReduceProd", 1, 2)                                                          \
+    X(REDUCE_LOG_SUM, reduce_log_sum, "ReduceLogSum", 1, 2)                                                  \
+    X(REDUCE_LOG_SUM_EXP, reduce_log_sum_exp, "ReduceLogSumExp", 1, 2)                                       \
+    X(LOGSOFTMAX, logsoftmax, "LogSoftmax", 1, 1)                                                            \
+    X(GLOBAL_MAXPOOL, global_maxpool, "GlobalMaxPool", 1, 1)                                                 \
+    X(GLOBAL_LPPOOL, global_lppool, "GlobalLpPool", 1, 1)                                                    \
+    X(LPPOOL, lppool, "LpPool", 1, 1)                                                                        \
+    X(INSTANCENORM, instancenorm, "InstanceNormalization", 3, 3)                                             \
+    X(LAYERNORM, layernorm, "LayerNormalization", 2, 3)                                                      \
+    X(GROUPNORM, groupnorm, "GroupNormalization", 3, 3)                                                      \
+    X(MVN, mvn, "MeanVarianceNormalization", 1, 1)                                                           \
+    X(LRN, lrn, "LRN", 1, 1)
+
 /* X(kind, symbol, ONNX operator type, fewest inputs, most inputs) over opsets 7 to 21. Every operator has one
  * output; further outputs of the standard (Dropout's mask, MaxPool's indices, statistics of
  * BatchNormalization's training mode) are refused where they are used. */
 #define MICA_OPS(X)                                                                                          \
+    MICA_COMPOSITE_OPS(X)                                                                                    \
     X(CONV, conv, "Conv", 2, 3)                                                                              \
     X(GEMM, gemm, "Gemm", 2, 3)                                                                              \
     X(MATMUL, matmul, "MatMul", 2, 2)                                                                        \
@@ -76,7 +94,6 @@
     X(REDUCE_MIN, reduce_min, "ReduceMin", 1, 2)                                                             \
     X(REDUCE_SUM_SQUARE, reduce_sum_square, "ReduceSumSquare", 1, 2)                                         \
     X(REDUCE_L1, reduce_l1, "ReduceL1", 1, 2)                                                                \
-    X(REDUCE_L2, reduce_l2, "ReduceL2", 1, 2)                                                                \
     X(ROOT, root, "mica.Root", 1, 1)                                                                         \
     X(ARGMAX, argmax, "ArgMax", 1, 1)                                                                        \
     X(ARGMIN, argmin, "ArgMin", 1, 1)                                                                        \

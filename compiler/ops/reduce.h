@@ -16,6 +16,9 @@ static inline uint32_t reduce_without_batch(const graph_value *x, uint32_t axes)
     return x->batched ? axes >> 1 : axes;
 }
 
+/* Axes of MeanVarianceNormalization. */
+bool mvn_axes(const graph *g, const graph_node *n, uint32_t *axes, mica_status *st);
+
 /* The rows of x along `axes`: cell i of row j is element row[j] + cell[i]. */
 typedef struct reduce_walk {
     size_t n_rows, length;

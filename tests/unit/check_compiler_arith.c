@@ -244,6 +244,85 @@ static void roots(net *t) {
     output(t, op(t, "mica.Root", 1, op(t, "ReduceSumSquare", 1, x)));
 }
 
+static void composite_reductions(net *t) {
+    const uint32_t x = op(t, "Mul", 2, input(t, SHAPE(1, 3, 4, 5)), input(t, SHAPE(1, 1, 1, 1)));
+    const uint32_t near_one = op(t, "Add", 2, op(t, "Mul", 2, x, number(t, 0.5)), number(t, 1));
+    static const char *const types[] = {"ReduceL2", "ReduceLogSumExp", "ReduceProd", "ReduceLogSum"};
+    t->g.opset = 11;
+    for (unsigned i = 0; i < 4; i++) {
+        with_ints(t, "axes", SHAPE(2, 1));
+        with_int(t, "keepdims", i & 1);
+        output(t, op(t, types[i], 1, i < 2 ? x : near_one));
+        with_ints(t, "axes", SHAPE(3));
+        with_int(t, "keepdims", !(i & 1));
+        output(t, op(t, types[i], 1, i < 2 ? x : near_one));
+    }
+}
+
+static void lp_pools(net *t, uint32_t x, int64_t p) {
+    with_int(t, "p", p);
+    output(t, op(t, "GlobalLpPool", 1, x));
+    with_int(t, "p", p);
+    with_ints(t, "kernel_shape", SHAPE(3, 2));
+    with_ints(t, "strides", SHAPE(2, 1));
+    with_ints(t, "pads", SHAPE(1, 0, 1, 1));
+    output(t, op(t, "LpPool", 1, x));
+}
+
+static void composite_pools(net *t) {
+    const uint32_t x = op(t, "Mul", 2, input(t, SHAPE(1, 3, 6, 7)), input(t, SHAPE(1, 1, 1, 1)));
+    output(t, op(t, "GlobalMaxPool", 1, x));
+    for (int64_t p = 1; p < 3; p++)
+        lp_pools(t, x, p);
+}
+
+static void instance_norm(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 6, 7));
+    output(t,
+           op(t, "InstanceNormalization", 3, x, constant(t, 1, 0.5, SHAPE(3)), constant(t, 0, 1, SHAPE(3))));
+    const uint32_t y = op(t, "Add", 2, x, constant(t, 0, 1, SHAPE(3, 1, 7)));
+    with_ints(t, "axes", SHAPE(2, 3));
+    output(t, op(t, "MeanVarianceNormalization", 1, y));
+}
+
+static void layer_norm(net *t) {
+    const uint32_t x = op(t, "Gemm", 2, input(t, SHAPE(1, 9)), constant(t, 0, 1, SHAPE(9, 48)));
+    output(t,
+           op(t, "LayerNormalization", 3, x, constant(t, 1, 0.5, SHAPE(48)), constant(t, 0, 1, SHAPE(48))));
+    const uint32_t y = op(t, "Relu", 1, input(t, SHAPE(1, 5, 6)));
+    with_int(t, "axis", 1);
+    with_float(t, "epsilon", 0.01);
+    output(t, op(t, "LayerNormalization", 2, y, number(t, 2)));
+}
+
+static void group_norm(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 6, 3, 5));
+    t->g.opset = 18;
+    with_int(t, "num_groups", 2);
+    output(t, op(t, "GroupNormalization", 3, x, constant(t, 1, 0.5, SHAPE(2)), constant(t, 0, 1, SHAPE(2))));
+}
+
+static void group_norm_per_channel(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 6, 15));
+    t->g.opset = 21;
+    with_int(t, "num_groups", 3);
+    output(t, op(t, "GroupNormalization", 3, x, constant(t, 1, 0.5, SHAPE(6)), constant(t, 0, 1, SHAPE(6))));
+}
+
+static void local_response(net *t) {
+    with_int(t, "size", 4);
+    with_float(t, "alpha", 0.9);
+    with_float(t, "bias", 1.5);
+    output(t, op(t, "LRN", 1, input(t, SHAPE(1, 7, 4, 3))));
+}
+
+static void log_softmax(net *t) {
+    const uint32_t x = op(t, "Mul", 2, input(t, SHAPE(1, 5, 6)), number(t, 4));
+    output(t, op(t, "LogSoftmax", 1, x));
+    with_int(t, "axis", 1);
+    output(t, op(t, "LogSoftmax", 1, x));
+}
+
 static const struct {
     const char *name;
     build_fn *build;
@@ -271,6 +350,14 @@ static const struct {
     {"quotients_of_both_signs", quotients_of_both_signs, true, 0.003, 0.01},
     {"quotients_of_integers", quotients_of_integers, true, EXACT, EXACT},
     {"roots", roots, true, 0.003, 0.01},
+    {"composite_reductions", composite_reductions, true, 0.005, 0.01},
+    {"composite_pools", composite_pools, true, 0.003, 0.01},
+    {"instance_norm", instance_norm, true, 0.003, 0.01},
+    {"layer_norm", layer_norm, true, 0.003, 0.01},
+    {"group_norm", group_norm, true, 0.003, 0.01},
+    {"group_norm_per_channel", group_norm_per_channel, true, 0.003, 0.01},
+    {"local_response", local_response, true, 0.003, 0.01},
+    {"log_softmax", log_softmax, true, 0.003, 0.01},
 };
 #define N_CASES ((int)(sizeof cases / sizeof *cases))
 

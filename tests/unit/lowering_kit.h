@@ -266,6 +266,40 @@ static inline void check_order(const char *name, const program *p) {
     free(at);
 }
 
+/* Composite operators equal what they are made of. */
+static inline void check_expansion(const char *name, net *t) {
+    mica_status st = {0};
+    const uint64_t seed = t->seed;
+    double ***samples = make_samples(t), *want[64];
+    const double *const *in = (const double *const *)samples[0];
+    double **value = graph_buffers_create(&t->g, &st);
+    ck_assert(value && t->g.n_outputs <= 64);
+    ck_assert_msg(graph_evaluate(&t->g, in, value, &st), "%s: %s", name, st.message);
+    for (uint32_t i = 0; i < t->g.n_outputs; i++) {
+        const size_t n = (size_t)graph_elements(&t->g.value[t->g.output[i]]);
+        want[i] = calloc(n + 1, sizeof **want);
+        if (value[t->g.output[i]]) /* a constant has no buffer */
+            memcpy(want[i], value[t->g.output[i]], n * sizeof **want);
+    }
+    graph_buffers_free(&t->g, value);
+    ck_assert_msg(graph_expand(&t->g, &st), "%s: %s", name, st.message);
+    value = graph_buffers_create(&t->g, &st);
+    ck_assert(value && graph_evaluate(&t->g, in, value, &st));
+    for (uint32_t i = 0; i < t->g.n_outputs; i++) {
+        const double *got = value[t->g.output[i]];
+        for (size_t e = 0; got && e < (size_t)graph_elements(&t->g.value[t->g.output[i]]); e++) {
+            const double gap = got[e] - want[i][e], size = want[i][e] < 0 ? -want[i][e] : want[i][e];
+            ck_assert_msg(gap <= 1e-7 * (1 + size) && -gap <= 1e-7 * (1 + size),
+                          "%s: output %u, element %zu: %.17g, expanded %.17g", name, i, e, want[i][e],
+                          got[e]);
+        }
+        free(want[i]);
+    }
+    graph_buffers_free(&t->g, value);
+    free_samples(t, samples);
+    t->seed = seed;
+}
+
 /* One graph: lowered, validated, its steps in order, its text form stable, its error within `tolerance` of
  * each output's range in the mean and `most` at most. */
 static inline void run_case(const char *name, build_fn *build, uint64_t seed, bool batched, double tolerance,
@@ -275,6 +309,7 @@ static inline void run_case(const char *name, build_fn *build, uint64_t seed, bo
     net_create(&t, seed, batched);
     build(&t);
     ck_assert_msg(graph_infer_shapes(&t.g, &st), "%s: %s", name, st.message);
+    check_expansion(name, &t);
     ck_assert_msg(t.g.batched == batched, "%s: the batch axis is mixed", name);
     double ***samples = make_samples(&t), ***fresh = make_samples(&t);
     calibration cal;

@@ -1,0 +1,44 @@
+/* Composite operators become graphs of simpler ones, so that calibration sees every value on the way. */
+#ifndef MICA_COMPILER_EXPAND_H
+#define MICA_COMPILER_EXPAND_H
+
+#include "ops/op_rules.h"
+
+/* Builds the nodes that replace one node. After a failure every call returns GRAPH_NO_VALUE. */
+typedef struct expander {
+    graph *g;
+    graph_node node; /* that is replaced */
+    mica_status *st;
+    graph_attr attr[8]; /* of the next node */
+    uint32_t n_attrs;
+    uint32_t last; /* value that the next node defines; GRAPH_NO_VALUE for a new one */
+    uint32_t counter;
+} expander;
+
+/* The next node defines the replaced node's output. */
+void expand_last(expander *x);
+void expand_int(expander *x, const char *name, int64_t value);
+void expand_ints(expander *x, const char *name, size_t n, const int64_t *value);
+/* Bit i of `axes`: axis i. */
+void expand_axes(expander *x, uint32_t axes, bool keep);
+void expand_attr(expander *x, const char *name); /* that of the replaced node, if it has it */
+
+uint32_t expand_op1(expander *x, const char *op, uint32_t a);
+uint32_t expand_op2(expander *x, const char *op, uint32_t a, uint32_t b);
+uint32_t expand_op3(expander *x, const char *op, uint32_t a, uint32_t b, uint32_t c);
+
+uint32_t expand_op4(expander *x, const char *op, const uint32_t *in);
+
+/* Constants. elements: of the caller, copied. */
+uint32_t expand_number(expander *x, double value);
+uint32_t expand_reals(expander *x, uint32_t rank, const int64_t *dim, const double *element);
+uint32_t expand_list(expander *x, size_t n, const int64_t *value);
+
+/* v with another shape; a constant stays one. */
+uint32_t expand_reshape(expander *x, uint32_t v, uint32_t rank, const int64_t *dim);
+
+/* Replaces one node (expand_ops.c): false after an error, or with no error if `kind` is no composite. */
+bool expand_composite(expander *x);
+bool expand_is_composite(op_kind kind);
+
+#endif
