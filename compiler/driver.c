@@ -82,6 +82,18 @@ static uint64_t count_parameters(const graph *g) {
     return n;
 }
 
+/* A proof speaks of an input: some output must depend on one. */
+static bool check_network(const graph *g, const char *model, mica_status *st) {
+    if (g->n_inputs == 0)
+        return mica_fail(st, MICA_ERR_UNSUPPORTED, "%s: the model has no inputs; there is nothing to prove",
+                         model);
+    for (uint32_t i = 0; i < g->n_outputs; i++) {
+        if (!graph_is_const(&g->value[g->output[i]]))
+            return true;
+    }
+    return mica_fail(st, MICA_ERR_UNSUPPORTED, "%s: no output of the model depends on its inputs", model);
+}
+
 static bool run_front_end(compilation *c, sample_set *samples, mica_status *st) {
     const compile_request *r = c->request;
     progress(r, "reading the model");
@@ -96,7 +108,7 @@ static bool run_front_end(compilation *c, sample_set *samples, mica_status *st) 
     if (!graph_fold_constants(&c->graph, st))
         return false;
     dump_graph(c, "fold");
-    if (!graph_canonicalise(&c->graph, st))
+    if (!graph_canonicalise(&c->graph, st) || !check_network(&c->graph, r->model, st))
         return false;
     dump_graph(c, "canonical");
     for (uint32_t i = 0; i < c->graph.n_nodes; i++) {

@@ -57,9 +57,10 @@ static void print_accuracy(const compilation *c) {
     }
     for (uint32_t i = 0; i < a->n_outputs; i++) {
         const value_error *e = &a->output[i];
-        printf(
-            "accuracy     output '%s': mean error %.4f %%, largest %.4f %% of the range [%g, %g], %u samples",
-            c->graph.value[e->value].name, 100 * e->mean, 100 * e->max, e->lo, e->hi, a->n_samples);
+        printf("accuracy     output '%s': mean error %.4f %%, largest %.4f %% of the range [%g, %g], on the "
+               "%u calibration "
+               "samples",
+               c->graph.value[e->value].name, 100 * e->mean, 100 * e->max, e->lo, e->hi, a->n_samples);
         if (e->has_top1)
             printf("; same largest element in %u", e->top1_agree);
         printf("\n");
@@ -85,6 +86,10 @@ void summary_print(const compilation *c) {
            r->proven_bits);
     for (unsigned i = 0; i < r->n_lines; i++)
         printf("             %7.1f  %s\n", r->line[i].bits, r->line[i].what);
+    if (c->vk.security_bits < MICA_DEFAULT_SECURITY_BITS)
+        printf(
+            "             verifiers ask for %d bits unless told otherwise: verify with --min-security %u\n",
+            MICA_DEFAULT_SECURITY_BITS, c->vk.security_bits);
     printf("expected     %.2g s per proof on two cores, %s of memory, proof of %s\n", r->prove_seconds,
            size_words(a, sizeof a, (double)r->prover_memory_bytes),
            size_words(b, sizeof b, (double)r->proof_bytes_expected));
