@@ -1,0 +1,144 @@
+/* Products of forms, and how many bits their factors get. */
+#include "lowering_domain.h"
+#include "ops/ops.h"
+#include "range.h"
+
+static const uint8_t same_axes[MICA_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
+
+static bool too_many_terms(const lowering *l, const graph_node *n, mica_status *st) {
+    return lowering_fail(l, n, st, MICA_ERR_LIMIT, "too many terms in one sum");
+}
+
+/* Whether the form is a tensor seen cell by cell or repeated, so that a product can read it as it is. */
+static bool is_plain_tensor(const lowering *l, const form *f) {
+    if (f->n_terms != 1 || f->n_boxes || f->term[0].coef != 1)
+        return false;
+    const mica_tensor *x = &lowering_tensors(l)[f->term[0].tensor];
+    for (unsigned i = 0; i < x->rank; i++)
+        if (f->term[0].view.axis[i] < 0 && x->dim[i] != 1)
+            return false;
+    return x->kind != MICA_TENSOR_CONTRACT;
+}
+
+uint32_t lowering_form_tensor(lowering *l, const form *f) {
+    if (is_plain_tensor(l, f)) {
+        const mica_tensor *x = &lowering_tensors(l)[f->term[0].tensor];
+        bool same = x->rank == f->rank && x->batched == f->batched;
+        for (unsigned i = 0; i < x->rank && same; i++)
+            same = f->term[0].view.axis[i] == (int32_t)i;
+        if (same)
+            return f->term[0].tensor;
+    }
+    return builder_sum(&l->b, f);
+}
+
+/* Reads f as an operand of a product over labels = axes of f's domain. */
+static uint32_t factor_tensor(lowering *l, const form *f, mica_view *view) {
+    if (is_plain_tensor(l, f)) {
+        *view = f->term[0].view;
+        return f->term[0].tensor;
+    }
+    for (unsigned i = 0; i < MICA_MAX_RANK; i++)
+        view->axis[i] = i < f->rank ? (int32_t)i : 0;
+    return builder_sum(&l->b, f);
+}
+
+static unsigned covered(const mica_tensor *x, const mica_view *v) {
+    unsigned labels = 0;
+    for (unsigned i = 0; i < x->rank; i++)
+        if (v->axis[i] >= 0)
+            labels |= 1u << v->axis[i];
+    return labels;
+}
+
+bool lowering_product(lowering *l, const graph_node *n, const form *a, const form *b, uint32_t *t,
+                      mica_status *st) {
+    const unsigned rank = a->rank ? a->rank : 1;
+    const uint32_t one = 1;
+    form x = *a, y = *b;
+    if (a->rank == 0) { /* a single number: an axis of size 1 */
+        form_create(&x, a->batched, 1, &one);
+        form_create(&y, b->batched, 1, &one);
+        if (!form_add_form(&x, lowering_tensors(l), a, 1, same_axes) ||
+            !form_add_form(&y, lowering_tensors(l), b, 1, same_axes))
+            return too_many_terms(l, n, st);
+    }
+    mica_contract c = {.n_labels = (uint8_t)rank};
+    c.a = factor_tensor(l, &x, &c.a_view);
+    c.b = c.a == NO_INDEX ? NO_INDEX : factor_tensor(l, &y, &c.b_view);
+    if (c.b == NO_INDEX)
+        return false;
+    const unsigned all = (1u << rank) - 1;
+    if ((covered(&lowering_tensors(l)[c.a], &c.a_view) | covered(&lowering_tensors(l)[c.b], &c.b_view)) !=
+        all) { /* an axis that neither has: one of them is spread out */
+        for (unsigned i = 0; i < MICA_MAX_RANK; i++)
+            c.a_view.axis[i] = i < rank ? (int32_t)i : 0;
+        c.a = builder_sum(&l->b, &x);
+        if (c.a == NO_INDEX)
+            return false;
+    }
+    for (unsigned i = 0; i < rank; i++) {
+        c.label_dim[i] = x.dim[i];
+        c.out_label[i] = (uint8_t)i;
+    }
+    const mica_tensor *base = lowering_tensors(l);
+    const bound r = range_of_products(bound_of(&base[c.a]), bound_of(&base[c.b]), 1);
+    if (r.hi > RANGE_ACC_LIMIT || r.lo < -RANGE_ACC_LIMIT)
+        return lowering_fail(l, n, st, MICA_ERR_RANGE, "its products can leave the field");
+    *t = builder_contract(&l->b, &c, rank, r);
+    return *t != NO_INDEX;
+}
+
+/* --- bits of factors --- */
+
+#define FACTOR_BITS  13 /* (2^14 - 1)^2 < 2^28: two saturated factors keep the bound */
+#define FACTOR_CELLS 512
+#define DIVISOR_BITS 15
+#define WIDEN_DEPTH  16
+
+/* The input that node n passes on, with a constant factor or summand at most; GRAPH_NO_VALUE if there is
+ * none.
+ */
+static uint32_t passed_input(const lowering *l, const graph_node *n) {
+    if (n->kind == OP_SLICE || n->kind == OP_AVGPOOL)
+        return n->in[0];
+    if ((n->kind == OP_MUL || n->kind == OP_ADD) && lowering_is_constant(l, n->in[1]))
+        return n->in[0];
+    return GRAPH_NO_VALUE;
+}
+
+/* v and what it is a part or an average of. */
+static void widen(lowering *l, uint32_t v, unsigned bits) {
+    for (int depth = 0; depth < WIDEN_DEPTH && v != GRAPH_NO_VALUE; depth++) {
+        const uint32_t producer = l->g->value[v].producer;
+        if (!lowering_is_constant(l, v) && l->g->value[v].dtype == DTYPE_FLOAT && l->bits[v] < bits)
+            l->bits[v] = (uint8_t)bits;
+        v = producer == UINT32_MAX ? GRAPH_NO_VALUE : passed_input(l, &l->g->node[producer]);
+    }
+}
+
+/* The smallest divisor has as many bits as other values' largest. */
+static unsigned divisor_bits(const lowering *l, uint32_t v) {
+    const double least = l->cal->least[v], most = calibration_magnitude(l->cal, v);
+    const unsigned limit = l->cal->lo[v] < 0 && l->cal->hi[v] > 0 ? FACTOR_BITS : DIVISOR_BITS;
+    unsigned bits = l->default_bits;
+    while (bits < limit && least * (double)(INT64_C(1) << (bits - l->default_bits)) < most)
+        bits++;
+    return bits;
+}
+
+void lowering_widen_factors(lowering *l) {
+    for (uint32_t i = 0; i < l->g->n_nodes; i++) {
+        const graph_node *n = &l->g->node[i];
+        if (!n->removed && (n->kind == OP_ROOT || n->kind == OP_POW))
+            widen(l, n->in[0], DIVISOR_BITS);
+        if (n->removed || (n->kind != OP_MUL && n->kind != OP_DIV))
+            continue;
+        const bool constant = lowering_is_constant(l, n->in[0]) || lowering_is_constant(l, n->in[1]);
+        if (n->kind == OP_DIV && !lowering_is_constant(l, n->in[1]))
+            widen(l, n->in[1], divisor_bits(l, n->in[1]));
+        for (unsigned k = 0; k < 2 && !constant && graph_elements(&l->g->value[n->out[0]]) <= FACTOR_CELLS;
+             k++)
+            widen(l, n->in[k], FACTOR_BITS);
+    }
+}
