@@ -437,6 +437,7 @@ def two_inputs(mica, folder, work, results):
              ("verify by name", [prover, "verify", proof, *named], 0),
              ("verify by folder", [mica, "verify", "--vk", work / "add.vk", proof, "--input", case], 0),
              ("swapped inputs rejected", [prover, "verify", proof, *swapped], 1),
+             ("an unknown input name: usage", [prover, "prove", "--input", f"z={case / 'input_1.pb'}", "-o", proof], 2),
              ("one input missing: usage", [prover, "prove", *named[:2], "-o", proof], 2),
              ("a file for a model with two inputs: usage", [prover, "prove", case / "input_0.pb", "-o", proof], 2)]
     for what, command, expected in steps:
@@ -459,7 +460,8 @@ def reference_verifier(models, results):
                                               ("mnist8_cnn", "single.proof", 2, 20)):
         m = next((m for m in models if m.name == name), None)
         if m and (m.work / proof).is_file():
-            guarded(results, name, check_reference_verifier.compare, m.check, m.mica, m.vk, m.work / proof, per_kind, parameters)
+            guarded(results, name, check_reference_verifier.compare, m.check, m.mica, m.vk, m.work / proof, per_kind,
+                    parameters)
 
 
 def main():

@@ -233,7 +233,20 @@ static bool ends_with(const char *text, const char *end) {
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
+/* "foo=FILE" where neither that path nor a port of that name exists. */
+static bool fail_unknown_name(const tensor_items *t, const char *arg, const char *stem, mica_status *st) {
+    char names[512] = "";
+    for (uint32_t k = 0; k < t->n_ports; k++) {
+        const size_t used = strlen(names);
+        (void)snprintf(names + used, sizeof names - used, "%s\"%s\"", k ? ", " : "", t->spec[k].name);
+    }
+    return mica_fail(st, MICA_ERR_USAGE, "%s: no such file, and no %s of the model has that name; it has %s",
+                     arg, stem, names);
+}
+
 static bool read_path(tensor_items *t, const char *path, const char *stem, mica_status *st) {
+    if (!exists(path) && strchr(path, '='))
+        return fail_unknown_name(t, path, stem, st);
     if (is_folder(path))
         return read_folder(t, path, stem, st);
     return ends_with(path, ".json") ? read_json(t, path, stem, st) : read_single(t, path, stem, st);
