@@ -427,24 +427,30 @@ static bool read_outputs(importer *im, const Onnx__NodeProto *p, graph_node *n) 
     return true;
 }
 
+#define MAX_PARTS 4096 /* each part looks at the sizes of all */
+
 /* A node of several outputs becomes one node for each of them that has a name: nodes of the graph have one.
  * The parts are numbered by attributes of their own. */
 static bool add_parts(importer *im, const graph_node *whole) {
+    if (whole->n_out > MAX_PARTS)
+        return mica_fail(im->st, MICA_ERR_LIMIT, "node '%.100s' (%.60s) has more than %d outputs",
+                         whole->name, whole->op, MAX_PARTS);
     for (uint32_t i = 0; i < whole->n_out; i++) {
         graph_node part = *whole;
         if (whole->out[i] == GRAPH_NO_VALUE)
             continue;
         part.out = &whole->out[i];
         part.n_out = 1;
-        part.attr = graph_alloc(im->g, whole->n_attrs + 2, sizeof *part.attr, im->st);
+        part.n_attrs = whole->n_attrs + 2;
+        part.attr = graph_alloc(im->g, part.n_attrs, sizeof *part.attr, im->st);
         if (!part.attr)
             return false;
-        if (whole->n_attrs)
-            memcpy(part.attr, whole->attr, whole->n_attrs * sizeof *part.attr);
-        part.attr[part.n_attrs++] =
-            (graph_attr){.name = "mica_part", .type = ATTR_INT, .i = i, .tensor = GRAPH_NO_VALUE};
-        part.attr[part.n_attrs++] =
+        /* First, so that they are found before anything of that name in the file. */
+        part.attr[0] = (graph_attr){.name = "mica_part", .type = ATTR_INT, .i = i, .tensor = GRAPH_NO_VALUE};
+        part.attr[1] =
             (graph_attr){.name = "mica_parts", .type = ATTR_INT, .i = whole->n_out, .tensor = GRAPH_NO_VALUE};
+        if (whole->n_attrs)
+            memcpy(part.attr + 2, whole->attr, whole->n_attrs * sizeof *part.attr);
         im->g->value[part.out[0]].producer = im->g->n_nodes;
         if (graph_add_node(im->g, &part, im->st) == UINT32_MAX)
             return false;
@@ -464,7 +470,7 @@ static bool read_node(importer *im, const Onnx__GraphProto *graph_proto, size_t 
     if (!read_inputs(im, graph_proto, p, &n) || (n.kind != OP_UNSUPPORTED && !read_attrs(im, p, &n)) ||
         !read_outputs(im, p, &n))
         return false;
-    if (n.kind == OP_SPLIT && n.n_out > 1)
+    if (n.kind == OP_SPLIT)
         return add_parts(im, &n);
     return graph_add_node(im->g, &n, im->st) != UINT32_MAX;
 }

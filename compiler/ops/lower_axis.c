@@ -7,7 +7,8 @@
 #include "ops/resize.h"
 #include "range.h"
 
-#define INTERPOLATION_BITS 10 /* of a weight's fraction, at most */
+#define MAX_SUMMED         4096 /* entries of a cumulative sum: its matrix has their square */
+#define INTERPOLATION_BITS 10   /* of a weight's fraction, at most */
 
 /* --- CumSum: a triangular matrix of ones --- */
 
@@ -17,7 +18,7 @@ bool lower_cumsum(struct lowering *l, const graph_node *n, mica_status *st) {
     const size_t axis = (size_t)(at < 0 ? at + v->rank : at), size = (size_t)v->dim[axis];
     const bool exclusive = graph_attr_int(n, "exclusive", 0) != 0,
                reverse = graph_attr_int(n, "reverse", 0) != 0;
-    double *m = size > 1u << 15 ? NULL : calloc(size * size + 1, sizeof *m);
+    double *m = size > MAX_SUMMED ? NULL : calloc(size * size + 1, sizeof *m);
     qvalue x;
     form f;
     if (!m)

@@ -4,7 +4,8 @@
 #include "ops/einsum.h"
 #include "ops/op_rules.h"
 
-#define NO_LABEL 0xff
+#define NO_LABEL     0xff
+#define MAX_PRODUCTS 0x1p34
 
 /* Labels by letter, and of the axes that an ellipsis stands for, counted from the last. */
 typedef struct naming {
@@ -119,11 +120,16 @@ bool einsum_read(einsum *e, const graph *g, const graph_node *n, mica_status *st
 bool infer_einsum(op_context *c, const graph_node *n, mica_status *st) {
     int64_t dim[GRAPH_MAX_RANK];
     bool batched = false;
+    double work = 1;
     einsum e;
     if (!op_same_types(c->g, n, st) || !einsum_read(&e, c->g, n, st))
         return false;
     for (unsigned a = 0; a < e.out_rank; a++)
         dim[a] = e.dim[e.out[a]];
+    for (unsigned i = 0; i < e.n_labels; i++)
+        work *= (double)e.dim[i];
+    if (work > MAX_PRODUCTS)
+        return op_fail(c->g, n, st, MICA_ERR_LIMIT, "more than 2^34 products");
     for (unsigned i = 0; i < e.n_in; i++)
         batched |= op_in(c->g, n, i)->batched;
     /* The batch's label is the output's first, and the first of the operands that have it. */

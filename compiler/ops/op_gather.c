@@ -270,7 +270,8 @@ bool infer_onehot(op_context *c, const graph_node *n, mica_status *st) {
     uint32_t axis;
     if (!graph_is_const(depth) || graph_elements(depth) != 1)
         return op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED, "the depth is not one constant");
-    const int64_t size = depth->integer ? depth->integer[0] : (int64_t)depth->real[0];
+    const double entries = depth->integer ? (double)depth->integer[0] : depth->real[0];
+    const int64_t size = entries >= 1 && entries <= (double)GRAPH_MAX_ELEMENTS ? (int64_t)entries : 0;
     if (size < 1 || graph_elements(values) != 2 || k->rank >= GRAPH_MAX_RANK)
         return op_fail(c->g, n, st, MICA_ERR_FORMAT, "a depth of %lld with %llu values", (long long)size,
                        (unsigned long long)graph_elements(values));

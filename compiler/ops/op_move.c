@@ -377,7 +377,7 @@ bool eval_trilu(const op_args *a, mica_status *st) {
 static bool block_size(const graph *g, const graph_node *n, int64_t *b, mica_status *st) {
     const graph_value *x = op_in(g, n, 0);
     *b = graph_attr_int(n, "blocksize", 0);
-    if (x->rank != 4 || *b < 1 || *b > INT32_MAX)
+    if (x->rank != 4 || *b < 1 || *b > INT16_MAX) /* channels times b^2 is below 2^61 */
         return op_fail(g, n, st, MICA_ERR_FORMAT, "it takes four dimensions and a positive blocksize");
     return true;
 }

@@ -4,6 +4,8 @@
 #include "ops/op_move.h"
 #include "ops/resize.h"
 
+#define MAX_FACTOR 1024 /* of a region and of Keys' parameter: positions and weights stay finite */
+
 static int64_t floor_of(double x) {
     const int64_t i = (int64_t)x;
     return (double)i > x ? i - 1 : i;
@@ -48,6 +50,8 @@ static bool read_mode(resize *r, const graph *g, const graph_node *n, mica_statu
     r->cubic_a = graph_attr_float(n, "cubic_coeff_a", -0.75);
     r->extrapolation = graph_attr_float(n, "extrapolation_value", 0);
     r->exclude_outside = graph_attr_int(n, "exclude_outside", 0) != 0;
+    if (!(r->cubic_a >= -MAX_FACTOR && r->cubic_a <= MAX_FACTOR))
+        return op_fail(g, n, st, MICA_ERR_LIMIT, "cubic_coeff_a is %g", r->cubic_a);
     if (graph_attr_int(n, "antialias", 0) != 0)
         return op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "antialias");
     static const char *const known[] = {"half_pixel",        "half_pixel_symmetric", "pytorch_half_pixel",
@@ -129,6 +133,10 @@ bool resize_read(resize *r, const graph *g, const graph_node *n, mica_status *st
     if ((scales ? n_scales : sizes.n) != count || (scales && sizes.v))
         return op_fail(g, n, st, MICA_ERR_FORMAT, "it takes a scale, or a size, for each of %zu axes", count);
     for (size_t i = 0; i < count && n_roi == 2 * count; i++) {
+        if (!(roi[i] >= -MAX_FACTOR && roi[i] <= MAX_FACTOR && roi[count + i] >= -MAX_FACTOR &&
+              roi[count + i] <= MAX_FACTOR))
+            return op_fail(g, n, st, MICA_ERR_LIMIT, "the region reaches beyond %d times the input",
+                           MAX_FACTOR);
         r->from[axis[i]] = roi[i];
         r->to[axis[i]] = roi[count + i];
     }
