@@ -1,7 +1,6 @@
 """Verifier parameters and circuits as bytes (docs/formats.md, "Verifier parameters" and "Circuit")."""
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Callable, TypeVar
