@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "lowering_domain.h"
-#include "lowering_domain.h"
 #include "onnx_types.h"
 #include "ops/op_rules.h"
 #include "ops/unary.h"

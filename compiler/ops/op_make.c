@@ -1,5 +1,5 @@
-/* Shape, Size, Range, ConstantOfShape, EyeLike: values that no element of the network decides. Cast: elements that
- * stay, under another type. */
+/* Shape, Size, Range, ConstantOfShape, EyeLike: values that no element of the network decides. Cast: elements
+ * that stay, under another type. */
 #include "onnx_types.h"
 #include "ops/op_move.h"
 
