@@ -1,6 +1,9 @@
 #include "lowering_window.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define MAX_LISTED (1 << 24) /* rows of one factor (mica/circuit.h) */
 
 /* First spatial axis of the node's input, batch axis left out; the channel axis precedes it. */
 static unsigned first_spatial(const lowering *l, const graph_node *n) {
@@ -100,15 +103,15 @@ static void add_tap_axes(const op_window *w, patches *out) {
 static void window_factor(mica_placement *p, const op_window *w, unsigned d, const patches *out,
                           const axis_list *src, uint32_t norm) {
     mica_factor *f = &p->factor[p->n_factors];
-    f->offset = (int32_t)-w->pad_begin[d];
+    f->offset = (int32_t)(w->transposed ? w->pad_begin[d] : -w->pad_begin[d]);
     f->norm = norm;
     if (out->tap[d] >= 0) {
         f->out_axis[f->n_out] = (uint8_t)out->tap[d];
-        f->out_stride[f->n_out++] = (int32_t)w->dilation[d];
+        f->out_stride[f->n_out++] = (int32_t)(w->transposed ? -w->dilation[d] : w->dilation[d]);
     }
     if (out->position[d] >= 0) {
         f->out_axis[f->n_out] = (uint8_t)out->position[d];
-        f->out_stride[f->n_out++] = (int32_t)w->stride[d];
+        f->out_stride[f->n_out++] = w->transposed ? 1 : (int32_t)w->stride[d];
     }
     f->n_src = src->n;
     memcpy(f->src_axis, src->axis, src->n);
@@ -118,6 +121,39 @@ static void window_factor(mica_placement *p, const op_window *w, unsigned d, con
         memset(f, 0, sizeof *f);
 }
 
+/* A factor divides by no stride: the source of each tap and position is listed. With one source cell, no
+ * division is needed: it is read where the numerator is 0. */
+static bool needs_list(const op_window *w, unsigned d) {
+    return w->transposed && w->stride[d] > 1 && w->in[d] > 1;
+}
+
+static bool listed_factor(lowering *l, const graph_node *n, mica_placement *p, const op_window *w, unsigned d,
+                          const patches *out, const axis_list *src, mica_status *st) {
+    mica_factor *f = &p->factor[p->n_factors++];
+    if (out->tap[d] >= 0)
+        f->out_axis[f->n_out++] = (uint8_t)out->tap[d];
+    if (out->position[d] >= 0)
+        f->out_axis[f->n_out++] = (uint8_t)out->position[d];
+    f->n_src = src->n;
+    memcpy(f->src_axis, src->axis, src->n);
+    if (w->out[d] > MAX_LISTED / w->kernel[d])
+        return lowering_fail(l, n, st, MICA_ERR_LIMIT, "its window has more than %d taps along axis %u",
+                             MAX_LISTED, 2 + d);
+    const uint32_t rows = (uint32_t)(w->kernel[d] * w->out[d]);
+    uint32_t *index = malloc(rows * sizeof *index);
+    if (!index)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory in the lowering");
+    for (int64_t row = 0; row < rows; row++) {
+        int64_t at;
+        const bool reads =
+            op_window_source(w, d, row % w->out[d], row / w->out[d], &at) && at >= 0 && at < w->in[d];
+        index[row] = reads ? (uint32_t)at : MICA_NO_CELL;
+    }
+    const bool ok = builder_list(&l->b, f, rows, index);
+    free(index);
+    return ok;
+}
+
 /* Whether the placement moves nothing: x itself serves. */
 static bool is_identity(const mica_placement *p, const mica_tensor *x, const patches *out) {
     if (out->rank != x->rank)
@@ -125,7 +161,7 @@ static bool is_identity(const mica_placement *p, const mica_tensor *x, const pat
     for (unsigned i = 0; i < p->n_factors; i++) {
         const mica_factor *f = &p->factor[i];
         if (f->n_out != 1 || f->n_src != 1 || f->out_axis[0] != f->src_axis[0] || f->out_stride[0] != 1 ||
-            f->offset != 0 || f->norm || out->dim[f->out_axis[0]] != x->dim[f->src_axis[0]])
+            f->offset != 0 || f->norm || f->n_indices || out->dim[f->out_axis[0]] != x->dim[f->src_axis[0]])
             return false;
     }
     return true;
@@ -170,7 +206,10 @@ bool lowering_patches(lowering *l, const graph_node *n, const op_window *w, cons
         const uint32_t norm = norms ? window_norm(w, d) : 0;
         if (norms)
             norms[d] = norm;
-        window_factor(&p, w, d, out, &x->axes.of[spatial + d], norm);
+        if (!needs_list(w, d))
+            window_factor(&p, w, d, out, &x->axes.of[spatial + d], norm);
+        else if (!listed_factor(l, n, &p, w, d, out, &x->axes.of[spatial + d], st))
+            return false;
     }
     if (is_identity(&p, t, out)) {
         out->tensor = x->tensor;

@@ -1,4 +1,5 @@
-/* Windows of Conv and the pools as placements: patches[c, k, o] = x[c, o * stride + k * dilation - pad]. */
+/* Windows of Conv, ConvTranspose and the pools as placements: patches[c, k, o] = x[c, o * stride + k *
+ * dilation - pad], for ConvTranspose x[c, (o + pad - k * dilation) / stride] where that is an integer. */
 #ifndef MICA_COMPILER_LOWERING_WINDOW_H
 #define MICA_COMPILER_LOWERING_WINDOW_H
 

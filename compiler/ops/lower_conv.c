@@ -1,4 +1,6 @@
-/* Conv: patches by a placement, then one contraction with the weights over channels and taps. */
+/* Conv and ConvTranspose: patches by a placement, then one contraction with the weights over channels and
+ * taps. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "lowering.h"
@@ -91,22 +93,33 @@ static bool add_bias(lowering *l, form *f, const layout *axes, const op_window *
     return lowering_add_constant(l, f, axes, 1 + w->n, dim, bias->real, 1 / scale, st);
 }
 
-bool lower_conv(struct lowering *l, const graph_node *n, mica_status *st) {
-    const graph_value *weights = &l->g->value[n->in[1]];
+/* ConvTranspose's weights [g, C/g, O/g, k...] in the order of Conv's, [g, O/g, C/g, k...]. */
+static double *swap_channels(const graph_value *weights, size_t groups) {
+    const size_t inputs = (size_t)weights->dim[0] / groups, outputs = (size_t)weights->dim[1];
+    const size_t elements = (size_t)graph_elements(weights), taps = elements / (groups * inputs * outputs);
+    double *w = malloc(elements * sizeof *w);
+    for (size_t g = 0; w && g < groups; g++)
+        for (size_t c = 0; c < inputs; c++)
+            for (size_t o = 0; o < outputs; o++)
+                memcpy(w + ((g * outputs + o) * inputs + c) * taps,
+                       weights->real + ((g * inputs + c) * outputs + o) * taps, taps * sizeof *w);
+    return w;
+}
+
+static bool lower_window(lowering *l, const graph_node *n, const double *w_elements, uint32_t outputs,
+                         mica_status *st) {
     const graph_value *bias = n->n_in > 2 && n->in[2] != GRAPH_NO_VALUE ? &l->g->value[n->in[2]] : NULL;
-    if (!weights->real || (bias && !bias->real))
-        return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "weights and bias must be constants");
     op_window w;
     qvalue x;
     conv c;
     memset(&c, 0, sizeof c);
     c.groups = (uint32_t)graph_attr_int(n, "group", 1);
-    c.outputs = (uint32_t)weights->dim[0] / c.groups;
+    c.outputs = outputs;
     if (!op_window_resolve(&w, l->g, n, st) || !lowering_operand(l, n->in[0], &x, st) ||
         !lowering_layer(l, n, st) || !lowering_patches(l, n, &w, &x, c.groups, NULL, &c.p, st))
         return false;
     conv_labels(&c, &w);
-    c.w.w = (double *)weights->real; /* read only */
+    c.w.w = (double *)(uintptr_t)w_elements; /* read only */
     c.w.axes = lowering_window_axes(l, n, &c.p, &c.channel, c.place);
     c.w.bias_max = bias_magnitude(bias);
     qvalue patch = x;
@@ -116,4 +129,28 @@ bool lower_conv(struct lowering *l, const graph_node *n, mica_status *st) {
     return lowering_weighted(l, n, &c.w, &patch, &f, &scale, st) &&
            (!bias || add_bias(l, &f, &c.w.axes, &w, bias, scale, st)) &&
            lowering_set_sum(l, n, &f, &c.w.axes, scale, st);
+}
+
+static bool constant_weights(const lowering *l, const graph_node *n, mica_status *st) {
+    const bool bias = n->n_in > 2 && n->in[2] != GRAPH_NO_VALUE;
+    return (l->g->value[n->in[1]].real && (!bias || l->g->value[n->in[2]].real)) ||
+           lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "weights and bias must be constants");
+}
+
+bool lower_conv(struct lowering *l, const graph_node *n, mica_status *st) {
+    const graph_value *weights = &l->g->value[n->in[1]];
+    return constant_weights(l, n, st) &&
+           lower_window(l, n, weights->real, (uint32_t)(weights->dim[0] / graph_attr_int(n, "group", 1)), st);
+}
+
+bool lower_convtranspose(struct lowering *l, const graph_node *n, mica_status *st) {
+    const graph_value *weights = &l->g->value[n->in[1]];
+    if (!constant_weights(l, n, st))
+        return false;
+    double *w = swap_channels(weights, (size_t)graph_attr_int(n, "group", 1));
+    if (!w)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
+    const bool ok = lower_window(l, n, w, (uint32_t)weights->dim[1], st);
+    free(w);
+    return ok;
 }

@@ -184,6 +184,8 @@ uint64_t op_macs(const graph *g, const graph_node *n) {
         per_output = (uint64_t)a->dim[a->rank - 1];
     else if (n->kind == OP_CONV)
         per_output = b->dim[0] ? graph_elements(b) / (uint64_t)b->dim[0] : 0;
+    else if (n->kind == OP_CONVTRANSPOSE) /* each input meets every weight of its channel */
+        return a->dim[1] ? graph_elements(a) * (graph_elements(b) / (uint64_t)a->dim[1]) : 0;
     else
         return 0;
     return per_output * graph_elements(out); /* < 2^31 * 2^31 */

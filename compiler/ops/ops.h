@@ -32,6 +32,7 @@
 #define MICA_OPS(X)                                                                                          \
     MICA_COMPOSITE_OPS(X)                                                                                    \
     X(CONV, conv, "Conv", 2, 3)                                                                              \
+    X(CONVTRANSPOSE, convtranspose, "ConvTranspose", 2, 3)                                                   \
     X(GEMM, gemm, "Gemm", 2, 3)                                                                              \
     X(MATMUL, matmul, "MatMul", 2, 2)                                                                        \
     X(BATCHNORM, batchnorm, "BatchNormalization", 5, 5)                                                      \
@@ -179,7 +180,7 @@ bool op_moves(op_kind kind);
 /* Entries of the shortest axis that value v gives indices into, as the second input of Gather; 0 if there is none. */
 int64_t op_indexed_size(const graph *g, uint32_t v);
 
-/* Multiply-accumulates of Conv, Gemm and MatMul; 0 for others. Shapes have been inferred. */
+/* Multiply-accumulates of Conv, ConvTranspose, Gemm and MatMul; 0 for others. Shapes have been inferred. */
 uint64_t op_macs(const graph *g, const graph_node *n);
 
 /* The lowerings stand apart from the rules, so that the front end links without them. */

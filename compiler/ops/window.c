@@ -24,7 +24,7 @@ static bool read_ints(const graph *g, const graph_node *n, const char *name, uin
 }
 
 static bool read_kernel(op_window *w, const graph *g, const graph_node *n, mica_status *st) {
-    bool conv = n->kind == OP_CONV;
+    const bool conv = n->kind == OP_CONV || n->kind == OP_CONVTRANSPOSE;
     if (!graph_attr_find(n, "kernel_shape") && !conv)
         return op_fail(g, n, st, MICA_ERR_FORMAT, "kernel_shape is missing");
     if (graph_attr_find(n, "kernel_shape") && !read_ints(g, n, "kernel_shape", w->n, 1, 0, w->kernel, st))
@@ -89,6 +89,40 @@ static bool read_pads(op_window *w, const graph *g, const graph_node *n, auto_pa
     return true;
 }
 
+/* Output size of axis d of a ConvTranspose, and its padding where output_shape or auto_pad rules; sizes <
+ * 2^57. Padding is what the output leaves out, so it is never less than 0: a larger output ends in zeros. */
+static void resolve_transposed_axis(op_window *w, uint32_t d, auto_pad mode, int64_t extra, int64_t size) {
+    const int64_t whole = (w->in[d] - 1) * w->stride[d] + extra + (w->kernel[d] - 1) * w->dilation[d] + 1;
+    const bool same = mode == PAD_SAME_UPPER || mode == PAD_SAME_LOWER;
+    w->out[d] = whole - w->pad_begin[d] - w->pad_end[d];
+    if (size == 0 && !same)
+        return;
+    w->out[d] = size ? size : w->in[d] * w->stride[d];
+    const int64_t total = whole > w->out[d] ? whole - w->out[d] : 0;
+    w->pad_begin[d] = mode == PAD_SAME_UPPER ? total / 2 : total - total / 2;
+    w->pad_end[d] = total - w->pad_begin[d];
+}
+
+static bool resolve_transposed(op_window *w, const graph *g, const graph_node *n, auto_pad mode,
+                               mica_status *st) {
+    int64_t extra[GRAPH_MAX_RANK], size[GRAPH_MAX_RANK];
+    w->transposed = true;
+    if (!read_ints(g, n, "output_padding", w->n, 0, 0, extra, st) ||
+        !read_ints(g, n, "output_shape", w->n, 0, 0, size, st))
+        return false;
+    for (uint32_t d = 0; d < w->n; d++) {
+        resolve_transposed_axis(w, d, mode, extra[d], size[d]);
+        if (w->out[d] < 1 || w->out[d] > GRAPH_MAX_ELEMENTS)
+            return op_fail(g, n, st, MICA_ERR_FORMAT, "axis %u of the output would have %lld elements", 2 + d,
+                           (long long)w->out[d]);
+        if (w->pad_begin[d] > WINDOW_MAX || w->pad_end[d] > WINDOW_MAX)
+            return op_fail(g, n, st, MICA_ERR_LIMIT,
+                           "axis %u of the output leaves out more than %lld elements", 2 + d,
+                           (long long)WINDOW_MAX);
+    }
+    return true;
+}
+
 bool op_window_resolve(op_window *w, const graph *g, const graph_node *n, mica_status *st) {
     const graph_value *x = op_in(g, n, 0);
     auto_pad mode = PAD_EXPLICIT;
@@ -102,6 +136,8 @@ bool op_window_resolve(op_window *w, const graph *g, const graph_node *n, mica_s
         !read_ints(g, n, "dilations", w->n, 1, 1, w->dilation, st) || !read_auto_pad(g, n, &mode, st) ||
         !read_pads(w, g, n, mode, st))
         return false;
+    if (n->kind == OP_CONVTRANSPOSE)
+        return resolve_transposed(w, g, n, mode, st);
     for (uint32_t d = 0; d < w->n; d++) {
         resolve_axis(w, d, mode, n->kind != OP_CONV && graph_attr_int(n, "ceil_mode", 0) != 0);
         if (w->out[d] == 0 && w->in[d] > 0)
@@ -109,6 +145,13 @@ bool op_window_resolve(op_window *w, const graph *g, const graph_node *n, mica_s
                            "the window is larger than the padded input along axis %u", 2 + d);
     }
     return true;
+}
+
+bool op_window_source(const op_window *w, uint32_t d, int64_t o, int64_t k, int64_t *at) {
+    const int64_t reach = k * w->dilation[d];
+    *at = w->transposed ? (o + w->pad_begin[d] - reach) / w->stride[d]
+                        : o * w->stride[d] - w->pad_begin[d] + reach;
+    return !w->transposed || (o + w->pad_begin[d] - reach) % w->stride[d] == 0;
 }
 
 void op_window_valid(const op_window *w, uint32_t d, int64_t k, int64_t *lo, int64_t *hi) {
