@@ -82,6 +82,32 @@ static uint64_t count_parameters(const graph *g) {
     return n;
 }
 
+/* A name that --dim binds and no input has is a slip that would change the network in silence. */
+static bool check_dims(const compile_request *r, const graph *open, mica_status *st) {
+    for (size_t i = 0; i < r->n_dims; i++) {
+        bool known = false;
+        for (uint32_t j = 0; j < open->n_free_dims; j++)
+            known |= open->free_dim[j].name && strcmp(open->free_dim[j].name, r->dims[i].name) == 0;
+        if (!known)
+            return mica_fail(st, MICA_ERR_USAGE,
+                             "--dim %s: no input of %s has a free dimension of that name; see mica inspect",
+                             r->dims[i].name, r->model);
+    }
+    return true;
+}
+
+/* Imports the model once without bindings, only to see which names it has. */
+static bool check_dim_names(const compile_request *r, mica_status *st) {
+    graph open;
+    if (r->n_dims == 0)
+        return true;
+    if (!onnx_import(&open, r->model, NULL, 0, st))
+        return false;
+    const bool ok = check_dims(r, &open, st);
+    graph_free(&open);
+    return ok;
+}
+
 /* A proof speaks of an input: some output must depend on one. */
 static bool check_network(const graph *g, const char *model, mica_status *st) {
     if (g->n_inputs == 0)
@@ -97,7 +123,7 @@ static bool check_network(const graph *g, const char *model, mica_status *st) {
 static bool run_front_end(compilation *c, sample_set *samples, mica_status *st) {
     const compile_request *r = c->request;
     progress(r, "reading the model");
-    if (!onnx_import(&c->graph, r->model, r->dims, r->n_dims, st))
+    if (!check_dim_names(r, st) || !onnx_import(&c->graph, r->model, r->dims, r->n_dims, st))
         return false;
     c->parameters = count_parameters(&c->graph);
     dump_graph(c, "import");

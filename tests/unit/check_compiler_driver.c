@@ -293,6 +293,7 @@ START_TEST(exit_codes) {
     ck_assert_int_eq(compile_command(MODEL, "--security", "900"), 2);
     ck_assert_int_eq(compile_command(MODEL, "--dump", "nothing"), 2);
     ck_assert_int_eq(compile_command(MODEL, "--dim", "x"), 2);
+    ck_assert_int_eq(compile_command(MODEL, "--dim", "no_such_dimension=8"), 2);
     ck_assert_int_eq(compile_command("/nonexistent/model.onnx", NULL, NULL), 2);
     char *inspect[] = {"inspect", MODEL, NULL}, *missing[] = {"inspect", "/nonexistent/model.onnx", NULL};
     ck_assert_int_eq(cmd_inspect(2, inspect), 0);

@@ -1,0 +1,240 @@
+/* Lying provers for the operators whose witness is more than a table value: after one step of the lowered
+ * program one cell of what it wrote is changed, the rest is computed from there on, and the real prover
+ * completes the proof. The verifier must reject it: quotients, remainders, roots, positions and maxima leave
+ * no second choice. */
+#include "lowering_kit.h"
+
+#include "mica/prove.h"
+#include "mica/verify.h"
+
+/* --- one lie --- */
+
+static struct {
+    const program *p;
+    uint32_t step, tensor, cell;
+    int32_t by;
+    bool told; /* the lie was told in this run */
+} lie;
+
+/* Runs steps [first, last) of the program; a value that leaves its range ends the run, as it would end a
+ * prover that checks itself, but the cells stay as they are and the proof goes on. */
+static void run_steps(uint32_t first, uint32_t last, int32_t **value) {
+    program part = *lie.p;
+    mica_status ignored = {0};
+    part.step += first;
+    part.n_steps = last - first;
+    (void)program_interpret(&part, value, &ignored);
+}
+
+static void run_with_lie(const mica_frame *f) {
+    const mica_circuit *c = &lie.p->circuit;
+    int32_t **value = calloc(c->n_tensors, sizeof *value);
+    for (uint32_t t = 0; t < c->n_tensors; t++)
+        value[t] =
+            f->value[t] ? f->value[t] : calloc((size_t)1 << mica_item_bits(&c->tensor[t]), sizeof(int32_t));
+    const bool honest = lie.step == lie.p->n_steps;
+    run_steps(0, honest ? lie.step : lie.step + 1, value);
+    if (!honest) {
+        value[lie.tensor][lie.cell] += lie.by;
+        lie.told = true;
+        for (uint32_t s = lie.step + 1; s < lie.p->n_steps; s++)
+            run_steps(s, s + 1, value);
+    }
+    for (uint32_t t = 0; t < c->n_tensors; t++) {
+        if (value[t] != f->value[t])
+            free(value[t]);
+    }
+    free(value);
+}
+
+/* --- models --- */
+
+typedef struct sealed {
+    program p;
+    mica_vk vk;
+    uint8_t *bytes, *weights;
+    size_t size, weights_size;
+    double *sample;
+    mica_prover *prover;
+    mica_model model;
+} sealed;
+
+static void seal(sealed *m, net *t) {
+    mica_status st = {0};
+    const graph *g = &t->g;
+    calibration cal;
+    const lowering_options options = {.max_batch = 1};
+    ck_assert_msg(graph_infer_shapes(&t->g, &st) && graph_fold_constants(&t->g, &st) &&
+                      graph_canonicalise(&t->g, &st),
+                  "%s", st.message);
+    const uint64_t n = graph_elements(&g->value[g->input[0]]);
+    m->sample = malloc(n * sizeof *m->sample);
+    for (uint64_t i = 0; i < n; i++)
+        m->sample[i] = t->spread * random_double(&t->seed);
+    const double *inputs[1] = {m->sample};
+    const double *const *samples[1] = {inputs};
+    ck_assert_msg(calibration_collect(&cal, g, samples, 1, &st) &&
+                      lower_graph(&m->p, NULL, g, &cal, &options, &st),
+                  "%s", st.message);
+    calibration_free(&cal);
+    m->vk = (mica_vk){.circuit = m->p.circuit, .security_bits = 40};
+    ck_assert_msg(mica_weights_commit(&m->vk, (const int32_t *const *)m->p.weight, &m->weights,
+                                      &m->weights_size, &st) &&
+                      mica_vk_write(&m->vk, &m->bytes, &m->size, &st),
+                  "%s", st.message);
+    m->model = (mica_model){m->bytes, m->size, m->weights, m->weights_size, 64, run_with_lie};
+    lie.p = &m->p;
+    lie.step = m->p.n_steps;
+    m->prover = mica_prover_create(&m->model, 1, &st);
+    ck_assert_msg(m->prover != NULL, "%s", st.message);
+}
+
+static void unseal(sealed *m) {
+    mica_prover_free(m->prover);
+    program_free(&m->p);
+    free(m->bytes);
+    free(m->weights);
+    free(m->sample);
+}
+
+/* Proves with the present lie and verifies. */
+static bool accepted(sealed *m, mica_verdict *v) {
+    mica_status st = {0};
+    mica_statement s;
+    uint8_t *file = NULL;
+    size_t size, used;
+    const mica_verify_options options = {.min_security_bits = 40};
+    ck_assert(mica_statement_create(&s, &m->vk.circuit, 1, &st));
+    ck_assert(mica_port_quantise(&m->vk.circuit, &m->vk.circuit.input[0], m->sample, s.input[0], NULL, &st));
+    ck_assert_msg(mica_prover_prove(m->prover, &s, &file, &size, NULL, NULL, NULL, &st), "%s", st.message);
+    mica_statement_free(&s, &m->vk.circuit);
+    *v = (mica_verdict){0};
+    ck_assert(mica_statement_read(&s, &m->vk.circuit, file, size, &used, &st, v));
+    const bool ok = mica_verify(&m->vk, &s, file + used, size - used, &options, v, &st);
+    ck_assert_msg(ok || v->code != MICA_VERDICT_UNSET, "no decision: %s", st.message);
+    mica_statement_free(&s, &m->vk.circuit);
+    free(file);
+    return ok;
+}
+
+/* --- every step, every tensor, some cells --- */
+
+static bool in_box(const mica_tensor *x, uint32_t cell) {
+    for (unsigned i = x->rank; i-- > 0; cell >>= mica_log2_ceil(x->dim[i])) {
+        if ((cell & ((1u << mica_log2_ceil(x->dim[i])) - 1)) >= x->dim[i])
+            return false;
+    }
+    return true;
+}
+
+/* Cells that carry no claim: the padding of a virtual tensor that only the statement or placements of valid
+ * cells read is not told apart here, so lies are told in the valid box only; check_protocol_cheat has the
+ * padding. */
+static bool lie_matters(const sealed *m, uint32_t t, uint32_t cell) {
+    return mica_tensor_is_materialised(&m->p.circuit, t) && in_box(&m->p.circuit.tensor[t], cell);
+}
+
+static void try_all(sealed *m, const char *name) {
+    unsigned tried = 0, reasons[32] = {0};
+    mica_verdict v;
+    ck_assert_msg(accepted(m, &v), "%s: the honest proof is rejected: %s", name, v.detail);
+    for (uint32_t s = 0; s < m->p.n_steps; s++) {
+        for (unsigned k = 0; k < STEP_MAX_TENSORS; k++) {
+            const uint32_t t = m->p.step[s].tensor[k];
+            if (t >= m->p.circuit.n_tensors || m->p.circuit.tensor[t].kind == MICA_TENSOR_INPUT)
+                continue;
+            const uint32_t cells = 1u << mica_item_bits(&m->p.circuit.tensor[t]);
+            for (uint32_t cell = 0; cell < cells; cell += cells / 5 + 1) {
+                if (!lie_matters(m, t, cell))
+                    continue;
+                for (int32_t by = -1; by <= 1; by += 2) {
+                    lie.step = s;
+                    lie.tensor = t;
+                    lie.cell = cell;
+                    lie.by = by;
+                    lie.told = false;
+                    ck_assert_msg(!accepted(m, &v), "%s: accepted: step %u, tensor %u, cell %u, by %d", name,
+                                  s, t, cell, by);
+                    ck_assert(lie.told);
+                    reasons[v.code < 32 ? v.code : 0]++;
+                    tried++;
+                }
+            }
+        }
+    }
+    (void)printf("%-16s %4u lies rejected:", name, tried);
+    for (unsigned i = 1; i < 32; i++) {
+        if (reasons[i])
+            (void)printf(" %s %u", mica_verdict_name((mica_verdict_code)i), reasons[i]);
+    }
+    (void)printf("\n");
+    ck_assert_uint_gt(tried, 0);
+}
+
+typedef struct model_case {
+    const char *name;
+    uint32_t (*build)(net *t, uint32_t x);
+} model_case;
+
+static uint32_t build_softmax(net *t, uint32_t x) {
+    return op(t, "Softmax", 1, x);
+}
+static uint32_t build_argmax(net *t, uint32_t x) {
+    with_int(t, "axis", 1);
+    return op(t, "ArgMax", 1, x);
+}
+static uint32_t build_reduce_max(net *t, uint32_t x) {
+    with_int(t, "keepdims", 0);
+    return op(t, "ReduceMax", 1, x);
+}
+static uint32_t build_root(net *t, uint32_t x) {
+    with_int(t, "keepdims", 0);
+    return op(t, "ReduceL2", 1, x);
+}
+static uint32_t build_quotient(net *t, uint32_t x) {
+    const uint32_t positive = op(t, "Add", 2, op(t, "Abs", 1, x), number(t, 0.5));
+    return op(t, "Div", 2, x, positive);
+}
+static uint32_t build_norm(net *t, uint32_t x) {
+    return op(t, "LayerNormalization", 2, x, constant(t, 1, 0.5, SHAPE(5)));
+}
+static uint32_t build_less(net *t, uint32_t x) {
+    return op(t, "Where", 3, op(t, "Less", 2, x, number(t, 0.1)), op(t, "Neg", 1, x), x);
+}
+static uint32_t build_sigmoid(net *t, uint32_t x) {
+    return op(t, "Sigmoid", 1, op(t, "MatMul", 2, x, constant(t, 0, 1, SHAPE(5, 3))));
+}
+
+static const model_case cases[] = {
+    {"Softmax", build_softmax},     {"ArgMax", build_argmax},   {"ReduceMax", build_reduce_max},
+    {"ReduceL2", build_root},       {"Div", build_quotient},    {"LayerNorm", build_norm},
+    {"Less and Where", build_less}, {"Sigmoid", build_sigmoid},
+};
+#define CASES (int)(sizeof cases / sizeof *cases)
+
+START_TEST(lies_are_rejected) {
+    net t = {.seed = 5, .spread = 2};
+    sealed m = {0};
+    ck_assert(graph_create(&t.g, &t.st));
+    t.g.opset = 17;
+    t.g.batched = true;
+    output(&t, cases[_i].build(&t, input(&t, SHAPE(1, 5))));
+    seal(&m, &t);
+    try_all(&m, cases[_i].name);
+    unseal(&m);
+    graph_free(&t.g);
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("lies about operators");
+    TCase *c = tcase_create("lies");
+    tcase_set_timeout(c, 300);
+    tcase_add_loop_test(c, lies_are_rejected, 0, CASES);
+    suite_add_tcase(s, c);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    const int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
