@@ -128,6 +128,8 @@
     X(RESIZE, resize, "Resize", 1, 4)                                                                        \
     X(UPSAMPLE, upsample, "Upsample", 1, 2)                                                                  \
     X(CAST, cast, "Cast", 1, 1)                                                                              \
+    X(QUANTIZELINEAR, quantizelinear, "QuantizeLinear", 2, 3)                                                \
+    X(DEQUANTIZELINEAR, dequantizelinear, "DequantizeLinear", 2, 3)                                          \
     X(SHAPE, shape, "Shape", 1, 1)                                                                           \
     X(SIZE, size, "Size", 1, 1)                                                                              \
     X(RANGE, range, "Range", 3, 3)                                                                           \

@@ -1,0 +1,131 @@
+/* QuantizeLinear and DequantizeLinear: one scale and zero point for a tensor, an axis, or blocks along an
+ * axis. */
+#include "float_math.h"
+#include "onnx_types.h"
+#include "ops/op_rules.h"
+#include "ops/quantise.h"
+
+/* Which scale each element has: that of block * blocks + part, by row-major position. */
+typedef struct scale_map {
+    size_t inner, size, block; /* elements behind the axis; along it; along one block */
+    size_t blocks;             /* along the axis; 0 for a single scale */
+    bool repeated;             /* one list for every row of the axes before and behind */
+} scale_map;
+
+static size_t scale_of(const scale_map *m, size_t e) {
+    if (m->blocks == 0)
+        return 0;
+    const size_t part = e / m->inner % m->size / m->block;
+    return m->repeated ? part : (e / m->inner / m->size * m->blocks + part) * m->inner + e % m->inner;
+}
+
+static bool shapes_fit(const graph_value *x, const graph_value *s, uint32_t axis, int64_t block) {
+    if (block == 0)
+        return s->rank == 1 && s->dim[0] == x->dim[axis];
+    bool fit = block > 0 && s->rank == x->rank;
+    for (uint32_t i = 0; fit && i < x->rank; i++)
+        fit = s->dim[i] == (i == axis ? x->dim[i] / block + (x->dim[i] % block != 0) : x->dim[i]);
+    return fit;
+}
+
+static bool map_scales(scale_map *m, const graph *g, const graph_node *n, uint32_t *axis, mica_status *st) {
+    const graph_value *x = op_in(g, n, 0), *s = op_in(g, n, 1), *zero = op_in(g, n, 2);
+    const int64_t block = graph_attr_int(n, "block_size", 0);
+    *m = (scale_map){.inner = 1, .size = 1, .block = 1};
+    *axis = 0;
+    if (zero && (zero->rank != s->rank || graph_elements(zero) != graph_elements(s)))
+        return op_fail(g, n, st, MICA_ERR_FORMAT, "scales and zero points have different shapes");
+    if (graph_elements(s) == 1 && s->rank <= 1)
+        return true;
+    if (!op_axis(g, n, "axis", 1, x->rank, 0, axis, st))
+        return false;
+    if (!shapes_fit(x, s, *axis, block))
+        return op_fail(g, n, st, MICA_ERR_FORMAT, "the scales do not fit axis %u of the input", *axis);
+    for (uint32_t i = *axis + 1; i < x->rank; i++)
+        m->inner *= (size_t)x->dim[i];
+    m->size = (size_t)x->dim[*axis];
+    m->block = block ? (size_t)block : 1;
+    m->blocks = (m->size + m->block - 1) / m->block;
+    m->repeated = block == 0;
+    return true;
+}
+
+bool quantise_range(int type, double *lo, double *hi) {
+    const unsigned bits = onnx_type_bits(type);
+    if (onnx_type_float(type) || type == ONNX_BOOL || bits < 4 || bits > 16)
+        return false;
+    const double all = (double)(1u << bits);
+    *lo = onnx_type_signed(type) ? -all / 2 : 0;
+    *hi = *lo + all - 1;
+    return true;
+}
+
+/* The output has the input's shape. */
+static bool infer_shape_of(op_context *c, const graph_node *n, int type, mica_status *st) {
+    const graph_value *x = op_in(c->g, n, 0), *s = op_in(c->g, n, 1), *zero = op_in(c->g, n, 2);
+    const graph_value like = {.dtype = onnx_type_float(type) ? DTYPE_FLOAT : DTYPE_INT, .onnx_dtype = type};
+    int64_t dim[GRAPH_MAX_RANK];
+    scale_map m;
+    uint32_t axis;
+    if (s->dtype != DTYPE_FLOAT || (zero && zero->dtype != DTYPE_INT))
+        return op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED,
+                       "supported are real scales and integer zero points");
+    if (!map_scales(&m, c->g, n, &axis, st))
+        return false;
+    if (s->batched || (zero && zero->batched) || (x->batched && m.blocks && (axis == 0 || !m.repeated)))
+        return op_mixes_batch(c);
+    for (uint32_t i = 0; i < x->rank; i++)
+        dim[i] = x->dim[i];
+    return op_set_output(c, n, &like, x->rank, dim, x->batched, st);
+}
+
+bool infer_quantizelinear(op_context *c, const graph_node *n, mica_status *st) {
+    const graph_value *x = op_in(c->g, n, 0), *zero = op_in(c->g, n, 2);
+    const int named = (int)graph_attr_int(n, "output_dtype", 0);
+    const int type = zero ? zero->onnx_dtype : named ? named : ONNX_UINT8;
+    double lo, hi;
+    if (x->dtype != DTYPE_FLOAT)
+        return op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED,
+                       "input 0 holds integers; floating-point is supported");
+    if (!quantise_range(type, &lo, &hi))
+        return op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED,
+                       "its result has element type %d; supported are integers of 4, 8 and 16 bits", type);
+    return infer_shape_of(c, n, type, st);
+}
+
+bool infer_dequantizelinear(op_context *c, const graph_node *n, mica_status *st) {
+    const graph_value *x = op_in(c->g, n, 0), *zero = op_in(c->g, n, 2);
+    if (x->dtype != DTYPE_INT || (zero && zero->onnx_dtype != x->onnx_dtype))
+        return op_fail(c->g, n, st, MICA_ERR_FORMAT, "input and zero point must be of one integer type");
+    return infer_shape_of(c, n, op_in(c->g, n, 1)->onnx_dtype, st);
+}
+
+bool eval_quantizelinear(const op_args *a, mica_status *st) {
+    const graph_value *y = op_out(a->g, a->n, 0);
+    const bool zero = op_in(a->g, a->n, 2) != NULL;
+    scale_map m;
+    uint32_t axis;
+    double lo, hi;
+    if (!map_scales(&m, a->g, a->n, &axis, st) || !quantise_range(y->onnx_dtype, &lo, &hi))
+        return false;
+    for (size_t e = 0, n = (size_t)graph_elements(y); e < n; e++) {
+        const size_t i = scale_of(&m, e);
+        const double v = fm_round_even(a->in[0][e] / a->in[1][i]) + (zero ? a->in[2][i] : 0);
+        a->out[0][e] = v > hi ? hi : v > lo ? v : lo;
+    }
+    return true;
+}
+
+bool eval_dequantizelinear(const op_args *a, mica_status *st) {
+    const graph_value *y = op_out(a->g, a->n, 0);
+    const bool zero = op_in(a->g, a->n, 2) != NULL;
+    scale_map m;
+    uint32_t axis;
+    if (!map_scales(&m, a->g, a->n, &axis, st))
+        return false;
+    for (size_t e = 0, n = (size_t)graph_elements(y); e < n; e++) {
+        const size_t i = scale_of(&m, e);
+        a->out[0][e] = (a->in[0][e] - (zero ? a->in[2][i] : 0)) * a->in[1][i];
+    }
+    return true;
+}

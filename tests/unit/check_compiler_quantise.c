@@ -1,0 +1,154 @@
+/* QuantizeLinear and DequantizeLinear: the reference against values written down, and lowered against the
+ * reference. */
+#define _GNU_SOURCE
+#include "lowering_kit.h"
+
+static uint32_t integers(net *t, int type, unsigned rank, const int64_t *dim, const int64_t *x) {
+    const uint32_t v = new_value(t, rank, dim);
+    const uint64_t n = graph_elements(&t->g.value[v]);
+    int64_t *copy = memory(t, n, sizeof *copy);
+    memcpy(copy, x, n * sizeof *copy);
+    t->g.value[v].dtype = DTYPE_INT;
+    t->g.value[v].onnx_dtype = type;
+    t->g.value[v].integer = copy;
+    return v;
+}
+
+static uint32_t integer(net *t, int type, int64_t x) {
+    const int64_t none[1] = {0};
+    return integers(t, type, 0, none, &x);
+}
+
+static uint32_t reals(net *t, unsigned rank, const int64_t *dim, const double *x) {
+    const uint32_t v = constant(t, 0, 0, rank, dim);
+    memcpy((double *)(uintptr_t)t->g.value[v].real, x, graph_elements(&t->g.value[v]) * sizeof *x);
+    return v;
+}
+
+static void expect_values(net *t, uint32_t v, unsigned n, const double *x, const double *want) {
+    mica_status st = {0};
+    output(t, v);
+    ck_assert_msg(graph_infer_shapes(&t->g, &st), "%s", st.message);
+    double **value = graph_buffers_create(&t->g, &st);
+    ck_assert_msg(value && graph_evaluate(&t->g, &x, value, &st), "%s", st.message);
+    ck_assert_uint_eq(graph_elements(&t->g.value[v]), n);
+    for (unsigned i = 0; i < n; i++)
+        ck_assert_msg(value[v][i] == want[i], "element %u: %g, expected %g", i, value[v][i], want[i]);
+    graph_buffers_free(&t->g, value);
+    graph_free(&t->g);
+}
+
+START_TEST(quantise_values) {
+    static const double x[] = {0, 1, 3, 5, -1, -3, 253, 1e6, -1e6, 2.5};
+    static const double u8[] = {10, 10, 12, 12, 10, 8, 136, 255, 0, 11};
+    static const double i8[] = {-1, -1, 1, 1, -1, -3, 125, 127, -128, 0};
+    net t;
+    net_create(&t, 1, true);
+    uint32_t in = input(&t, SHAPE(1, 10));
+    expect_values(&t, op(&t, "QuantizeLinear", 3, in, number(&t, 2), integer(&t, ONNX_UINT8, 10)), 10, x, u8);
+    net_create(&t, 1, true);
+    in = input(&t, SHAPE(1, 10));
+    expect_values(&t, op(&t, "QuantizeLinear", 3, in, number(&t, 2), integer(&t, ONNX_INT8, -1)), 10, x, i8);
+}
+END_TEST
+
+START_TEST(axes_and_blocks) {
+    static const double x[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    static const double axis[] = {1, 1, 2, 2, 2, 12, 14, 16, 18, 20};
+    static const double blocks[] = {0, 2, 8, 12, 24, 4, 6, 32, 36, 59};
+    net t;
+    net_create(&t, 1, false);
+    uint32_t in = int_input(&t, ONNX_INT8, SHAPE(2, 5));
+    with_int(&t, "axis", -2);
+    const double scales[] = {0.5, 2};
+    uint32_t y = op(&t, "DequantizeLinear", 2, in, reals(&t, SHAPE(2), scales));
+    double want[10];
+    for (int i = 0; i < 10; i++)
+        want[i] = x[i] * (i < 5 ? 0.5 : 2);
+    ck_assert(want[5] == axis[5] && want[9] == axis[9]);
+    expect_values(&t, y, 10, x, want);
+    net_create(&t, 1, false);
+    in = int_input(&t, ONNX_INT8, SHAPE(2, 5));
+    with_int(&t, "axis", 1);
+    with_int(&t, "block_size", 2);
+    const double block_scales[] = {2, 4, 6, 1, 4, 7};
+    const int64_t zeros[] = {1, 1, 1, 2, 0, -1};
+    y = op(&t, "DequantizeLinear", 3, in, reals(&t, SHAPE(2, 3), block_scales),
+           integers(&t, ONNX_INT8, SHAPE(2, 3), zeros));
+    for (int i = 0; i < 10; i++) {
+        const int at = i / 5 * 3 + i % 5 / 2;
+        want[i] = (x[i] - (double)zeros[at]) * block_scales[at];
+    }
+    ck_assert(want[0] == blocks[0] && want[1] == blocks[1] && want[2] == blocks[2] && want[3] == blocks[3] &&
+              want[4] == blocks[4] && want[5] == blocks[5]);
+    expect_values(&t, y, 10, x, want);
+}
+END_TEST
+
+static void there_and_back(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 4));
+    const uint32_t s = number(t, 1.0 / 64), z = integer(t, ONNX_UINT8, 128);
+    const uint32_t q = op(t, "QuantizeLinear", 3, x, s, z);
+    output(t, op(t, "DequantizeLinear", 3, q, s, z));
+}
+
+static void after_a_product(net *t) {
+    const uint32_t y = op(t, "MatMul", 2, input(t, SHAPE(1, 6)), constant(t, 0, 0.4, SHAPE(6, 5)));
+    const uint32_t s = number(t, 0.01), z = integer(t, ONNX_INT8, 3);
+    const uint32_t d = op(t, "DequantizeLinear", 3, op(t, "QuantizeLinear", 3, y, s, z), s, z);
+    output(t, op(t, "MatMul", 2, op(t, "Relu", 1, d), constant(t, 0, 0.4, SHAPE(5, 2))));
+}
+
+static void integers_back(net *t) {
+    output(t, op(t, "DequantizeLinear", 3, int_input(t, ONNX_INT8, SHAPE(1, 3, 4)), number(t, 0.75),
+                 integer(t, ONNX_INT8, -7)));
+    output(t, op(t, "DequantizeLinear", 2, int_input(t, ONNX_INT32, SHAPE(1, 3)), number(t, 0.5)));
+}
+
+START_TEST(lowered) {
+    run_case("integers back", integers_back, 3, true, 0, 0);
+    run_case("there and back", there_and_back, 4, true, 0.002, 0.01);
+    run_case("after a product", after_a_product, 5, true, 0.01, 0.03);
+}
+END_TEST
+
+static void expect_refusal(net *t, uint32_t y, const char *want) {
+    mica_status st = {0};
+    output(t, y);
+    ck_assert(!graph_infer_shapes(&t->g, &st));
+    ck_assert_msg(strstr(st.message, want) != NULL, "%s", st.message);
+    graph_free(&t->g);
+}
+
+START_TEST(refusals) {
+    const double scales[] = {1, 2, 3};
+    net t;
+    net_create(&t, 1, true);
+    uint32_t x = input(&t, SHAPE(1, 4));
+    expect_refusal(&t, op(&t, "QuantizeLinear", 2, x, reals(&t, SHAPE(3), scales)), "do not fit axis 1");
+    net_create(&t, 1, true);
+    x = input(&t, SHAPE(1, 4));
+    expect_refusal(&t, op(&t, "QuantizeLinear", 3, x, number(&t, 1), integer(&t, ONNX_INT32, 0)),
+                   "element type 6");
+    net_create(&t, 1, true);
+    x = int_input(&t, ONNX_INT8, SHAPE(1, 4));
+    expect_refusal(&t, op(&t, "DequantizeLinear", 3, x, number(&t, 1), integer(&t, ONNX_UINT8, 0)),
+                   "one integer type");
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("quantise");
+    TCase *c = tcase_create("quantise");
+    tcase_set_timeout(c, 120);
+    tcase_add_test(c, quantise_values);
+    tcase_add_test(c, axes_and_blocks);
+    tcase_add_test(c, lowered);
+    tcase_add_test(c, refusals);
+    suite_add_tcase(s, c);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    const int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
