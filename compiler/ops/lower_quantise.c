@@ -1,5 +1,6 @@
-/* QuantizeLinear: the table of the requantisation that follows the linear operator. DequantizeLinear: the
- * integers themselves, at the file's scale. */
+/* QuantizeLinear: the table of the requantisation that follows the linear operator. Its keys are fine enough,
+ * as far as calibration and field leave room, that the result is within one unit of the rounded real quotient
+ * and differs from it only near ties. DequantizeLinear: the integers themselves, at the file's scale. */
 #include "lowering.h"
 #include "ops/ops.h"
 #include "ops/quantise.h"

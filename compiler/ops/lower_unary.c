@@ -18,6 +18,7 @@
 
 #define SLOPE_SAMPLES   4096
 #define STEPS_OF_SPAN   1024 /* steps of the key over which the function crosses its range, at its steepest */
+#define QUANTISED_STEPS 32   /* of the input of QuantizeLinear, to one unit of its result */
 #define MAX_VALUE_BITS  15
 #define STEPS_BITS_LOST 3       /* resolution of the key given up, at most, for a smaller table */
 #define FINEST_BITS     14      /* of an accumulator's calibrated magnitude: what is finer has no meaning, */
@@ -99,13 +100,24 @@ static uint32_t same_integers(const graph *g, uint32_t v) {
     }
 }
 
+/* The step that the input of node n should have; negative if any will do. */
+static double input_step(const lowering *l, const graph_node *n) {
+    unary u;
+    if (n->kind == OP_QUANTIZELINEAR) {
+        const graph_value *scale = &l->g->value[n->in[1]];
+        return scale->real && graph_elements(scale) == 1 ? scale->real[0] / QUANTISED_STEPS : -1;
+    }
+    return unary_of(&u, l->g, n) ? INPUT_STEPS * wanted_step(l, n, &u) : -1;
+}
+
 void unary_widen_inputs(struct lowering *l) {
     for (uint32_t i = 0; i < l->g->n_nodes; i++) {
         const graph_node *n = &l->g->node[i];
-        unary u;
-        if (n->removed || graph_is_const(&l->g->value[n->out[0]]) || !unary_of(&u, l->g, n))
+        if (n->removed || graph_is_const(&l->g->value[n->out[0]]))
             continue;
-        const double unit = INPUT_STEPS * wanted_step(l, n, &u);
+        const double unit = input_step(l, n);
+        if (unit < 0)
+            continue;
         for (uint32_t v = n->in[0]; v != NO_INDEX && !graph_is_const(&l->g->value[v]);
              v = same_integers(l->g, v)) {
             const double magnitude = calibration_magnitude(l->cal, v);
