@@ -12,6 +12,8 @@
 #define DIM            28
 #define STRIDE         32
 #define FLAT           at0
+#define LISTED_FLAT    at1
+#define CHECKED        at1
 #define OFFSET         2
 #define FIRST          0
 #define SIZE           30
@@ -42,11 +44,11 @@ MICA_LAYER void example(const mica_frame *frame) {
             const int32_t FLAT = OFFSET/*@each flat*/ + INDEX * STRIDE/*@end*/;
             /*@end*/
             /*@each listed*/
-            const int32_t FLAT = mica_listed(frame, FIRST/*@each row*/ + INDEX * STRIDE/*@end*/);
+            const int32_t LISTED_FLAT = mica_listed(frame, FIRST/*@each row*/ + INDEX * STRIDE/*@end*/);
             /*@end*/
             RESULT[cell] = 0;
             /*@each checked*/
-            if (FLAT < 0 || FLAT >= SIZE)
+            if (CHECKED < 0 || CHECKED >= SIZE)
                 continue;
             /*@end*/
             int32_t value = SOURCE_CELLS[0/*@each passed*/ + INDEX * STRIDE/*@end*//*@each split*/ + FLAT / DIVIDE_BY % SRC_DIM * SRC_STRIDE/*@end*//*@each direct*/ + FLAT * SRC_STRIDE/*@end*/];

@@ -197,7 +197,7 @@ static void bind_factor(scope *root, unsigned k, const mica_factor *f, const mic
     const bool check = needs_check(f, out, size);
     if (f->n_indices) {
         scope *listed = scope_item(root, "listed");
-        scope_set(listed, "FLAT", "at%u", k);
+        scope_set(listed, "LISTED_FLAT", "at%u", k);
         scope_set(listed, "FIRST", "%u", f->first_index);
         bind_row(listed, f, out);
     } else if (check || size > 1) {
@@ -208,7 +208,7 @@ static void bind_factor(scope *root, unsigned k, const mica_factor *f, const mic
     }
     if (check) {
         scope *checked = scope_item(root, "checked");
-        scope_set(checked, "FLAT", "at%u", k);
+        scope_set(checked, "CHECKED", "at%u", k);
         scope_set(checked, "SIZE", "%lld", (long long)size);
     }
     if (f->norm > 0) {
