@@ -83,7 +83,7 @@ bool fold_node(graph *g, graph_node *n, mica_status *st) {
     graph_value *out = &g->value[n->out[0]];
     uint64_t elements = graph_elements(out);
     if (!graph_is_const(out)) { /* Constant's is, by its shape rule */
-        if (elements == 0) /* nothing to compute, whatever it depends on */
+        if (elements == 0)      /* nothing to compute, whatever it depends on */
             return fold_empty(g, n, out, st);
         if (!fold_admits(g, n, elements, st))
             return false;

@@ -82,8 +82,8 @@ typedef struct graph {
     graph_free_dim *free_dim;
     uint32_t n_free_dims;
     uint64_t folded; /* elements of all constants that folding made */
-    bool batched; /* axis 0 of every input is the batch axis; shapes.c clears it if an operator mixes that
-                     axis */
+    bool batched;    /* axis 0 of every input is the batch axis; shapes.c clears it if an operator mixes that
+                        axis */
     graph_pool *pool;
 } graph;
 

@@ -79,7 +79,8 @@ bool lowering_joint_domain(lowering *l, const graph_node *n, domain *d, mica_sta
 /* --- products --- */
 
 /* Products and quotients add up the relative errors of their operands: where a layer is small, operands get
- * more bits, and divisors as many as their smallest calibrated magnitude asks for; so do radicands. Before the first attempt. */
+ * more bits, and divisors as many as their smallest calibrated magnitude asks for; so do radicands. Before
+ * the first attempt. */
 void lowering_widen_factors(lowering *l);
 
 /* *t := a b, cell by cell, over the domain of both. On a bound that fails the status is MICA_ERR_RANGE. */

@@ -6,8 +6,8 @@
 #include "ops/op_rules.h"
 #include "passes.h"
 
-/* A constant of integers as doubles; exact, or an error. Slice reads its integers itself: for it "to the end" is
- * 2^63 - 1. The caller frees it. */
+/* A constant of integers as doubles; exact, or an error. Slice reads its integers itself: for it "to the end"
+ * is 2^63 - 1. The caller frees it. */
 static double *integers_as_doubles(const graph *g, const graph_node *n, const graph_value *v,
                                    mica_status *st) {
     size_t elements = (size_t)graph_elements(v);
@@ -16,8 +16,7 @@ static double *integers_as_doubles(const graph *g, const graph_node *n, const gr
         mica_fail(st, MICA_ERR_MEMORY, "out of memory");
     for (size_t i = 0; x && i < elements; i++) {
         x[i] = (double)v->integer[i];
-        if (n->kind != OP_SLICE &&
-            (x[i] > 0x1p53 || x[i] < -0x1p53)) {
+        if (n->kind != OP_SLICE && (x[i] > 0x1p53 || x[i] < -0x1p53)) {
             op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "input '%.100s' holds an integer beyond 2^53", v->name);
             free(x);
             return NULL;

@@ -9,8 +9,8 @@
 
 #include "graph.h"
 
-/* Operators that graph_expand replaces by simpler ones (expand_ops.c): they have a shape rule and a reference,
- * and no lowering of their own. */
+/* Operators that graph_expand replaces by simpler ones (expand_ops.c): they have a shape rule and a
+ * reference, and no lowering of their own. */
 #define MICA_COMPOSITE_OPS(X)                                                                                \
     X(REDUCE_L2, reduce_l2, "ReduceL2", 1, 2)                                                                \
     X(REDUCE_PROD, reduce_prod, "ReduceProd", 1, 2)                                                          \
@@ -179,7 +179,8 @@ op_kind op_find(const char *type);
 /* Whether every element of the output is an element of an input, or a constant. */
 bool op_moves(op_kind kind);
 
-/* Entries of the shortest axis that value v gives indices into, as the second input of Gather; 0 if there is none. */
+/* Entries of the shortest axis that value v gives indices into, as the second input of Gather; 0 if there is
+ * none. */
 int64_t op_indexed_size(const graph *g, uint32_t v);
 
 /* Multiply-accumulates of Conv, ConvTranspose, Gemm and MatMul; 0 for others. Shapes have been inferred. */

@@ -1,4 +1,5 @@
-/* A workspace: one block of memory, temporaries by mark and reset. The only allocator of the prover's protocol code. */
+/* A workspace: one block of memory, temporaries by mark and reset. The only allocator of the prover's
+ * protocol code. */
 #ifndef MICA_BASE_ARENA_H
 #define MICA_BASE_ARENA_H
 

@@ -9,8 +9,8 @@
 /* Works on indices [begin, end) as worker `worker` of parallel_workers(). */
 typedef void (*parallel_fn)(void *ctx, size_t begin, size_t end, unsigned worker);
 
-/* Splits [0, n) into at most parallel_workers() contiguous ranges, each a multiple of `grain` but the last, and
- * returns when all are done. Runs inline when n <= grain, in a nested call, or with one worker. */
+/* Splits [0, n) into at most parallel_workers() contiguous ranges, each a multiple of `grain` but the last,
+ * and returns when all are done. Runs inline when n <= grain, in a nested call, or with one worker. */
 void parallel_for(size_t n, size_t grain, parallel_fn fn, void *ctx);
 
 /* Number of workers: MICA_THREADS if set, else the online CPUs; at least 1, at most

@@ -19,8 +19,8 @@ m31 line_domain_at(unsigned k, uint32_t j);
 /* t[j] = T_{2^j}(x), j < b. */
 void line_functional(m31 x, unsigned b, m31 *t);
 
-/* sum_i v_i w_x[i] for the multilinear functional restricted to a point: <(x)_j (1, t_j), (x)_j (1 - z_j, z_j)>, i.e.
- * prod_j (1 + z_j (t_j - 1)). */
+/* sum_i v_i w_x[i] for the multilinear functional restricted to a point: <(x)_j (1, t_j), (x)_j (1 - z_j,
+ * z_j)>, i.e. prod_j (1 + z_j (t_j - 1)). */
 qm31 line_functional_at(const m31 *t, unsigned b, const qm31 *z);
 
 /* Twiddles for codewords of 2^k points and all shorter ones; created once per process, thread-safe. */

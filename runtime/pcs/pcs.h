@@ -1,22 +1,23 @@
 /* The commitment scheme: interleaved line codes, row-first opening, a new code at every level
  * (docs/protocol.md, "Commitment"; Ligerito/WHIR family), unique decoding at every level.
  *
- * A group is a matrix over M31 of 2^a rows and 2^b columns, seen as a multilinear polynomial in a+b variables: bit j of
- * the column index is variable j, bit j of the row index is variable b+j. Rows that are not present are zero: they are
- * neither stored in codewords nor hashed nor opened. Which rows are present is fixed by the vk and the batch size.
+ * A group is a matrix over M31 of 2^a rows and 2^b columns, seen as a multilinear polynomial in a+b
+ * variables: bit j of the column index is variable j, bit j of the row index is variable b+j. Rows that are
+ * not present are zero: they are neither stored in codewords nor hashed nor opened. Which rows are present is
+ * fixed by the vk and the batch size.
  *
  * Opening, for claims P_g(z) = v:
  *   gamma; classes c = distinct (group, column part zc). u_c[row] = <P[row], eq(zc)>,
  *     wt_c[row] = sum over claims of the class of gamma^j eq(zr_j, row)
  *   sumcheck over max a variables of sum_c wt_c[row] u_c[row]                           -> r
  *   y_g = sum_row eq(r, row) P_g[row]; residual claim sum_c wt_c(r) <y_g, eq(zc_c)> = sigma
- *   (a group with fewer row variables is zero where one of the missing, highest ones is 1, its wt_c does not depend on
- *   them: y_g has the factor prod (1 - r_v) over the missing ones)
- * Level l >= 1: message (level 1: the y_g stacked by descending length, aligned, zero-padded to a power of two) as
- * 2^a rows of 2^b' columns over QM31, each coordinate encoded; a column is its rows in order, four words each; rows that
- * are padding only are absent; commit; proof of work; t queries into the level below, each distinct one opened once;
- * gamma; add the query functionals to the linear form; sumcheck over the a row variables; the folded message goes on.
- * The last message is sent in the clear; then its queries and the final linear form are checked.
+ *   (a group with fewer row variables is zero where one of the missing, highest ones is 1, its wt_c does not
+ * depend on them: y_g has the factor prod (1 - r_v) over the missing ones) Level l >= 1: message (level 1:
+ * the y_g stacked by descending length, aligned, zero-padded to a power of two) as 2^a rows of 2^b' columns
+ * over QM31, each coordinate encoded; a column is its rows in order, four words each; rows that are padding
+ * only are absent; commit; proof of work; t queries into the level below, each distinct one opened once;
+ * gamma; add the query functionals to the linear form; sumcheck over the a row variables; the folded message
+ * goes on. The last message is sent in the clear; then its queries and the final linear form are checked.
  */
 #ifndef MICA_PCS_PCS_H
 #define MICA_PCS_PCS_H
@@ -28,8 +29,8 @@
 #include "mica/status.h"
 #include "soundness/soundness.h"
 
-#define PCS_MAX_GROUPS 8
-#define PCS_MAX_LEVELS 8
+#define PCS_MAX_GROUPS   8
+#define PCS_MAX_LEVELS   8
 #define PCS_MAX_ROW_BITS 20 /* a */
 #define PCS_MAX_VARS     48 /* a + b of a group */
 
@@ -44,10 +45,11 @@ typedef struct pcs_shape {
 typedef struct pcs_level {
     unsigned row_vars, col_vars; /* a, b' of this level's message: 2^(a+b') QM31 values */
     unsigned rate_bits;
-    unsigned queries;            /* into this level's codeword, made at the next level */
+    unsigned queries; /* into this level's codeword, made at the next level */
 } pcs_level;
 
-/* All of it is a function of the shapes and the security target (pcs_params_choose); nothing comes from a proof. */
+/* All of it is a function of the shapes and the security target (pcs_params_choose); nothing comes from a
+ * proof. */
 typedef struct pcs_params {
     unsigned n_groups;
     pcs_shape group[PCS_MAX_GROUPS];
@@ -66,9 +68,9 @@ typedef struct pcs_claim {
     qm31 value;
 } pcs_claim;
 
-/* Row length and rate for a group of `cells` cells, chosen as if it were the only one, with room left for three more of
- * the same length: minimises a fixed integer cost of proof bytes and prover work (docs/formats.md, "Parameters"), the
- * same on every CPU. */
+/* Row length and rate for a group of `cells` cells, chosen as if it were the only one, with room left for
+ * three more of the same length: minimises a fixed integer cost of proof bytes and prover work
+ * (docs/formats.md, "Parameters"), the same on every CPU. */
 void pcs_choose_row_bits(uint64_t cells, unsigned security_bits, unsigned *col_vars, unsigned *rate_bits);
 /* Completes params from group shapes: queries, levels, pow. Fails if the target cannot be met. */
 bool pcs_params_choose(pcs_params *p, const pcs_shape *group, unsigned n_groups, unsigned security_bits,
@@ -84,26 +86,28 @@ void pcs_budget(const pcs_params *p, unsigned n_claims, soundness_budget *budget
 typedef struct pcs_committed {
     pcs_shape shape;
     const m31 *matrix;
-    m31 *codeword;    /* n_present rows of 2^(b+r), or NULL: rows are encoded again when columns are queried */
+    m31 *codeword; /* n_present rows of 2^(b+r), or NULL: rows are encoded again when columns are queried */
     merkle_tree tree;
 } pcs_committed;
 
 /* Encodes and hashes. keep_codeword: keep it in the arena, else its room is free again on return. */
-bool pcs_commit(pcs_committed *c, const pcs_shape *shape, const m31 *matrix, bool keep_codeword, mica_arena *arena,
-                uint8_t root[MERKLE_DIGEST], mica_status *st);
-/* The caller has absorbed the roots (or the vk digest that holds them), and points are functions of the transcript; the
- * claimed values are absorbed here, before gamma. Needs pcs_open_workspace bytes of the arena, gives them back. */
+bool pcs_commit(pcs_committed *c, const pcs_shape *shape, const m31 *matrix, bool keep_codeword,
+                mica_arena *arena, uint8_t root[MERKLE_DIGEST], mica_status *st);
+/* The caller has absorbed the roots (or the vk digest that holds them), and points are functions of the
+ * transcript; the claimed values are absorbed here, before gamma. Needs pcs_open_workspace bytes of the
+ * arena, gives them back. */
 bool pcs_open(mica_channel *ch, const pcs_params *p, const pcs_committed *group, const pcs_claim *claim,
               size_t n_claims, mica_arena *arena, mica_status *st);
 size_t pcs_commit_workspace(const pcs_shape *shape, bool keep_codeword);
 size_t pcs_open_workspace(const pcs_params *p, size_t n_claims);
 
 /* --- verifier --- */
-/* root[g]: 32 bytes each. arena: pcs_verify_workspace bytes, a function of params and n_claims alone. Rejections:
- * MALFORMED, POW, MERKLE (round: 0 for the groups, else the level) and OPENING (round: the last level, since every lie
- * in rounds or messages surfaces only at the clear message). Does not require the proof to end. */
-bool pcs_verify(mica_channel *ch, const pcs_params *p, const uint8_t (*root)[MERKLE_DIGEST], const pcs_claim *claim,
-                size_t n_claims, mica_arena *arena, mica_status *st);
+/* root[g]: 32 bytes each. arena: pcs_verify_workspace bytes, a function of params and n_claims alone.
+ * Rejections: MALFORMED, POW, MERKLE (round: 0 for the groups, else the level) and OPENING (round: the last
+ * level, since every lie in rounds or messages surfaces only at the clear message). Does not require the
+ * proof to end. */
+bool pcs_verify(mica_channel *ch, const pcs_params *p, const uint8_t (*root)[MERKLE_DIGEST],
+                const pcs_claim *claim, size_t n_claims, mica_arena *arena, mica_status *st);
 size_t pcs_verify_workspace(const pcs_params *p, size_t n_claims);
 
 #endif

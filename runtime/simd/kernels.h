@@ -1,9 +1,9 @@
 /* The inner loops, one table of functions per instruction set.
  *
- * The portable table is the oracle: every other table computes exactly the same values. Kernels are single-threaded
- * and take ranges; callers split work with parallel_for. Lengths are arbitrary unless stated; pointers need no
- * alignment. All field values are canonical on entry and exit. (c) QM31 arguments of a kernel never alias unless the
- * kernel says "in place".
+ * The portable table is the oracle: every other table computes exactly the same values. Kernels are
+ * single-threaded and take ranges; callers split work with parallel_for. Lengths are arbitrary unless stated;
+ * pointers need no alignment. All field values are canonical on entry and exit. (c) QM31 arguments of a
+ * kernel never alias unless the kernel says "in place".
  */
 #ifndef MICA_SIMD_KERNELS_H
 #define MICA_SIMD_KERNELS_H
@@ -43,9 +43,9 @@ typedef struct mica_kernels {
     /* One layer up: node i = p0[i]/q0[i] + p1[i]/q1[i] over n nodes:
      * p[i] = p0[i]*q1[i] + p1[i]*q0[i], q[i] = q0[i]*q1[i]. */
     void (*fraction_add)(qvec p0, qvec q0, qvec p1, qvec q1, qvec p, qvec q, size_t n);
-    /* out[0], out[1] = h(0), h(inf) of sum_i e[i] * ( (p0*q1 + p1*q0) + lambda * q0*q1 ), where each of the four
-     * tables is given by its halves (index 0: top variable 0, 1: top variable 1) and e is the eq table of the
-     * remaining variables. Order of t: p0, q0, p1, q1. */
+    /* out[0], out[1] = h(0), h(inf) of sum_i e[i] * ( (p0*q1 + p1*q0) + lambda * q0*q1 ), where each of the
+     * four tables is given by its halves (index 0: top variable 0, 1: top variable 1) and e is the eq table
+     * of the remaining variables. Order of t: p0, q0, p1, q1. */
     void (*round_fraction)(qvec e, const qvec t[4][2], qm31 lambda, size_t n, qm31 out[2]);
 
     /* --- code (code/line_code.h) --- */
@@ -54,17 +54,20 @@ typedef struct mica_kernels {
     void (*butterfly)(m31 *u, m31 *v, const m31 *x, int broadcast, size_t n);
 
     /* --- hashing (simd/hash_kernels.h, hash/blake2s.h) --- */
-    /* digest + 32 i (32 bytes) is the hash of the message whose 32-bit words are word[w][first + i], w < n_words, LE,
-     * for i < n, under the state h0 that has absorbed `counted` bytes (a multiple of 64), key block included.
-     * n_words >= 1. */
-    void (*hash_columns)(const uint32_t h0[8], uint64_t counted, const m31 *const *word, size_t n_words, size_t first,
-                         size_t n, uint8_t *digest);
-    /* parent + 32 i is the hash of the 64 bytes child + 64 i, i < n, under h0. parent and child do not overlap. */
-    void (*hash_nodes)(const uint32_t h0[8], uint64_t counted, const uint8_t *child, size_t n, uint8_t *parent);
-    /* The first nonce in [first, first + count) whose digest (32-byte state, then nonce as 8 bytes LE) under h0 has its
-     * first `bits` bits (LE 64-bit word, low bits) zero; UINT64_MAX if none. bits <= 63; first + count < 2^64. */
-    uint64_t (*grind)(const uint32_t h0[8], uint64_t counted, const uint8_t state[32], unsigned bits, uint64_t first,
-                      uint64_t count);
+    /* digest + 32 i (32 bytes) is the hash of the message whose 32-bit words are word[w][first + i], w <
+     * n_words, LE, for i < n, under the state h0 that has absorbed `counted` bytes (a multiple of 64), key
+     * block included. n_words >= 1. */
+    void (*hash_columns)(const uint32_t h0[8], uint64_t counted, const m31 *const *word, size_t n_words,
+                         size_t first, size_t n, uint8_t *digest);
+    /* parent + 32 i is the hash of the 64 bytes child + 64 i, i < n, under h0. parent and child do not
+     * overlap. */
+    void (*hash_nodes)(const uint32_t h0[8], uint64_t counted, const uint8_t *child, size_t n,
+                       uint8_t *parent);
+    /* The first nonce in [first, first + count) whose digest (32-byte state, then nonce as 8 bytes LE) under
+     * h0 has its first `bits` bits (LE 64-bit word, low bits) zero; UINT64_MAX if none. bits <= 63; first +
+     * count < 2^64. */
+    uint64_t (*grind)(const uint32_t h0[8], uint64_t counted, const uint8_t state[32], unsigned bits,
+                      uint64_t first, uint64_t count);
 } mica_kernels;
 
 /* The table for the current CPU level (base/cpu.h). */

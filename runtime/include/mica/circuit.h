@@ -108,9 +108,9 @@ typedef struct mica_contract {
  * instead, where count >= 1 is the number of valid cells of v's row: the number of values of
  * out_index[count_axis] for which flat is valid, the other indices being fixed (count divides norm).
  *
- * With `n_indices` > 0 flat is listed instead: the k-th row, row-major over the valid sizes of out_axis[0..n_out), has
- * flat = index[first_index + k] of the circuit, or no entry where that is MICA_NO_CELL. n_indices is then the number
- * of rows, and strides, offset, norm and count_axis are 0. */
+ * With `n_indices` > 0 flat is listed instead: the k-th row, row-major over the valid sizes of
+ * out_axis[0..n_out), has flat = index[first_index + k] of the circuit, or no entry where that is
+ * MICA_NO_CELL. n_indices is then the number of rows, and strides, offset, norm and count_axis are 0. */
 #define MICA_NO_CELL UINT32_MAX
 typedef struct mica_factor {
     uint8_t n_out, n_src;
