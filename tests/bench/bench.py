@@ -24,7 +24,8 @@ def arguments():
     p.add_argument("--work", type=Path, default=ROOT / "build" / "bench", help="where compiled models go")
     p.add_argument("--zoo", type=Path, default=Path(os.environ.get("MICA_ZOO", ROOT.parent / "shared" / "zoo")))
     p.add_argument("--runs", type=int, default=30, help="timed proofs per model and batch (default 30)")
-    p.add_argument("--batch", type=int, nargs="*", default=[1, 8])
+    p.add_argument("--batch", type=lambda text: [int(b) for b in text.split(",")], default=[1, 8],
+                   help="batch sizes, separated by commas (default 1,8)")
     p.add_argument("--json", type=Path, help="write all figures to this file")
     p.add_argument("folder", type=Path, nargs="*", help="folders with model.onnx and calibration/")
     return p.parse_args()
