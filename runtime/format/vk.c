@@ -29,6 +29,8 @@ bool mica_vk_write(mica_vk *vk, uint8_t **bytes, size_t *size, mica_status *st) 
     write_bytes(&w, vk->weight_root, sizeof vk->weight_root);
     write_bytes(&w, vk->model_id, sizeof vk->model_id);
     write_bytes(&w, vk->compiler_version, sizeof vk->compiler_version);
+    write_u32(&w, (uint32_t)vk->record.size); /* <= MICA_RECORD_MAX_BYTES */
+    write_bytes(&w, vk->record.text, vk->record.size);
     write_bytes(&w, circuit, circuit_size);
     free(circuit);
     if (w.failed) {
@@ -38,6 +40,17 @@ bool mica_vk_write(mica_vk *vk, uint8_t **bytes, size_t *size, mica_status *st) 
     vk_digest(vk, w.data, w.size);
     *bytes = w.data;
     *size = w.size;
+    return true;
+}
+
+static bool read_record(mica_vk *vk, byte_reader *r, mica_status *st) {
+    const uint32_t size = read_u32(r);
+    if (r->failed || size > r->left)
+        return mica_fail(st, MICA_ERR_FORMAT, "the verifier parameters are truncated");
+    if (!mica_record_read(&vk->record, r->at, size, st))
+        return false;
+    r->at += size;
+    r->left -= size;
     return true;
 }
 
@@ -64,10 +77,14 @@ bool mica_vk_read(mica_vk *vk, const uint8_t *bytes, size_t size, mica_status *s
         vk->security_bits > 120)
         return mica_fail(st, MICA_ERR_FORMAT,
                          "the verifier parameters are truncated or have a field out of range");
-    if (!mica_circuit_read(&vk->circuit, r.at, r.left, st))
+    if (!read_record(vk, &r, st))
         return false;
+    if (!mica_circuit_read(&vk->circuit, r.at, r.left, st)) {
+        mica_record_free(&vk->record);
+        return false;
+    }
     if (!mica_circuit_validate(&vk->circuit, st)) {
-        mica_circuit_free(&vk->circuit);
+        mica_vk_free(vk);
         return false;
     }
     vk_digest(vk, bytes, size);
@@ -75,6 +92,7 @@ bool mica_vk_read(mica_vk *vk, const uint8_t *bytes, size_t size, mica_status *s
 }
 
 void mica_vk_free(mica_vk *vk) {
+    mica_record_free(&vk->record);
     mica_circuit_free(&vk->circuit);
     memset(vk, 0, sizeof *vk);
 }

@@ -2,6 +2,7 @@
  * batch. */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "circuit_mutate.h"
 #include "fuzz.h"
 #include "mica/verify.h"
@@ -67,7 +68,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
 }
 
-#define HEADER_BYTES (8 + 4 + 4 + 1 + 1 + MICA_DIGEST_BYTES + MICA_NAME_BYTES + 32) /* up to the circuit */
+#define RECORD_SIZE_AT (8 + 4 + 4 + 1 + 1 + MICA_DIGEST_BYTES + MICA_NAME_BYTES + 32)
+
+/* Bytes before the circuit; `size` if there are not as many. */
+static size_t header_bytes(const uint8_t *data, size_t size) {
+    if (size < RECORD_SIZE_AT + 4)
+        return size;
+    const uint32_t record = load_u32(data + RECORD_SIZE_AT);
+    return record > size - (RECORD_SIZE_AT + 4) ? size : RECORD_SIZE_AT + 4 + record;
+}
 
 /* Half of the changes are to the circuit, the others to the bytes. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed) {
@@ -76,16 +85,16 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     mica_circuit c;
     uint8_t *bytes;
     size_t written;
-    if (fuzz_random(&random) % 2 || size < HEADER_BYTES ||
-        !mica_circuit_read(&c, data + HEADER_BYTES, size - HEADER_BYTES, &st))
+    const size_t header = header_bytes(data, size);
+    if (fuzz_random(&random) % 2 || !mica_circuit_read(&c, data + header, size - header, &st))
         return LLVMFuzzerMutate(data, size, max_size);
     for (unsigned n = 1 + fuzz_random(&random) % 3; n > 0; n--)
         circuit_mutate(&c, &random);
     FUZZ_CHECK(mica_circuit_write(&c, &bytes, &written, &st));
     mica_circuit_free(&c);
-    if (written <= max_size - HEADER_BYTES) {
-        memcpy(data + HEADER_BYTES, bytes, written);
-        size = HEADER_BYTES + written;
+    if (written <= max_size - header) {
+        memcpy(data + header, bytes, written);
+        size = header + written;
     }
     free(bytes);
     return size;

@@ -1,6 +1,7 @@
 """Verifier parameters and circuits as bytes (docs/formats.md, "Verifier parameters" and "Circuit")."""
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Callable, TypeVar
@@ -12,7 +13,8 @@ T = TypeVar("T")
 MAX_AXES = 8
 BATCH = -1  # the batch as an axis
 NO_ENTRY = 2**32 - 1
-VK_MAGIC, VK_VERSION, MAX_TARGET = b"MICAVK\r\n", 1, 120
+VK_MAGIC, VK_VERSION, MAX_TARGET = b"MICAVK\r\n", 2, 120
+MAX_RECORD = 2**24
 
 
 class Kind(IntEnum):
@@ -332,6 +334,12 @@ def trim(circuit: Circuit) -> None:
         raise Unreadable("an index is out of range") from None
 
 
+def check_record(record: bytes) -> None:
+    """"Record": lines of a key and a value; nothing of it is looked at."""
+    if len(record) > MAX_RECORD or re.fullmatch(rb"([a-z0-9-]{1,48} [^\x00-\x1f\x7f]*\n)*", record) is None:
+        raise Unreadable("the record is malformed")
+
+
 def read_parameters(data: bytes) -> VerifierParameters:
     """"Verifier parameters"; the circuit is not validated here."""
     reader = CircuitReader(data)
@@ -340,6 +348,7 @@ def read_parameters(data: bytes) -> VerifierParameters:
     target, b, rate, root = reader.u32(), reader.u8(), reader.u8(), reader.take(32)
     reader.text(64)
     reader.text(32)
+    check_record(reader.take(reader.u32()))
     circuit = reader.circuit()
     trim(circuit)
     if reader.position != len(data):

@@ -651,8 +651,13 @@ END_TEST
 
 /* Names go to terminals as they are. */
 START_TEST(refuses_control_characters) {
-    enum { MODEL_ID = 8 + 4 + 4 + 2 + 32, VERSION = MODEL_ID + MICA_NAME_BYTES, LAYER = VERSION + 32 + 8 };
-    static const size_t places[] = {MODEL_ID, VERSION, LAYER};
+    enum {
+        MODEL_ID = 8 + 4 + 4 + 2 + 32,
+        VERSION = MODEL_ID + MICA_NAME_BYTES,
+        RECORD = VERSION + 32 + 4,
+        LAYER = RECORD + 9 + 8 /* behind "mica kit\n", max_batch and the number of layers */
+    };
+    static const size_t places[] = {MODEL_ID, VERSION, RECORD + 5, LAYER};
     static const char refused[] = "\x01\n\x1b\x1f\x7f", fine[] = " ~\x80\xff";
     kit k;
     samples[0].build(&k);

@@ -353,7 +353,7 @@ bool kit_finish(kit *k, unsigned security_bits) {
     k->vk.circuit = k->c;
     k->vk.security_bits = security_bits;
     const bool ok =
-        mica_circuit_validate(&k->c, &st) &&
+        mica_circuit_validate(&k->c, &st) && mica_record_add(&k->vk.record, "mica", "kit", &st) &&
         mica_weights_commit(&k->vk, (const int32_t *const *)k->weight, &k->weights, &k->weights_size, &st) &&
         mica_vk_write(&k->vk, &k->vk_bytes, &k->vk_size, &st);
     if (!ok)
@@ -367,6 +367,7 @@ void kit_free(kit *k) {
         free(k->weight[t]);
     free(k->vk_bytes);
     free(k->weights);
+    mica_record_free(&k->vk.record);
 }
 
 bool kit_prove(kit *k, uint32_t batch, uint64_t seed, uint8_t **file, size_t *size, mica_status *st) {

@@ -1,16 +1,17 @@
 /* Verifier parameters (model.vk): everything the verifier relies on.
  *
  * A vk holds the circuit, the commitment parameters of the weights and their root, the security target and
- * informative text (model id, versions, options). Its digest is Blake2s-256 of the whole file under the key
- * "mica vk v1" and is the first thing absorbed by every transcript.
+ * informative text (model id, version, the record of how they were made). Its digest is Blake2s-256 of the
+ * whole file under the key "mica vk v1" and is the first thing absorbed by every transcript.
  */
 #ifndef MICA_VK_H
 #define MICA_VK_H
 
 #include "mica/circuit.h"
+#include "mica/record.h"
 
 #define MICA_VK_MAGIC              "MICAVK\r\n"
-#define MICA_VK_VERSION            1u
+#define MICA_VK_VERSION            2u
 #define MICA_DIGEST_BYTES          32
 #define MICA_DEFAULT_SECURITY_BITS 100
 
@@ -22,6 +23,7 @@ typedef struct mica_vk {
     uint8_t weight_root[MICA_DIGEST_BYTES]; /* zero if the circuit has no weights */
     char model_id[MICA_NAME_BYTES];
     char compiler_version[32];
+    mica_record record;                /* freed by mica_vk_free */
     uint8_t digest[MICA_DIGEST_BYTES]; /* computed by mica_vk_read and mica_vk_write, not stored */
 } mica_vk;
 
