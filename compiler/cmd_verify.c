@@ -6,7 +6,7 @@
 
 #include "cli/verify_file.h"
 #include "cmd.h"
-#include "file_read.h"
+#include "vk_file.h"
 
 static const char usage[] = "usage: mica verify --vk MODEL.vk PROOF [options]\n"
                             "  --input FILE         the input that the proof must be about (also NAME=FILE)\n"
@@ -15,8 +15,6 @@ static const char usage[] = "usage: mica verify --vk MODEL.vk PROOF [options]\n"
                             "  --min-security BITS  reject parameters with fewer proven bits (default 100)\n"
                             "  --json               print the result as JSON\n"
                             "Exit code 0: accepted; 1: rejected; 2: no decision.\n";
-
-static const uint64_t largest_vk = UINT64_C(1) << 30;
 
 typedef struct verify_job {
     const char *vk, *proof;
@@ -79,15 +77,8 @@ static bool parse(verify_job *j, int argc, char **argv, mica_status *st) {
 
 static bool run(const verify_job *j, int *code, mica_status *st) {
     mica_vk vk;
-    size_t size;
-    uint8_t *bytes = file_read(j->vk, 0, FILE_READ_REST, largest_vk, &size, st);
-    if (!bytes)
+    if (!vk_file_read(&vk, j->vk, NULL, NULL, st))
         return false;
-    mica_status said = {0};
-    const bool ok = mica_vk_read(&vk, bytes, size, &said);
-    free(bytes);
-    if (!ok)
-        return mica_fail(st, said.code, "%s: %.800s", j->vk, said.message);
     *code = mica_verify_file(&vk, j->proof, &j->request, stdout);
     mica_vk_free(&vk);
     return true;

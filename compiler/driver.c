@@ -181,14 +181,15 @@ static bool run_lowering(compilation *c, const sample_set *samples, mica_status 
                             accuracy_samples(c), progress_share, (void *)c->request, st);
 }
 
-static bool run_commitment(compilation *c, mica_status *st) {
+static bool run_commitment(compilation *c, const sample_set *samples, mica_status *st) {
     const compile_request *r = c->request;
     progress(r, "committing to the weights");
     c->vk.circuit = c->program.circuit;
     c->vk.security_bits = r->security_bits;
     (void)snprintf(c->vk.model_id, sizeof c->vk.model_id, "%s", r->model_id ? r->model_id : c->name);
     (void)snprintf(c->vk.compiler_version, sizeof c->vk.compiler_version, "%s", MICA_VERSION);
-    if (!mica_weights_commit(&c->vk, (const int32_t *const *)c->program.weight, &c->weights, &c->weights_size,
+    if (!make_record(&c->vk.record, c, samples, st) ||
+        !mica_weights_commit(&c->vk, (const int32_t *const *)c->program.weight, &c->weights, &c->weights_size,
                              st) ||
         !mica_vk_write(&c->vk, &c->vk_bytes, &c->vk_size, st) || !mica_report_make(&c->vk, 1, &c->report, st))
         return false;
@@ -299,6 +300,7 @@ static void remove_workplace(const workplace *w, const char *name) {
 }
 
 static void compilation_free(compilation *c) {
+    mica_record_free(&c->vk.record);
     free(c->vk_bytes);
     free(c->weights);
     accuracy_free(&c->accuracy);
@@ -310,7 +312,7 @@ static void compilation_free(compilation *c) {
 
 static bool compile_in(compilation *c, const toolchain *t, workplace *w, sample_set *samples,
                        mica_status *st) {
-    if (!run_front_end(c, samples, st) || !run_lowering(c, samples, st) || !run_commitment(c, st) ||
+    if (!run_front_end(c, samples, st) || !run_lowering(c, samples, st) || !run_commitment(c, samples, st) ||
         !make_workplace(w, c, st))
         return false;
     if (!c->request->quiet)

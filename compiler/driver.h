@@ -7,24 +7,11 @@
 #include "emit/build.h"
 #include "graph.h"
 #include "lowering.h"
+#include "options.h"
 #include "passes.h"
 
 #include "mica/prove.h"
 #include "mica/verify.h"
-
-typedef struct compile_request {
-    const char *model;       /* ONNX file */
-    const char *calibration; /* folder or stacked .npy; NULL: ranges are guessed */
-    const char *output;      /* NAME: makes NAME-prover, NAME.vk, NAME.report.html and NAME-src */
-    const char *model_id;    /* NULL: the output's file name */
-    const char *dump;        /* pass whose result is printed, or NULL */
-    const dim_binding *dims;
-    size_t n_dims;
-    uint32_t max_batch; /* 0: 256, halved until the circuit's bounds admit it */
-    uint32_t security_bits;
-    size_t embed_limit; /* EMIT_EMBED_LIMIT */
-    bool emit_only, no_cache, quiet;
-} compile_request;
 
 /* What a compilation has produced so far; owned by the driver. */
 typedef struct compilation {
@@ -57,6 +44,9 @@ typedef struct sample_set {
 /* Reads the samples and gives the graph's free dimensions their sizes. path may be NULL: no samples. */
 bool sample_set_read(sample_set *s, graph *g, const char *path, mica_status *st);
 void sample_set_free(sample_set *s);
+
+/* make_record.c: fills the record. The request's options, digests and calibrated ranges must be known. */
+bool make_record(mica_record *r, const compilation *c, const sample_set *samples, mica_status *st);
 
 /* summary.c: what is known before the first proof, on stdout. */
 void summary_print(const compilation *c);

@@ -74,6 +74,7 @@ typedef struct graph_free_dim {
 typedef struct graph {
     const char *file;
     const char *name;
+    uint8_t digest[32]; /* of the file and its external data (digest.h) */
     int64_t opset;
     uint32_t n_values, n_nodes, n_inputs, n_outputs;
     graph_value *value;

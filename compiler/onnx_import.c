@@ -93,12 +93,14 @@ static void model_free(Onnx__ModelProto *m) {
         onnx__model_proto__free_unpacked(m, &a);
 }
 
-static Onnx__ModelProto *model_read(const char *path, mica_status *st) {
+static Onnx__ModelProto *model_read(const char *path, digest_hash *digest, mica_status *st) {
     size_t size = 0;
     uint8_t *bytes = file_read(path, 0, FILE_READ_REST, MAX_FILE_BYTES, &size, st);
     Onnx__ModelProto *m = NULL;
     if (!bytes)
         return NULL;
+    digest_u64(digest, size);
+    digest_bytes(digest, bytes, size);
     if (nesting_bounded(&onnx__model_proto__descriptor, bytes, bytes + size, MAX_NESTING)) {
         size_t budget = ((size_t)256 << 20) + 4 * size;
         ProtobufCAllocator a = {budget_alloc, budget_free, &budget};
@@ -125,6 +127,7 @@ typedef struct importer {
     name_map values;
     const dim_binding *dims;
     size_t n_dims;
+    digest_hash *digest;
     bool standard_domain; /* the model declares an opset of the default domain */
     mica_status *st;
 } importer;
@@ -215,6 +218,7 @@ static bool read_tensor(importer *im, const Onnx__TensorProto *p, graph_value *v
         .i64 = p->int64_data,
         .f64 = p->double_data,
         .u64 = p->uint64_data,
+        .digest = im->digest,
     };
     if (p->segment)
         return mica_fail(im->st, MICA_ERR_UNSUPPORTED, "tensor '%.200s' is stored in segments", t.name);
@@ -628,8 +632,10 @@ bool onnx_import(graph *g, const char *path, const dim_binding *dims, size_t n_d
     Onnx__ModelProto *m;
     if (!graph_create(g, st))
         return false;
-    m = model_read(path, st);
+    im.digest = digest_begin("mica model v1", st);
+    m = im.digest ? model_read(path, im.digest, st) : NULL;
     bool ok = m && read_model(&im, m);
+    digest_end(im.digest, g->digest);
     model_free(m);
     name_map_free(&im.values);
     if (!ok)

@@ -203,6 +203,10 @@ static bool decode_external(graph *g, const onnx_tensor *t, const char *model_pa
     char *path = resolve_location(t, model_path, st);
     size_t size = 0;
     uint8_t *raw = path ? file_read(path, t->offset, bytes, bytes, &size, st) : NULL;
+    if (raw && t->digest) {
+        digest_u64(t->digest, size);
+        digest_bytes(t->digest, raw, size);
+    }
     bool ok = raw && convert(g, t, raw, elements, v, st);
     free(raw);
     free(path);

@@ -3,6 +3,7 @@
 #ifndef MICA_COMPILER_ONNX_TENSOR_H
 #define MICA_COMPILER_ONNX_TENSOR_H
 
+#include "digest.h"
 #include "graph.h"
 
 /* A TensorProto without protobuf. Everything in it is hostile. */
@@ -22,6 +23,7 @@ typedef struct onnx_tensor {
     /* External data; location NULL if the elements are in the model file. */
     const char *location;
     uint64_t offset, length; /* length FILE_READ_REST if not stated */
+    digest_hash *digest;     /* takes the external data's length and bytes; NULL: they are not hashed */
 } onnx_tensor;
 
 /* Fills type, shape and elements of a constant value (not its name). `model_path` locates external data,

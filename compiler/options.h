@@ -1,0 +1,51 @@
+/* What a compilation is asked for. One table owns the options of `mica compile`: the command line is parsed
+ * by it, the usage is printed from it, and the options that influence the verifier parameters are recorded
+ * and replayed by it (mica audit). A new option is a field of compile_request and a line of the table. */
+#ifndef MICA_COMPILER_OPTIONS_H
+#define MICA_COMPILER_OPTIONS_H
+
+#include <stdio.h>
+
+#include "passes.h"
+
+#include "mica/record.h"
+
+/* Arguments of an option that may be repeated; the texts are the caller's. */
+typedef struct option_list {
+    const char **item;
+    size_t n;
+} option_list;
+
+typedef struct compile_request {
+    const char *model;       /* ONNX file */
+    const char *calibration; /* folder or stacked .npy; NULL: ranges are guessed */
+    const char *output;      /* NAME: makes NAME-prover, NAME.vk, NAME.report.html and NAME-src */
+    const char *model_id;    /* NULL: the output's file name */
+    const char *dump;        /* pass whose result is printed, or NULL */
+    option_list dim;         /* NAME=SIZE */
+    uint32_t max_batch;      /* 0: 256, halved until the circuit's bounds admit it */
+    uint32_t security_bits;
+    size_t embed_limit; /* EMIT_EMBED_LIMIT */
+    bool emit_only, no_cache, quiet, help;
+
+    /* Made by options_finish. */
+    dim_binding *dims;
+    size_t n_dims;
+    char *replayed; /* memory of replayed arguments */
+} compile_request;
+
+/* Parses the arguments of mica compile: options in any order, and one model. */
+bool options_parse(compile_request *r, int argc, char **argv, mica_status *st);
+/* Checks the request and makes what is derived from its options; part of options_parse. */
+bool options_finish(compile_request *r, mica_status *st);
+void options_free(compile_request *r);
+
+/* Lists the options, one or more lines each. */
+void options_usage(FILE *out);
+
+/* Appends a line "option-NAME argument" for every option that is set and influences the parameters. */
+bool options_record(const compile_request *r, mica_record *record, mica_status *st);
+/* The inverse; lines of other keys are passed over, unknown options refused. Not finished yet. */
+bool options_replay(compile_request *r, const mica_record *record, mica_status *st);
+
+#endif
