@@ -367,6 +367,8 @@ static void fields_port(dump *d, mica_port *p) {
         U8(d, p->axis_order[i]);
     word(d, "batched");
     flag(d, &p->onnx_batched);
+    word(d, "visibility");
+    NUMBER(d, p->visibility, MICA_PUBLIC, MICA_PRIVATE);
     line(d);
 }
 

@@ -24,6 +24,17 @@ static inline bool circuit_is_cellwise(const mica_circuit *c, const mica_term *m
     return true;
 }
 
+/* The first padded cell of row `row` of the last axis; rows are counted row-major over the valid cells. */
+static inline size_t circuit_padded_row(const mica_tensor *x, size_t row) {
+    size_t at = 0;
+    unsigned shift = x->rank ? mica_log2_ceil(x->dim[x->rank - 1]) : 0;
+    for (unsigned i = x->rank; i-- > 1; row /= x->dim[i - 1]) {
+        at |= row % x->dim[i - 1] << shift;
+        shift += mica_log2_ceil(x->dim[i - 1]);
+    }
+    return at;
+}
+
 static inline int64_t circuit_floor_div(int64_t a, int64_t b) { /* b > 0 */
     return a / b - (a % b < 0);
 }

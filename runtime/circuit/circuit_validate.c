@@ -14,6 +14,7 @@ typedef struct checker {
     mica_status *st;
     bool *read;       /* tensor is an operand, an entry, a multiplicity or an output */
     bool *bound;      /* its cells are bound by a lookup, padding included */
+    int8_t *digits;   /* bits of the smallest range table that it is looked up in; -1: in none */
     uint32_t indices; /* of circuit.index that factors have used */
 } checker;
 
@@ -306,6 +307,10 @@ static bool check_lookups(checker *k) {
                                  i);
             bind_entry(k, l->entry[j]);
         }
+        const mica_table_def *def = &c->table[l->table].def;
+        int8_t *digits = &k->digits[l->entry[0]];
+        if (def->kind == MICA_TABLE_RANGE && (*digits < 0 || def->bits < *digits))
+            *digits = (int8_t)def->bits; /* <= MICA_MAX_TABLE_BITS: check_tables */
     }
     return true;
 }
@@ -329,14 +334,43 @@ static bool check_tables(checker *k) {
     return true;
 }
 
+/* The tensor of an input that the statement does not show: a number of digits, each with the range of its
+ * table, and a least value. Its padding and its range are then proven, and every value of the range has its
+ * digits. */
+static bool check_digits(checker *k, uint32_t t) {
+    const mica_circuit *c = k->c;
+    const mica_tensor *x = &c->tensor[t];
+    if (x->kind != MICA_TENSOR_LINEAR || !x->batched)
+        return bad_tensor(k, t, "an input that is not public is no batched form of digits");
+    const mica_linear *l = &c->linear[x->def];
+    const mica_box *b = &c->box[l->first_box];
+    bool ok = l->shift == 0 && l->n_terms > 0 && l->n_boxes <= 1;
+    for (unsigned i = 0; ok && l->n_boxes && i < x->rank; i++)
+        ok = b->lo[i] == 0 && b->hi[i] == x->dim[i];
+    int64_t unit = 1; /* < 2^49: at most 2^31 before each step, tables have 2^18 rows */
+    for (uint32_t i = 0; ok && i < l->n_terms; i++) {
+        const mica_term *m = &c->term[l->first_term + i];
+        const int8_t bits = k->digits[m->tensor];
+        ok = m->coef == unit && bits >= 0 && c->tensor[m->tensor].kind == MICA_TENSOR_WITNESS &&
+             circuit_is_cellwise(c, m, x) && (i == 0 || m->tensor > m[-1].tensor);
+        unit <<= ok ? bits : 0;
+        ok = ok && unit <= INT32_MAX;
+    }
+    const int64_t least = ok && l->n_boxes ? b->coef : 0;
+    return (ok && x->lo == least && x->hi == least + unit - 1) ||
+           bad_tensor(k, t, "the digits of an input that is not public do not give its range");
+}
+
 static bool check_port(checker *k, const mica_port *p, bool is_input) {
     const mica_circuit *c = k->c;
     if (p->tensor >= c->n_tensors)
         return mica_fail(k->st, MICA_ERR_FORMAT, "circuit: port '%s' has no tensor", p->name);
     const mica_tensor *x = &c->tensor[p->tensor];
-    if (is_input ? x->kind != MICA_TENSOR_INPUT : !x->batched)
+    if (is_input && p->visibility != MICA_PUBLIC && !check_digits(k, p->tensor))
+        return false;
+    if (is_input ? p->visibility == MICA_PUBLIC && x->kind != MICA_TENSOR_INPUT : !x->batched)
         return bad_tensor(k, p->tensor,
-                          is_input ? "a graph input is not an INPUT tensor" : "an output is not batched");
+                          is_input ? "a public input is not an INPUT tensor" : "an output is not batched");
     uint64_t onnx = 1, cells = 1;
     unsigned seen = 0;
     for (unsigned i = 0; i < p->onnx_rank; i++) {
@@ -352,9 +386,25 @@ static bool check_port(checker *k, const mica_port *p, bool is_input) {
         return bad_tensor(k, p->tensor, "a port's shape does not fit its tensor");
     if (p->mantissa <= 0 || p->exponent < -200 || p->exponent > 200)
         return bad_tensor(k, p->tensor, "a port's scale is out of range");
-    if (!is_input)
-        k->read[p->tensor] = true;
+    if (!is_input || p->visibility == MICA_COMMITTED)
+        k->read[p->tensor] = true; /* by a claim of its own */
     return true;
+}
+
+/* Each committed item is a commitment group of every proof. */
+static bool check_digests(checker *k) {
+    const mica_circuit *c = k->c;
+    uint64_t committed = 0;
+    for (uint32_t i = 0; i < c->n_inputs; i++)
+        committed += c->input[i].visibility == MICA_COMMITTED;
+    for (uint32_t i = 0; i < c->n_outputs; i++)
+        committed += c->output[i].visibility == MICA_COMMITTED;
+    return committed * c->max_batch <= MICA_MAX_DIGESTS ||
+           mica_fail(
+               k->st, MICA_ERR_LIMIT,
+               "circuit: %llu committed inputs and outputs in batches of %u; one proof shows at most %d "
+               "digests",
+               (unsigned long long)committed, c->max_batch, MICA_MAX_DIGESTS);
 }
 
 static bool check_ports(checker *k) {
@@ -364,16 +414,18 @@ static bool check_ports(checker *k) {
     uint32_t inputs = 0;
     for (uint32_t t = 0; t < c->n_tensors; t++) {
         if (c->tensor[t].kind == MICA_TENSOR_INPUT) {
+            while (inputs < c->n_inputs && c->input[inputs].visibility != MICA_PUBLIC)
+                inputs++;
             if (inputs >= c->n_inputs || c->input[inputs].tensor != t)
-                return bad_tensor(k, t, "input tensors and graph inputs are not in the same order");
+                return bad_tensor(k, t, "input tensors and public inputs are not in the same order");
             inputs++;
         }
     }
-    if (inputs != c->n_inputs)
-        return mica_fail(k->st, MICA_ERR_FORMAT, "circuit: a graph input has no tensor of its own");
     for (uint32_t i = 0; i < c->n_inputs; i++) {
         if (!check_port(k, &c->input[i], true))
             return false;
+        if (i && c->input[i].tensor <= c->input[i - 1].tensor)
+            return bad_tensor(k, c->input[i].tensor, "graph inputs are not in the order of their tensors");
     }
     for (uint32_t i = 0; i < c->n_outputs; i++) {
         if (!check_port(k, &c->output[i], false))
@@ -401,7 +453,7 @@ static bool check_all(checker *k) {
     if (defs[0] != c->n_linear || defs[1] != c->n_contract || defs[2] != c->n_placement ||
         terms != c->n_terms || boxes != c->n_boxes || k->indices != c->n_indices)
         return mica_fail(k->st, MICA_ERR_FORMAT, "circuit: a definition belongs to no tensor");
-    if (!check_tables(k) || !check_lookups(k) || !check_ports(k))
+    if (!check_tables(k) || !check_lookups(k) || !check_ports(k) || !check_digests(k))
         return false;
     for (uint32_t t = 0; t < c->n_tensors; t++) {
         if (!k->read[t])
@@ -417,10 +469,14 @@ bool mica_circuit_validate(const mica_circuit *c, mica_status *st) {
         c->n_lookups > MICA_MAX_TENSORS || c->n_tables > MICA_MAX_TENSORS || c->max_batch < 1 ||
         c->max_batch > 1u << 20)
         return mica_fail(st, MICA_ERR_FORMAT, "circuit: a count is out of range");
-    checker k = {c, st, calloc(c->n_tensors, 1), calloc(c->n_tensors, 1), 0};
-    const bool ok =
-        k.read && k.bound ? check_all(&k) : mica_fail(st, MICA_ERR_MEMORY, "out of memory for a circuit");
+    checker k = {c, st, calloc(c->n_tensors, 1), calloc(c->n_tensors, 1), malloc(c->n_tensors), 0};
+    bool ok =
+        (k.read && k.bound && k.digits) || mica_fail(st, MICA_ERR_MEMORY, "out of memory for a circuit");
+    if (ok)
+        memset(k.digits, -1, c->n_tensors);
+    ok = ok && check_all(&k);
     free(k.read);
     free(k.bound);
+    free(k.digits);
     return ok;
 }

@@ -15,64 +15,91 @@ uint64_t mica_port_cells(const mica_circuit *c, const mica_port *p) {
     return n;
 }
 
-static uint64_t public_cells(const mica_circuit *c) {
+/* What the statement holds of one item of a port. */
+static uint64_t shown_bytes(const mica_circuit *c, const mica_port *p) {
+    switch (p->visibility) {
+    case MICA_PUBLIC:
+        return 4 * mica_port_cells(c, p);
+    case MICA_COMMITTED:
+        return MICA_DIGEST_BYTES;
+    case MICA_PRIVATE:
+        break;
+    }
+    return 0;
+}
+
+static uint64_t item_bytes(const mica_circuit *c) {
     uint64_t n = 0;
     for (uint32_t i = 0; i < c->n_inputs; i++)
-        n += mica_port_cells(c, &c->input[i]);
+        n += shown_bytes(c, &c->input[i]);
     for (uint32_t i = 0; i < c->n_outputs; i++)
-        n += mica_port_cells(c, &c->output[i]);
+        n += shown_bytes(c, &c->output[i]);
     return n;
 }
 
-static int32_t **create_arrays(const mica_circuit *c, const mica_port *port, uint32_t n, uint32_t batch) {
-    int32_t **array = calloc((size_t)n + 1, sizeof *array);
-    for (uint32_t i = 0; array && i < n; i++) {
-        array[i] = calloc((size_t)(mica_port_cells(c, &port[i]) * batch), sizeof **array);
-        if (!array[i]) {
-            for (uint32_t j = 0; j < i; j++)
-                free(array[j]);
-            free(array);
-            return NULL;
-        }
+/* Arrays for n ports; hidden: values that the statement does not show as well. False if out of memory. */
+static bool create_arrays(const mica_circuit *c, const mica_port *port, uint32_t n, uint32_t batch,
+                          bool hidden, int32_t ***value, uint8_t ***digest) {
+    *value = calloc((size_t)n + 1, sizeof **value);
+    *digest = calloc((size_t)n + 1, sizeof **digest);
+    bool ok = *value && *digest;
+    for (uint32_t i = 0; ok && i < n; i++) {
+        if (hidden || port[i].visibility == MICA_PUBLIC)
+            ok = ((*value)[i] = calloc((size_t)(mica_port_cells(c, &port[i]) * batch), sizeof(int32_t))) !=
+                 NULL;
+        if (ok && port[i].visibility == MICA_COMMITTED)
+            ok = ((*digest)[i] = calloc(batch, MICA_DIGEST_BYTES)) != NULL;
     }
-    return array;
+    return ok;
 }
 
-bool mica_statement_create(mica_statement *s, const mica_circuit *c, uint32_t batch, mica_status *st) {
+static bool statement_create(mica_statement *s, const mica_circuit *c, uint32_t batch, bool hidden,
+                             mica_status *st) {
     memset(s, 0, sizeof *s);
     if (batch < 1 || batch > c->max_batch)
         return mica_fail(st, MICA_ERR_LIMIT, "a batch of %u; these parameters allow 1 to %u", batch,
                          c->max_batch);
     s->batch = batch;
-    s->input = create_arrays(c, c->input, c->n_inputs, batch);
-    s->output = create_arrays(c, c->output, c->n_outputs, batch);
-    if (!s->input || !s->output) {
+    if (!create_arrays(c, c->input, c->n_inputs, batch, hidden, &s->input, &s->input_digest) ||
+        !create_arrays(c, c->output, c->n_outputs, batch, hidden, &s->output, &s->output_digest)) {
         mica_statement_free(s, c);
-        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for the public values of a batch of %u", batch);
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for the values of a batch of %u", batch);
     }
     return true;
 }
 
+bool mica_statement_create(mica_statement *s, const mica_circuit *c, uint32_t batch, mica_status *st) {
+    return statement_create(s, c, batch, true, st);
+}
+
+static void free_arrays(uint32_t n, int32_t **value, uint8_t **digest) {
+    for (uint32_t i = 0; value && i < n; i++)
+        free(value[i]);
+    for (uint32_t i = 0; digest && i < n; i++)
+        free(digest[i]);
+    free(value);
+    free(digest);
+}
+
 void mica_statement_free(mica_statement *s, const mica_circuit *c) {
-    for (uint32_t i = 0; s->input && i < c->n_inputs; i++)
-        free(s->input[i]);
-    for (uint32_t i = 0; s->output && i < c->n_outputs; i++)
-        free(s->output[i]);
-    free(s->input);
-    free(s->output);
+    free_arrays(c->n_inputs, s->input, s->input_digest);
+    free_arrays(c->n_outputs, s->output, s->output_digest);
     memset(s, 0, sizeof *s);
 }
 
 size_t mica_statement_bytes(const mica_circuit *c, uint32_t batch, uint32_t nonce_size) {
-    return FIXED_BYTES + nonce_size + (size_t)(public_cells(c) * batch * 4);
+    return FIXED_BYTES + nonce_size + (size_t)(item_bytes(c) * batch);
 }
 
-static uint8_t *store_values(uint8_t *out, const mica_circuit *c, const mica_port *port, uint32_t n,
-                             int32_t *const *value, uint32_t batch) {
+static uint8_t *store_ports(uint8_t *out, const mica_circuit *c, const mica_port *port, uint32_t n,
+                            int32_t *const *value, uint8_t *const *digest, uint32_t batch) {
     for (uint32_t i = 0; i < n; i++) {
-        const size_t cells = (size_t)(mica_port_cells(c, &port[i]) * batch);
-        for (size_t j = 0; j < cells; j++, out += 4)
-            store_u32(out, (uint32_t)value[i][j]);
+        const size_t bytes = (size_t)(shown_bytes(c, &port[i]) * batch);
+        if (port[i].visibility == MICA_COMMITTED)
+            memcpy(out, digest[i], bytes);
+        for (size_t j = 0; port[i].visibility == MICA_PUBLIC && j < bytes / 4; j++)
+            store_u32(out + 4 * j, (uint32_t)value[i][j]);
+        out += bytes;
     }
     return out;
 }
@@ -84,16 +111,20 @@ void mica_statement_write(const mica_statement *s, const mica_circuit *c, uint8_
     store_u32(out + 44, s->batch);
     store_u32(out + 48, s->nonce_size);
     memcpy(out + FIXED_BYTES, s->nonce, s->nonce_size);
-    out = store_values(out + FIXED_BYTES + s->nonce_size, c, c->input, c->n_inputs, s->input, s->batch);
-    (void)store_values(out, c, c->output, c->n_outputs, s->output, s->batch);
+    out = store_ports(out + FIXED_BYTES + s->nonce_size, c, c->input, c->n_inputs, s->input, s->input_digest,
+                      s->batch);
+    (void)store_ports(out, c, c->output, c->n_outputs, s->output, s->output_digest, s->batch);
 }
 
-static const uint8_t *load_values(const uint8_t *in, const mica_circuit *c, const mica_port *port, uint32_t n,
-                                  int32_t **value, uint32_t batch) {
+static const uint8_t *load_ports(const uint8_t *in, const mica_circuit *c, const mica_port *port, uint32_t n,
+                                 int32_t **value, uint8_t **digest, uint32_t batch) {
     for (uint32_t i = 0; i < n; i++) {
-        const size_t cells = (size_t)(mica_port_cells(c, &port[i]) * batch);
-        for (size_t j = 0; j < cells; j++, in += 4)
-            value[i][j] = (int32_t)load_u32(in);
+        const size_t bytes = (size_t)(shown_bytes(c, &port[i]) * batch);
+        if (port[i].visibility == MICA_COMMITTED)
+            memcpy(digest[i], in, bytes);
+        for (size_t j = 0; port[i].visibility == MICA_PUBLIC && j < bytes / 4; j++)
+            value[i][j] = (int32_t)load_u32(in + 4 * j);
+        in += bytes;
     }
     return in;
 }
@@ -124,16 +155,16 @@ bool mica_statement_read(mica_statement *s, const mica_circuit *c, const uint8_t
                            "a nonce of %u bytes; at most %d", nonce_size, MICA_MAX_NONCE_BYTES);
     read_bytes(&r, nonce, nonce_size);
     /* The values are allocated only once the file is known to hold them. */
-    if (r.failed || r.left / 4 / batch < public_cells(c))
+    if (r.failed || r.left / batch < item_bytes(c))
         return mica_reject(verdict, MICA_REJECT_MALFORMED, UINT32_MAX, UINT32_MAX,
-                           "the public values are truncated");
-    if (!mica_statement_create(s, c, batch, st))
+                           "the public values or digests are truncated");
+    if (!statement_create(s, c, batch, false, st))
         return false;
     memcpy(s->vk_digest, digest, sizeof digest);
     memcpy(s->nonce, nonce, sizeof nonce);
     s->nonce_size = nonce_size;
-    const uint8_t *at = load_values(r.at, c, c->input, c->n_inputs, s->input, batch);
-    at = load_values(at, c, c->output, c->n_outputs, s->output, batch);
+    const uint8_t *at = load_ports(r.at, c, c->input, c->n_inputs, s->input, s->input_digest, batch);
+    at = load_ports(at, c, c->output, c->n_outputs, s->output, s->output_digest, batch);
     *used = (size_t)(at - bytes);
     return true;
 }

@@ -29,7 +29,7 @@
 #include "mica/status.h"
 #include "soundness/soundness.h"
 
-#define PCS_MAX_GROUPS   8
+#define PCS_MAX_GROUPS   258 /* weights, witness and the digests of a statement */
 #define PCS_MAX_LEVELS   8
 #define PCS_MAX_ROW_BITS 20 /* a */
 #define PCS_MAX_VARS     48 /* a + b of a group */

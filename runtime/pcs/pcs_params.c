@@ -27,6 +27,7 @@
 #define MAX_LEVEL_ROW_VARS 7
 #define MAX_CLEAR_VARS     12
 #define MAX_CODE           LINE_CODE_MAX_LOG
+#define MAX_MESSAGE_VARS   (MAX_CODE + 3)
 #define GROUP_RESERVE      2 /* pcs_choose_row_bits leaves room for 2^2 groups of the same length */
 #define INFEASIBLE         (UINT64_MAX / 4)
 
@@ -190,7 +191,7 @@ static uint64_t search_levels(pcs_params *p, unsigned security_bits) {
     uint64_t best = INFEASIBLE;
     for (unsigned pow_bits = POW_MIN; pow_bits <= POW_MAX; pow_bits++) {
         query_table q;
-        tail shorter[MAX_CODE + 4]; /* 8 groups of 2^26 stack to 2^29 */
+        tail shorter[MAX_MESSAGE_VARS + 1];
         table_fill(&q, security_bits, pow_bits);
         fill_tails(&q, max_code, p->message_vars, shorter);
         const tail first = best_tail(&q, p->message_vars, pcs_message_size(p), max_code, shorter);
@@ -238,7 +239,7 @@ bool pcs_params_choose(pcs_params *p, const pcs_shape *group, unsigned n_groups,
                          "committed rows are too long for %u proven bits: their codewords have %llu points",
                          security_bits, (unsigned long long)codewords);
     pcs_stack_groups(p);
-    if (search_levels(p, security_bits) >= INFEASIBLE)
+    if (p->message_vars > MAX_MESSAGE_VARS || search_levels(p, security_bits) >= INFEASIBLE)
         return mica_fail(st, MICA_ERR_LIMIT, "no opening of a message of 2^%u elements meets %u bits",
                          p->message_vars, security_bits);
     if (!pcs_params_wellformed(p))
@@ -265,9 +266,11 @@ void pcs_budget(const pcs_params *p, unsigned n_claims, soundness_budget *budget
             const pcs_source *s = &source[i];
             const bits16 bits = soundness_query(s->rate_bits, s->queries, p->query_pow_bits);
             combined += s->queries;
+            if (step == 0 && i > 0 && source[i - 1].rate_bits == s->rate_bits)
+                continue; /* the line of the group before: as many queries at the same rate */
             if (step == 0)
-                soundness_add(budget, bits, "opening: group %u, %u queries at rate 1/%u", i, s->queries,
-                              1u << s->rate_bits);
+                soundness_add(budget, bits, "opening: groups from %u on, %u queries at rate 1/%u", i,
+                              s->queries, 1u << s->rate_bits);
             else
                 soundness_add(budget, bits, "opening: level %u, %u queries at rate 1/%u", step, s->queries,
                               1u << s->rate_bits);

@@ -33,6 +33,22 @@ bool layout_place(layout *l, const mica_circuit *c, mica_tensor_kind kind, uint3
     return true;
 }
 
+/* Rows of 2^(n - floor(n / 3)) cells at rate 1/8: queried columns and the message of the opening grow alike.
+ */
+#define ITEM_RATE_BITS 3
+
+bool layout_item(layout *l, const mica_circuit *c, uint32_t t, mica_status *st) {
+    const unsigned n = mica_item_bits(&c->tensor[t]);
+    memset(l, 0, sizeof *l);
+    l->slot = calloc(1, sizeof *l->slot);
+    if (!l->slot)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for the layout of a commitment");
+    l->slot[0] = (layout_slot){t, n, 0};
+    l->n_slots = 1;
+    l->cells = 1ull << n;
+    return layout_shape(l, c, 1, n - n / 3, ITEM_RATE_BITS, st);
+}
+
 /* Whether the row of 2^b cells at `first` (relative to the tensor, first a multiple of 2^b) meets the valid
  * box: its smallest corner does, because the low bits of the indices run from zero. */
 static bool row_is_present(const mica_tensor *x, uint32_t batch, uint64_t first) {

@@ -28,6 +28,9 @@ typedef struct layout {
  * 0. */
 bool layout_place(layout *l, const mica_circuit *c, mica_tensor_kind kind, uint32_t batch, mica_status *st);
 
+/* A group of one item of tensor t; its rows follow from its shape alone (docs/formats.md, "Digests"). */
+bool layout_item(layout *l, const mica_circuit *c, uint32_t t, mica_status *st);
+
 /* Cuts the group into rows of at most 2^col_vars cells at the given rate and finds the rows that are present.
  */
 bool layout_shape(layout *l, const mica_circuit *c, uint32_t batch, unsigned col_vars, unsigned rate_bits,

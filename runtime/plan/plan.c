@@ -82,7 +82,7 @@ bool plan_add_link(builder *b, uint32_t claim) {
     return true;
 }
 
-static bool add_claim(builder *b, uint32_t tensor, const plan_coord *point, uint32_t *claim) {
+bool plan_add_claim(builder *b, uint32_t tensor, const plan_coord *point, uint32_t *claim) {
     plan *p = b->p;
     const mica_tensor *x = &p->circuit->tensor[tensor];
     const unsigned bits = mica_tensor_bits(x, p->batch);
@@ -93,7 +93,7 @@ static bool add_claim(builder *b, uint32_t tensor, const plan_coord *point, uint
     p->claim[p->n_claims] = (plan_claim){.tensor = tensor,
                                          .point = p->n_coords,
                                          .source = x->kind == MICA_TENSOR_INPUT ? CLAIM_PUBLIC : CLAIM_SENT,
-                                         .output = PLAN_NONE,
+                                         .port = PLAN_NONE,
                                          .next = b->first_claim[tensor]};
     p->n_coords += bits;
     b->first_claim[tensor] = p->n_claims;
@@ -114,7 +114,7 @@ bool plan_find_or_add_claim(builder *b, uint32_t tensor, const plan_coord *point
             return plan_spend(&b->work, work, b->st);
         }
     }
-    return plan_spend(&b->work, work, b->st) && add_claim(b, tensor, point, claim);
+    return plan_spend(&b->work, work, b->st) && plan_add_claim(b, tensor, point, claim);
 }
 
 /* --- points --- */
@@ -247,29 +247,6 @@ static bool plan_lookups(builder *b) {
     return plan_settle(b, 0) && plan_add_event(b, (plan_event){.kind = EVENT_LEAVES});
 }
 
-static bool plan_outputs(builder *b) {
-    plan *p = b->p;
-    const mica_circuit *c = p->circuit;
-    for (uint32_t i = 0; i < c->n_outputs; i++) {
-        const uint32_t t = c->output[i].tensor, first_new = p->n_claims;
-        const unsigned bits = mica_tensor_bits(&c->tensor[t], p->batch);
-        plan_coord point[MICA_MAX_BITS];
-        for (unsigned j = 0; j < bits; j++)
-            point[j] = COORD_FIRST + p->n_slots + j;
-        uint32_t claim;
-        if (!plan_add_event(b, (plan_event){.kind = EVENT_POINT, .first = p->n_slots, .count = bits}))
-            return false;
-        p->n_slots += bits;
-        if (!add_claim(b, t, point, &claim)) /* its own, even where a point without coordinates has a claim */
-            return false;
-        p->claim[claim].source = CLAIM_OUTPUT;
-        p->claim[claim].output = i;
-        if (!plan_settle(b, first_new))
-            return false;
-    }
-    return true;
-}
-
 bool plan_build(plan *p, const mica_vk *vk, uint32_t batch, mica_status *st) {
     memset(p, 0, sizeof *p);
     if (batch < 1 || batch > vk->circuit.max_batch)
@@ -283,7 +260,7 @@ bool plan_build(plan *p, const mica_vk *vk, uint32_t batch, mica_status *st) {
     if (ok) {
         for (uint32_t t = 0; t < vk->circuit.n_tensors; t++)
             b.first_claim[t] = PLAN_NONE;
-        ok = plan_lookups(&b) && plan_outputs(&b) && plan_strata(&b) && plan_commitments(p, vk, st) &&
+        ok = plan_lookups(&b) && plan_ports(&b) && plan_strata(&b) && plan_commitments(p, vk, st) &&
              plan_check(p, b.work, st);
     }
     free(b.first_claim);
@@ -301,6 +278,9 @@ void plan_free(plan *p) {
     free(p->link);
     free(p->instance);
     free(p->opening);
+    for (uint32_t i = 0; i < p->n_ports; i++)
+        layout_free(&p->port[i].layout);
+    free(p->port);
     layout_free(&p->weights);
     layout_free(&p->witness);
     memset(p, 0, sizeof *p);

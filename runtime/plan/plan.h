@@ -22,17 +22,19 @@ typedef uint32_t plan_coord;
 #define PLAN_NONE UINT32_MAX
 
 typedef enum claim_source {
-    CLAIM_SENT,   /* the prover sends the value */
-    CLAIM_PUBLIC, /* on an INPUT tensor: the verifier evaluates it */
-    CLAIM_OUTPUT  /* an output's claim: the verifier evaluates the public output values */
+    CLAIM_SENT,     /* the prover sends the value */
+    CLAIM_PUBLIC,   /* on an INPUT tensor: the verifier evaluates it */
+    CLAIM_OUTPUT,   /* a public output's claim: the verifier evaluates the values of the statement */
+    CLAIM_COMMITTED /* a committed port's claim: the prover sends the values of the items behind the digests,
+                       which are opened, and the verifier combines them */
 } claim_source;
 
 typedef struct plan_claim {
     uint32_t tensor;
     uint32_t point; /* first of mica_tensor_bits coordinates in plan.coord, variable 0 first */
     claim_source source;
-    uint32_t output; /* CLAIM_OUTPUT: which */
-    uint32_t next;   /* next claim on the same tensor, or PLAN_NONE */
+    uint32_t port; /* CLAIM_OUTPUT: which output; CLAIM_COMMITTED: which of plan.port */
+    uint32_t next; /* next claim on the same tensor, or PLAN_NONE */
 } plan_claim;
 
 /* Leaves of the lookup argument: 2^bits fractions starting at leaf `first`, a multiple of 2^bits. */
@@ -45,11 +47,26 @@ typedef struct plan_block {
     uint32_t claim[MICA_MAX_ENTRIES]; /* entries of a lookup; [0]: multiplicities of a table */
 } plan_block;
 
+/* A committed input or output: per item a commitment group whose root is a digest of the statement. */
+typedef struct plan_port {
+    bool is_input;
+    uint32_t index; /* of circuit.input or circuit.output */
+    uint32_t claim; /* at a point of its own: the items together are the tensor */
+    layout layout;  /* of one item */
+} plan_port;
+
+/* A claim on a committed tensor, or on one item behind a digest, which is opened. */
+typedef struct plan_opening {
+    uint32_t claim;
+    uint32_t group;
+    uint32_t item; /* of a committed port's claim: which value (walk.item); PLAN_NONE: the claim's own */
+} plan_opening;
+
 typedef enum event_kind {
-    EVENT_SEND,   /* the values of the CLAIM_SENT claims among [first, first + count) */
+    EVENT_SEND,   /* the values of the CLAIM_SENT and CLAIM_COMMITTED claims among [first, first + count) */
     EVENT_LEAVES, /* the claims of the blocks against the final lookup claim */
     EVENT_LINEAR, /* claim `first` against the claims link[link .. link + count), one per term of its form */
-    EVENT_POINT,  /* squeeze `count` challenges into slots from `first`: the point of an output's claim */
+    EVENT_POINT,  /* squeeze `count` challenges into slots from `first`: the point of a port's claim */
     EVENT_CONTRACT, /* the rounds of a batched sumcheck: instances [first, first + count) */
     EVENT_PLACEMENT,
     EVENT_FINAL /* the operands' claims against the final claim of the sumcheck at event `first` */
@@ -93,13 +110,16 @@ typedef struct plan {
     uint32_t *link;
     plan_instance *instance;
 
-    /* commitments: group 0 is the weights where there are any, then the witness */
+    /* commitments: group 0 is the weights where there are any, then the witness, then the items of the
+     * committed ports: item i of port k is group first_port_group + k * batch + i */
     layout weights, witness;
-    unsigned n_groups;
+    uint32_t n_ports; /* committed inputs, then committed outputs, in the circuit's order */
+    plan_port *port;
+    unsigned n_groups, first_port_group;
     int weight_group, witness_group; /* -1: absent */
     pcs_params pcs;
     uint32_t n_openings;
-    uint32_t *opening; /* claims on committed tensors */
+    plan_opening *opening;
 
     unsigned lookup_pow_bits;
 } plan;

@@ -54,22 +54,49 @@ static bool is_settled(const plan *p, uint32_t claim, tally t) {
            (p->claim[claim].source != CLAIM_PUBLIC || input);
 }
 
+/* Whether claim i is that of the next public output, or of the next committed port. */
+static bool port_in_order(const plan *p, uint32_t i, uint32_t *outputs, uint32_t *ports) {
+    const mica_circuit *c = p->circuit;
+    const plan_claim *k = &p->claim[i];
+    if (k->source == CLAIM_OUTPUT) {
+        while (*outputs < c->n_outputs && c->output[*outputs].visibility != MICA_PUBLIC)
+            ++*outputs;
+        return *outputs < c->n_outputs && k->port == *outputs && k->tensor == c->output[(*outputs)++].tensor;
+    }
+    if (k->source == CLAIM_COMMITTED) {
+        const plan_port *port = &p->port[*ports];
+        return *ports < p->n_ports && k->port == (*ports)++ && port->claim == i &&
+               k->tensor == (port->is_input ? c->input : c->output)[port->index].tensor;
+    }
+    return true;
+}
+
+static uint32_t count_ports(const mica_circuit *c, mica_visibility which, bool inputs) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; inputs && i < c->n_inputs; i++)
+        n += c->input[i].visibility == which;
+    for (uint32_t i = 0; i < c->n_outputs; i++)
+        n += c->output[i].visibility == which;
+    return n;
+}
+
 static bool claims_settled(const plan *p, tally *of) {
-    uint32_t outputs = 0;
+    uint32_t outputs = 0, ports = 0, shown = 0, items = 0;
     for (uint32_t i = 0; i < p->n_events; i++)
         count_event(p, &p->event[i], of);
-    for (uint32_t i = 0; i < p->n_openings; i++)
-        reduce(&of[p->opening[i]]);
-    for (uint32_t i = 0; i < p->n_claims; i++) {
-        if (!is_settled(p, i, of[i]))
+    for (uint32_t i = 0; i < p->n_openings; i++) {
+        if (p->opening[i].item == PLAN_NONE)
+            reduce(&of[p->opening[i].claim]);
+        else if (p->opening[i].item != items || p->opening[i].claim != p->port[items++ / p->batch].claim)
             return false;
-        if (p->claim[i].source != CLAIM_OUTPUT)
-            continue;
-        if (p->claim[i].output != outputs || p->claim[i].tensor != p->circuit->output[outputs].tensor)
-            return false;
-        outputs++;
     }
-    return outputs == p->circuit->n_outputs;
+    for (uint32_t i = 0; i < p->n_claims; i++) {
+        if (!is_settled(p, i, of[i]) || !port_in_order(p, i, &outputs, &ports))
+            return false;
+        shown += p->claim[i].source == CLAIM_OUTPUT;
+    }
+    return shown == count_ports(p->circuit, MICA_PUBLIC, false) && ports == p->n_ports &&
+           ports == count_ports(p->circuit, MICA_COMMITTED, true) && items == ports * p->batch;
 }
 
 /* --- work --- */
@@ -122,6 +149,8 @@ static uint64_t claim_work(const plan *p, const plan_claim *k) {
     uint64_t work = WORK_RELATION;
     if (k->source == CLAIM_OUTPUT)
         work += 2 * cells_of(p, x);
+    if (k->source == CLAIM_COMMITTED)
+        work += (uint64_t)p->batch * WORK_RELATION;
     if (x->kind == MICA_TENSOR_INPUT)
         work += 2 * cells_of(p, x) + c->n_inputs;
     return work;

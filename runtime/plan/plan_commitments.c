@@ -22,20 +22,26 @@ static bool shape_groups(plan *p, const mica_vk *vk, mica_status *st) {
             return false;
         p->witness_group = (int)p->n_groups++;
     }
+    p->first_port_group = p->n_groups;
+    p->n_groups += p->n_ports * p->batch; /* at most MICA_MAX_DIGESTS: circuit_validate */
     return true;
 }
 
-/* Every claim on a committed tensor is opened; the circuit's validity ensures that each committed tensor has
- * one. */
+/* Every claim on a committed tensor is opened, and then every item of the committed ports; the circuit's
+ * validity ensures that each committed tensor has a claim. */
 static bool list_openings(plan *p, mica_status *st) {
-    p->opening = malloc(((size_t)p->n_claims + 1) * sizeof *p->opening);
+    p->opening = malloc(((size_t)p->n_claims + (size_t)p->n_ports * p->batch + 1) * sizeof *p->opening);
     if (!p->opening)
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory for a plan");
     for (uint32_t i = 0; i < p->n_claims; i++) {
         const mica_tensor_kind kind = p->circuit->tensor[p->claim[i].tensor].kind;
-        if (kind == MICA_TENSOR_WEIGHT || kind == MICA_TENSOR_WITNESS)
-            p->opening[p->n_openings++] = i;
+        if (kind == MICA_TENSOR_WEIGHT)
+            p->opening[p->n_openings++] = (plan_opening){i, (uint32_t)p->weight_group, PLAN_NONE};
+        if (kind == MICA_TENSOR_WITNESS)
+            p->opening[p->n_openings++] = (plan_opening){i, (uint32_t)p->witness_group, PLAN_NONE};
     }
+    for (uint32_t i = 0; i < p->n_ports * p->batch; i++)
+        p->opening[p->n_openings++] = (plan_opening){p->port[i / p->batch].claim, p->first_port_group + i, i};
     return true;
 }
 
@@ -54,10 +60,12 @@ bool plan_commitments(plan *p, const mica_vk *vk, mica_status *st) {
     p->lookup_pow_bits = lookup_pow(p, vk->security_bits);
     if (p->n_groups == 0)
         return true;
-    pcs_shape shape[2];
+    pcs_shape shape[PCS_MAX_GROUPS];
     if (p->weight_group >= 0)
         shape[p->weight_group] = p->weights.shape;
     if (p->witness_group >= 0)
         shape[p->witness_group] = p->witness.shape;
+    for (uint32_t i = 0; i < p->n_ports * p->batch; i++)
+        shape[p->first_port_group + i] = p->port[i / p->batch].layout.shape;
     return pcs_params_choose(&p->pcs, shape, p->n_groups, vk->security_bits, st);
 }

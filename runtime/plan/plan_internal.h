@@ -30,6 +30,8 @@ bool plan_grow(void **array, uint32_t *capacity, uint32_t need, size_t element, 
 
 bool plan_add_event(builder *b, plan_event e);
 bool plan_add_link(builder *b, uint32_t claim);
+/* A new claim on `tensor` at `point`, whose mica_tensor_bits coordinates are copied. */
+bool plan_add_claim(builder *b, uint32_t tensor, const plan_coord *point, uint32_t *claim);
 /* The claim on `tensor` at `point`, an existing one where the same was made before. */
 bool plan_find_or_add_claim(builder *b, uint32_t tensor, const plan_coord *point, uint32_t *claim);
 /* Expands all claims on LINEAR tensors that are not expanded yet, sends the claims from first_new on, and
@@ -47,8 +49,11 @@ bool plan_strata(builder *b);
 /* plan_commitments.c: layouts, commitment parameters, grinding, and the list of claims to open. */
 bool plan_commitments(plan *p, const mica_vk *vk, mica_status *st);
 
-/* plan_check.c: whether every claim is made and reduced exactly once, every output has a claim of its own,
- * and the verifier's work is bounded. A plan that fails the first two would prove less than it says. */
+/* plan_ports.c: committed inputs and all outputs get claims at points of their own. */
+bool plan_ports(builder *b);
+
+/* plan_check.c: whether every claim is made and reduced exactly once, every shown port has a claim of its
+ * own, and the verifier's work is bounded. A plan that fails the first two would prove less than it says. */
 bool plan_check(const plan *p, uint64_t work, mica_status *st);
 
 #endif

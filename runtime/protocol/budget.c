@@ -17,7 +17,8 @@ void budget_make(const plan *p, soundness_budget *b) {
         point = e->kind == EVENT_POINT && e->count > point ? e->count : point;
     }
     if (point)
-        soundness_add(b, soundness_over_field(point), "outputs: a random point in %u variables", point);
+        soundness_add(b, soundness_over_field(point), "inputs and outputs: a random point in %u variables",
+                      point);
     if (degree) {
         soundness_add(b, soundness_over_field(2), "strata: %u claims combined, independent challenges",
                       claims);

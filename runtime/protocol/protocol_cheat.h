@@ -11,6 +11,10 @@ typedef struct protocol_cheat {
     void *ctx;
     /* The statement after the forward pass, before it is absorbed. */
     void (*statement)(void *ctx, mica_statement *s);
+    /* The cells of an item of a committed port (of plan.port) before they are committed to. */
+    void (*item)(void *ctx, uint32_t port, uint32_t item, m31 *cells);
+    /* The statement with its digests, before it is absorbed. */
+    void (*digests)(void *ctx, mica_statement *s);
     /* The root of the witness before it is sent. */
     void (*root)(void *ctx, uint8_t root[MERKLE_DIGEST]);
     /* alpha and beta as the prover uses them. */

@@ -10,6 +10,7 @@
 #include "pcs/pcs.h"
 #include "placement/placement_prove.h"
 #include "protocol/leaves_prove.h"
+#include "protocol/ports_prove.h"
 #include "protocol/proof_size.h"
 #include "protocol/protocol_cheat.h"
 #include "protocol/prover.h"
@@ -29,7 +30,7 @@ typedef struct proving {
     mica_channel ch;
     mica_status *st;
     contract_tables *tables; /* [n_claims]: of claims on contractions, until their stratum */
-    pcs_committed group[2];
+    pcs_committed *group;    /* [n_groups] */
     mica_prove_stats stats;
     double since;
     mica_progress_fn progress;
@@ -108,7 +109,9 @@ static size_t workspace(const plan *p) {
         need += pcs_commit_workspace(&p->witness.shape, true);
     if (p->n_groups)
         need += pcs_open_workspace(&p->pcs, p->n_openings);
-    need += (size_t)p->n_claims * (sizeof(qm31) * (MICA_MAX_BITS + 4) + sizeof(contract_tables) + 512);
+    need += ports_workspace(p) + p->n_groups * sizeof(pcs_committed);
+    need += ((size_t)p->n_claims + p->n_openings) *
+            (sizeof(qm31) * (PCS_MAX_VARS + 4) + sizeof(contract_tables) + 512);
     return need + ((size_t)64 << 20);
 }
 
@@ -165,6 +168,15 @@ static bool make_witness(proving *g, mica_statement *s) {
     return true;
 }
 
+/* Before anything is absorbed: the digests are part of the statement. */
+static bool commit_ports(proving *g, mica_statement *s) {
+    if (!ports_commit(&g->p->plan, s, g->group, &g->p->arena, g->st))
+        return false;
+    PROTOCOL_CHEAT(digests, s);
+    end_phase(g, MICA_PHASE_COMMIT, 0.1);
+    return true;
+}
+
 static bool commit_witness(proving *g) {
     const plan *p = &g->p->plan;
     uint8_t root[MERKLE_DIGEST];
@@ -213,11 +225,18 @@ static bool claim_value(proving *g, uint32_t id) {
     const plan_claim *k = &g->p->plan.claim[id];
     qm31 point[MICA_MAX_BITS];
     walk_claim_point(&g->w, id, point);
-    if (g->p->plan.circuit->tensor[k->tensor].kind != MICA_TENSOR_CONTRACT)
-        return operand_eval(&g->store, k->tensor, point, &g->w.value[id]);
-    if (!contract_tables_make(&g->store, k->tensor, point, &g->tables[id]))
+    if (g->p->plan.circuit->tensor[k->tensor].kind == MICA_TENSOR_CONTRACT) {
+        if (!contract_tables_make(&g->store, k->tensor, point, &g->tables[id]))
+            return false;
+        g->w.value[id] = contract_tables_value(&g->tables[id]);
+    } else if (k->source != CLAIM_COMMITTED && !operand_eval(&g->store, k->tensor, point, &g->w.value[id])) {
         return false;
-    g->w.value[id] = contract_tables_value(&g->tables[id]);
+    }
+    if (k->source != CLAIM_COMMITTED)
+        return true;
+    if (!ports_eval(&g->w, id, g->group))
+        return false;
+    g->w.value[id] = walk_committed_value(&g->w, id);
     return true;
 }
 
@@ -228,8 +247,14 @@ static bool send_claims(proving *g, const plan_event *e) {
     }
     PROTOCOL_CHEAT(claims, &g->w, e);
     for (uint32_t i = e->first; i < e->first + e->count; i++) {
-        if (g->p->plan.claim[i].source == CLAIM_SENT && !channel_qm31(&g->ch, TAG_CLAIMS, &g->w.value[i], 1))
+        const plan_claim *k = &g->p->plan.claim[i];
+        const uint32_t batch = g->p->plan.batch;
+        if (k->source == CLAIM_SENT && !channel_qm31(&g->ch, TAG_CLAIMS, &g->w.value[i], 1))
             return false;
+        for (uint32_t j = 0; k->source == CLAIM_COMMITTED && j < batch; j++) {
+            if (!channel_qm31(&g->ch, TAG_CLAIMS, &g->w.item[k->port * batch + j], 1))
+                return false;
+        }
     }
     return true;
 }
@@ -289,8 +314,7 @@ static bool open_claims(proving *g) {
         qm31 *point = arena_alloc(&g->p->arena, PCS_MAX_VARS, sizeof *point, g->st);
         if (!point)
             return false;
-        const unsigned group = walk_opening_point(&g->w, p->opening[i], point);
-        claim[i] = (pcs_claim){group, point, g->w.value[p->opening[i]]};
+        claim[i] = walk_opening(&g->w, i, point);
     }
     return pcs_open(&g->ch, &p->pcs, g->group, claim, p->n_openings, &g->p->arena, g->st);
 }
@@ -300,12 +324,15 @@ static bool run(proving *g, mica_statement *s) {
     walk *w = &g->w;
     w->challenge = arena_alloc(&g->p->arena, p->n_slots + 1, sizeof(qm31), g->st);
     w->value = arena_alloc(&g->p->arena, p->n_claims + 1, sizeof(qm31), g->st);
+    w->item = arena_alloc(&g->p->arena, (size_t)p->n_ports * p->batch + 1, sizeof(qm31), g->st);
     w->lambda = arena_alloc(&g->p->arena, walk_max_batch_claims(p) + 1, sizeof(qm31), g->st);
+    g->group = arena_alloc(&g->p->arena, p->n_groups + 1, sizeof *g->group, g->st);
     g->tables = arena_alloc(&g->p->arena, p->n_claims + 1, sizeof *g->tables, g->st);
-    if (!w->challenge || !w->value || !w->lambda || !g->tables || !allocate_cells(g))
+    if (!w->challenge || !w->value || !w->item || !w->lambda || !g->group || !g->tables || !allocate_cells(g))
         return false;
     g->store = (tensor_store){p, g->cells, &g->p->arena, g->st};
-    if (!make_witness(g, s) || !walk_begin(w) || !commit_witness(g) || !prove_lookups(g))
+    if (!make_witness(g, s) || !commit_ports(g, s) || !walk_begin(w) || !commit_witness(g) ||
+        !prove_lookups(g))
         return false;
     for (uint32_t i = 0; i < p->n_events; i++) {
         if (!walk_event(g, &p->event[i]))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "circuit/circuit_shapes.h"
 
 const mica_vk *mica_prover_vk(const mica_prover *p) {
     return &p->vk;
@@ -72,12 +73,7 @@ static void copy_item(const mica_tensor *x, int32_t *dense, int32_t *padded, boo
     for (unsigned i = 0; i + 1 < x->rank; i++)
         rows *= x->dim[i];
     for (size_t row = 0; row < rows; row++, dense += inner) {
-        size_t rest = row, at = 0;
-        unsigned shift = mica_log2_ceil(inner);
-        for (unsigned i = x->rank; i-- > 1; rest /= x->dim[i - 1]) {
-            at |= rest % x->dim[i - 1] << shift;
-            shift += mica_log2_ceil(x->dim[i - 1]);
-        }
+        const size_t at = circuit_padded_row(x, row);
         memcpy(to_padded ? padded + at : dense, to_padded ? dense : padded + at, inner * sizeof *dense);
     }
 }
@@ -118,6 +114,7 @@ static void forward_items(void *ctx, size_t begin, size_t end, unsigned worker) 
             const size_t cells = mica_port_cells(c, &c->input[i]);
             copy_item(&c->tensor[c->input[i].tensor], j->s->input[i] + item * cells,
                       pointer[c->input[i].tensor], true);
+            mica_port_fill_digits(c, &c->input[i], pointer);
         }
         const mica_frame frame = {pointer, (const int32_t *const *)j->p->table,
                                   j->scratch + worker * j->scratch_stride, c->index};

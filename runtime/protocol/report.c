@@ -28,6 +28,11 @@ static size_t estimate_memory(const plan *p) {
     if (p->witness_group >= 0)
         bytes +=
             ((size_t)p->witness.cells * 4) + ((size_t)p->witness.cells * 4 << p->witness.shape.rate_bits);
+    for (uint32_t i = 0; i < p->n_ports; i++) {
+        const pcs_shape *s = &p->port[i].layout.shape;
+        bytes += (size_t)p->batch * ((size_t)p->port[i].layout.cells * 4 +
+                                     ((size_t)s->n_present * 4 << (s->col_vars + s->rate_bits)));
+    }
     return bytes;
 }
 

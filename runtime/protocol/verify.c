@@ -16,13 +16,13 @@
 typedef struct verifier {
     walk w;
     mica_verdict *verdict;
-    uint8_t root[2][MERKLE_DIGEST];
+    uint8_t root[PCS_MAX_GROUPS][MERKLE_DIGEST];
 } verifier;
 
 static bool check_values(const mica_circuit *c, const mica_port *port, const int32_t *value, uint32_t batch,
                          mica_verdict *verdict) {
     const mica_tensor *x = &c->tensor[port->tensor];
-    const uint64_t cells = mica_port_cells(c, port) * batch;
+    const uint64_t cells = port->visibility == MICA_PUBLIC ? mica_port_cells(c, port) * batch : 0;
     for (uint64_t i = 0; i < cells; i++) {
         if (value[i] < x->lo || value[i] > x->hi)
             return mica_reject(verdict, MICA_REJECT_STATEMENT, x->layer, UINT32_MAX,
@@ -67,23 +67,32 @@ static bool read_lookups(verifier *v) {
     return logup_reduce(w->ch, p->lookup_bits, w->challenge, &w->leaf_p, &w->leaf_q);
 }
 
-/* Values of new claims: read from the proof, or evaluated from the statement. An output's claim was evaluated
- * when its point was drawn. */
+/* Values of new claims: read from the proof, or evaluated from the statement. */
 static bool read_claims(verifier *v, const plan_event *e) {
     walk *w = &v->w;
     for (uint32_t i = e->first; i < e->first + e->count; i++) {
         const plan_claim *k = &w->plan->claim[i];
         bool ok = true;
-        if (k->source == CLAIM_SENT)
+        switch (k->source) {
+        case CLAIM_SENT:
             ok = channel_qm31(w->ch, TAG_CLAIMS, &w->value[i], 1);
-        else if (k->source == CLAIM_PUBLIC)
+            break;
+        case CLAIM_PUBLIC:
             ok = walk_input_value(w, i, &w->value[i]);
-        else
+            break;
+        case CLAIM_OUTPUT:
             ok = walk_output_value(w, i, &w->value[i]);
+            break;
+        case CLAIM_COMMITTED:
+            for (uint32_t j = 0; ok && j < w->plan->batch; j++)
+                ok = channel_qm31(w->ch, TAG_CLAIMS, &w->item[k->port * w->plan->batch + j], 1);
+            w->value[i] = ok ? walk_committed_value(w, i) : qm31_zero();
+            break;
+        }
         if (!ok)
             return false;
         qm31 input;
-        if (k->source == CLAIM_OUTPUT && w->plan->circuit->tensor[k->tensor].kind == MICA_TENSOR_INPUT &&
+        if (k->source != CLAIM_PUBLIC && w->plan->circuit->tensor[k->tensor].kind == MICA_TENSOR_INPUT &&
             (!walk_input_value(w, i, &input) || !qm31_eq(input, w->value[i])))
             return mica_reject(v->verdict, MICA_REJECT_PUBLIC, w->plan->circuit->tensor[k->tensor].layer,
                                UINT32_MAX, "an output that is an input differs from it");
@@ -126,8 +135,7 @@ static bool check_opening(verifier *v) {
         qm31 *point = arena_alloc(w->arena, PCS_MAX_VARS, sizeof *point, w->st);
         if (!point)
             return false;
-        const unsigned group = walk_opening_point(w, p->opening[i], point);
-        claim[i] = (pcs_claim){group, point, w->value[p->opening[i]]};
+        claim[i] = walk_opening(w, i, point);
     }
     return pcs_verify(w->ch, &p->pcs, v->root, claim, p->n_openings, w->arena, w->st);
 }
@@ -151,10 +159,23 @@ static size_t verify_workspace(const plan *p, const mica_circuit *c) {
         scratch = larger(scratch, public_eval_workspace(p, &c->input[i]));
     for (uint32_t i = 0; i < c->n_outputs; i++)
         scratch = larger(scratch, public_eval_workspace(p, &c->output[i]));
+    const size_t items = (size_t)p->n_ports * p->batch;
     size_t size =
-        scratch + ((size_t)p->n_slots + p->n_claims + walk_max_batch_claims(p)) * sizeof(qm31) + 512;
+        scratch + ((size_t)p->n_slots + p->n_claims + items + walk_max_batch_claims(p)) * sizeof(qm31) + 512;
     size += (size_t)p->n_openings * (sizeof(pcs_claim) + PCS_MAX_VARS * sizeof(qm31) + 64) + 64;
     return size + (p->n_groups ? pcs_verify_workspace(&p->pcs, p->n_openings) : 0);
+}
+
+/* The roots of the items of committed ports are digests of the statement. */
+static void take_digests(verifier *v) {
+    const plan *p = v->w.plan;
+    const mica_statement *s = v->w.statement;
+    for (uint32_t i = 0; i < p->n_ports * p->batch; i++) {
+        const plan_port *port = &p->port[i / p->batch];
+        const uint8_t *digest = (port->is_input ? s->input_digest : s->output_digest)[port->index];
+        memcpy(v->root[p->first_port_group + i], digest + (size_t)(i % p->batch) * MERKLE_DIGEST,
+               MERKLE_DIGEST);
+    }
 }
 
 static bool run(verifier *v, const uint8_t *proof, size_t proof_size) {
@@ -165,8 +186,9 @@ static bool run(verifier *v, const uint8_t *proof, size_t proof_size) {
     w->ch = &ch;
     w->challenge = arena_alloc(w->arena, p->n_slots + 1, sizeof(qm31), w->st);
     w->value = arena_alloc(w->arena, p->n_claims + 1, sizeof(qm31), w->st);
+    w->item = arena_alloc(w->arena, (size_t)p->n_ports * p->batch + 1, sizeof(qm31), w->st);
     w->lambda = arena_alloc(w->arena, walk_max_batch_claims(p) + 1, sizeof(qm31), w->st);
-    if (!w->challenge || !w->value || !w->lambda || !walk_begin(w) || !read_lookups(v))
+    if (!w->challenge || !w->value || !w->item || !w->lambda || !walk_begin(w) || !read_lookups(v))
         return false;
     for (uint32_t i = 0; i < p->n_events; i++) {
         if (!check_event(v, &p->event[i]))
@@ -191,6 +213,7 @@ bool mica_verify(const mica_vk *vk, const mica_statement *s, const uint8_t *proo
                       .verdict = verdict};
         if (p.weight_group >= 0)
             memcpy(v.root[p.weight_group], vk->weight_root, MERKLE_DIGEST);
+        take_digests(&v);
         ok = run(&v, proof, proof_size) && st->code == MICA_OK && verdict->code == MICA_VERDICT_UNSET;
         arena_destroy(&arena);
     }

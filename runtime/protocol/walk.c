@@ -60,17 +60,18 @@ void walk_claim_point(const walk *w, uint32_t claim, qm31 *point) {
         point[i] = walk_coord(w, w->plan->coord[k->point + i]);
 }
 
-unsigned walk_opening_point(const walk *w, uint32_t claim, qm31 point[PCS_MAX_VARS]) {
+pcs_claim walk_opening(const walk *w, uint32_t i, qm31 point[PCS_MAX_VARS]) {
     const plan *p = w->plan;
-    const uint32_t tensor = p->claim[claim].tensor;
-    const bool weight = p->circuit->tensor[tensor].kind == MICA_TENSOR_WEIGHT;
-    const unsigned group = (unsigned)(weight ? p->weight_group : p->witness_group);
-    const layout_slot *s = layout_find(weight ? &p->weights : &p->witness, tensor);
-    const unsigned vars = p->pcs.group[group].row_vars + p->pcs.group[group].col_vars;
-    walk_claim_point(w, claim, point);
-    for (unsigned i = s->bits; i < vars; i++)
-        point[i] = s->offset >> i & 1 ? qm31_one() : qm31_zero();
-    return group;
+    const plan_opening *o = &p->opening[i];
+    walk_claim_point(w, o->claim, point);
+    if (o->item != PLAN_NONE) /* the group is the item: its variables come first in the point */
+        return (pcs_claim){o->group, point, w->item[o->item]};
+    const layout *l = (int)o->group == p->weight_group ? &p->weights : &p->witness;
+    const layout_slot *s = layout_find(l, p->claim[o->claim].tensor);
+    const unsigned vars = p->pcs.group[o->group].row_vars + p->pcs.group[o->group].col_vars;
+    for (unsigned j = s->bits; j < vars; j++)
+        point[j] = s->offset >> j & 1 ? qm31_one() : qm31_zero();
+    return (pcs_claim){o->group, point, w->value[o->claim]};
 }
 
 qm31 walk_box(const walk *w, const mica_tensor *x, const qm31 *point, unsigned axes, const uint32_t *lo,
@@ -146,5 +147,22 @@ bool walk_input_value(const walk *w, uint32_t claim, qm31 *out) {
 
 bool walk_output_value(const walk *w, uint32_t claim, qm31 *out) {
     const plan_claim *k = &w->plan->claim[claim];
-    return port_value(w, claim, k->tensor, w->statement->output[k->output], out);
+    return port_value(w, claim, k->tensor, w->statement->output[k->port], out);
+}
+
+qm31 walk_committed_value(const walk *w, uint32_t claim) {
+    const plan *p = w->plan;
+    const plan_claim *k = &p->claim[claim];
+    const mica_tensor *x = &p->circuit->tensor[k->tensor];
+    const plan_coord *batch = p->coord + k->point + mica_item_bits(x);
+    qm31 sum = qm31_zero();
+    for (uint32_t i = 0; i < p->batch; i++) {
+        qm31 part = w->item[k->port * p->batch + i];
+        for (unsigned v = 0; v < mica_log2_ceil(p->batch); v++) {
+            const qm31 z = walk_coord(w, batch[v]);
+            part = qm31_mul(part, i >> v & 1 ? z : qm31_sub(qm31_one(), z));
+        }
+        sum = qm31_add(sum, part);
+    }
+    return sum;
 }

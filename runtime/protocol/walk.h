@@ -15,6 +15,7 @@ typedef struct walk {
     mica_channel *ch;
     qm31 *challenge; /* [n_slots] */
     qm31 *value;     /* [n_claims] */
+    qm31 *item;      /* [n_ports * batch]: values of the items of committed ports at their port's point */
     mica_arena *arena;
     mica_status *st;
     /* lookup argument */
@@ -41,9 +42,9 @@ qm31 walk_coord(const walk *w, plan_coord c);
 /* The point of a claim: mica_tensor_bits elements, variable 0 first. */
 void walk_claim_point(const walk *w, uint32_t claim, qm31 *point);
 
-/* The point of a claim on a committed tensor within its group: the tensor's own variables, then the bits of
- * its slot's offset. Returns the group. */
-unsigned walk_opening_point(const walk *w, uint32_t claim, qm31 point[PCS_MAX_VARS]);
+/* Opening i: its group, its value, and its point within the group, which is the tensor's own variables (for
+ * an item of a committed port those of its item), then the bits of the slot's offset. */
+pcs_claim walk_opening(const walk *w, uint32_t i, qm31 point[PCS_MAX_VARS]);
 
 /* prod over the axes in `axes` (bit i: axis i, bit rank: batch) of the indicator of [lo_i, hi_i) at `point`;
  * lo and hi NULL: the valid box. */
@@ -58,5 +59,7 @@ bool walk_public_eval(const walk *w, const mica_tensor *x, const int32_t *values
 /* The value of a claim on an input, or of an output's claim, from the statement. */
 bool walk_input_value(const walk *w, uint32_t claim, qm31 *out);
 bool walk_output_value(const walk *w, uint32_t claim, qm31 *out);
+/* The value of a committed port's claim from those of its items: sum over i of eq(z_batch, i) item_i. */
+qm31 walk_committed_value(const walk *w, uint32_t claim);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "circuit/circuit_shapes.h"
 #include "mica/prove.h"
 
 #define WEIGHTS_MAGIC   "MICAWGT\n"
@@ -16,18 +17,10 @@ static uint64_t valid_cells(const mica_tensor *x) {
     return n;
 }
 
-/* Calls for each row of the last axis: its first padded cell; rows come in row-major order of valid cells. */
 static void copy_padded(const mica_tensor *x, const int32_t *dense, int32_t *padded) {
     const uint64_t cells = valid_cells(x), inner = x->rank ? x->dim[x->rank - 1] : 1;
-    for (uint64_t first = 0; first < cells; first += inner) {
-        uint64_t rest = first / inner, at = 0;
-        unsigned shift = x->rank ? mica_log2_ceil(inner) : 0;
-        for (unsigned i = x->rank; i-- > 1; rest /= x->dim[i - 1]) {
-            at |= rest % x->dim[i - 1] << shift;
-            shift += mica_log2_ceil(x->dim[i - 1]);
-        }
-        memcpy(padded + at, dense + first, inner * sizeof *dense);
-    }
+    for (uint64_t first = 0; first < cells; first += inner)
+        memcpy(padded + circuit_padded_row(x, first / inner), dense + first, inner * sizeof *dense);
 }
 
 /* Bytes per cell that hold the declared range. */

@@ -100,13 +100,20 @@ static bool same_coordinates(const plan *p, uint32_t i, uint32_t j) {
     return memcmp(p->coord + p->claim[i].point, p->coord + p->claim[j].point, bits * sizeof(plan_coord)) == 0;
 }
 
-/* No two claims are the same, but for outputs', and every challenge that a point names has been drawn before
+/* Ports have claims of their own. */
+static bool is_of_port(const plan *p, uint32_t claim) {
+    const plan_claim *k = &p->claim[claim];
+    return k->source == CLAIM_OUTPUT || k->source == CLAIM_COMMITTED ||
+           mica_tensor_bits(&p->circuit->tensor[k->tensor], p->batch) == 0;
+}
+
+/* No two claims are the same, but for ports', and every challenge that a point names has been drawn before
  * the claim is made. */
 static void check_points(const plan *p) {
     for (uint32_t i = 0; i < p->n_claims; i++) {
         for (uint32_t j = 0; j < i; j++)
-            ck_assert(p->claim[i].tensor != p->claim[j].tensor || p->claim[i].source == CLAIM_OUTPUT ||
-                      p->claim[j].source == CLAIM_OUTPUT || !same_coordinates(p, i, j));
+            ck_assert(p->claim[i].tensor != p->claim[j].tensor || is_of_port(p, i) || is_of_port(p, j) ||
+                      !same_coordinates(p, i, j));
     }
     uint32_t drawn = p->lookup_bits;
     for (uint32_t e = 0; e < p->n_events; e++) {
@@ -155,7 +162,7 @@ static void check_claims(const plan *p) {
         }
     }
     for (uint32_t i = 0; i < p->n_openings; i++)
-        reduced[p->opening[i]]++;
+        reduced[p->opening[i].claim] += p->opening[i].item == PLAN_NONE;
     for (uint32_t i = 0; i < p->n_claims; i++) {
         ck_assert_uint_eq(sent[i], 1);
         ck_assert_uint_eq(reduced[i], c->tensor[p->claim[i].tensor].kind == MICA_TENSOR_INPUT ? 0 : 1);
@@ -213,7 +220,7 @@ START_TEST(open_claims_are_noticed) {
     }
     for (uint32_t i = 0; i < p.n_openings; i++) {
         mica_status error = {0};
-        const uint32_t was = p.opening[i];
+        const plan_opening was = p.opening[i];
         p.opening[i] = p.opening[i ? 0 : p.n_openings - 1];
         ck_assert(p.n_openings == 1 || !plan_check(&p, 0, &error));
         p.opening[i] = was;

@@ -65,6 +65,27 @@ uint32_t kit_input(kit *k, int32_t lo, int32_t hi, const uint32_t *dim) {
     return t;
 }
 
+uint32_t kit_hidden_input(kit *k, mica_visibility visibility, int32_t lo, unsigned n, const uint8_t *bits,
+                          const uint32_t *dim) {
+    uint32_t digit[4] = {0};
+    unsigned total = 0;
+    for (unsigned i = 0; i < n; i++) {
+        const mica_table_def range = {.kind = MICA_TABLE_RANGE, .bits = bits[i]};
+        const uint32_t table = kit_table(k, range);
+        digit[i] = kit_witness(k, true, 0, (1 << bits[i]) - 1, dim);
+        kit_lookup(k, table, digit[i], KIT_END);
+        total += bits[i];
+    }
+    const uint32_t x = kit_linear(k, digit[0], 0, lo, lo + (1 << total) - 1);
+    for (unsigned i = 0, at = 0; i < n; at += bits[i++])
+        kit_term(k, digit[i], 1 << at, kit_identity(k, x));
+    if (lo)
+        kit_box(k, lo);
+    set_port(k, &k->input[k->c.n_inputs], x, "x");
+    k->input[k->c.n_inputs++].visibility = visibility;
+    return x;
+}
+
 void kit_output(kit *k, uint32_t t) {
     set_port(k, &k->output[k->c.n_outputs++], t, "y");
 }

@@ -27,7 +27,7 @@ typedef struct kit {
     uint32_t index[4 * KIT_MAX];
     mica_lookup lookup[KIT_MAX];
     mica_table table[KIT_MAX];
-    mica_port input[4], output[4];
+    mica_port input[8], output[8];
     mica_layer layer[1];
     int32_t *weight[KIT_MAX];
     kit_step step[KIT_MAX];
@@ -47,6 +47,9 @@ typedef struct kit {
 void kit_begin(kit *k, uint32_t max_batch);
 /* Dimensions end with 0. */
 uint32_t kit_input(kit *k, int32_t lo, int32_t hi, const uint32_t *dim);
+/* An input that is not public: n digits of `bits`, least value lo <= 0. */
+uint32_t kit_hidden_input(kit *k, mica_visibility visibility, int32_t lo, unsigned n, const uint8_t *bits,
+                          const uint32_t *dim);
 uint32_t kit_weight(kit *k, int32_t lo, int32_t hi, const uint32_t *dim, uint64_t *seed);
 uint32_t kit_witness(kit *k, bool batched, int32_t lo, int32_t hi, const uint32_t *dim);
 /* A LINEAR with the dims of `like`; terms and boxes are added with kit_term, kit_box right after. */

@@ -218,15 +218,70 @@ static void build_listed(kit *k) {
     kit_output(k, sum);
 }
 
+/* Inputs of every visibility; outputs that are virtual, witnesses, inputs and single numbers, shown twice, by
+ * digest or not at all; a weight that only a private output reads. */
+static void build_ports(kit *k) {
+    uint64_t seed = 5;
+    const uint32_t plane[] = {3, 5, 0}, two[] = {2, 0};
+    kit_begin(k, 3);
+    const uint32_t a = kit_hidden_input(k, MICA_COMMITTED, -21, 2, (const uint8_t[]){3, 4}, plane);
+    const uint32_t b = kit_input(k, -9, 9, plane);
+    const uint32_t c = kit_hidden_input(k, MICA_PRIVATE, 0, 1, (const uint8_t[]){5}, plane);
+    const uint32_t sum = kit_linear(k, a, 0, -400, 400);
+    kit_term(k, a, 2, kit_identity(k, a));
+    kit_term(k, b, 1, kit_identity(k, b));
+    kit_term(k, c, -3, kit_identity(k, c));
+    kit_step_add(k, KIT_EVALUATE, 0, sum, KIT_END, KIT_END);
+    const uint32_t y = kit_requantise(k, sum, 2, 8, MICA_TABLE_RELU_SCALED, 1.0, 0, 90);
+    const uint32_t w = kit_weight(k, -5, 5, (uint32_t[]){2, 3, 5, 0}, &seed);
+    const uint32_t product = kit_contract(k, true, -7000, 7000, two,
+                                          (mica_contract){.n_labels = 3,
+                                                          .label_dim = {2, 3, 5},
+                                                          .out_label = {0},
+                                                          .a = w,
+                                                          .b = y,
+                                                          .a_view = {{0, 1, 2}},
+                                                          .b_view = {{1, 2}}});
+    const uint32_t dense = kit_linear(k, product, 0, -7000, 7000);
+    kit_term(k, product, 1, kit_identity(k, product));
+    kit_step_add(k, KIT_EVALUATE, 0, dense, KIT_END, KIT_END);
+    const uint32_t like = kit_witness(k, true, 0, 0, (uint32_t[]){0}); /* a shape; looked up below */
+    kit_lookup(k, kit_table(k, (mica_table_def){.kind = MICA_TABLE_RANGE}), like, KIT_END);
+    const uint32_t one = kit_linear(k, like, 0, -1400, 1400);
+    kit_term(k, y, 1, (mica_view){{MICA_VIEW_AT(1), MICA_VIEW_SUM}});
+    kit_term(k, b, 1, (mica_view){{MICA_VIEW_SUM, MICA_VIEW_AT(0)}});
+    kit_step_add(k, KIT_EVALUATE, 0, one, KIT_END, KIT_END);
+    const struct {
+        uint32_t tensor;
+        mica_visibility visibility;
+    } shown[] = {{sum, MICA_COMMITTED}, {y, MICA_COMMITTED}, {y, MICA_PUBLIC},    {dense, MICA_PRIVATE},
+                 {one, MICA_COMMITTED}, {a, MICA_PUBLIC},    {b, MICA_COMMITTED}, {one, MICA_PRIVATE}};
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        kit_output(k, shown[i].tensor);
+        k->output[i].visibility = shown[i].visibility;
+    }
+}
+
+/* Nothing is shown but digests, and there is nothing between input and output. */
+static void build_digests(kit *k) {
+    kit_begin(k, 4);
+    const uint32_t x =
+        kit_hidden_input(k, MICA_COMMITTED, -128, 1, (const uint8_t[]){8}, (uint32_t[]){7, 9, 0});
+    const uint32_t y = kit_linear(k, x, 0, -384, 381);
+    kit_term(k, x, 3, kit_identity(k, x));
+    kit_step_add(k, KIT_EVALUATE, 0, y, KIT_END, KIT_END);
+    kit_output(k, y);
+    k->output[0].visibility = MICA_COMMITTED;
+}
+
 typedef struct sample {
     const char *name;
     void (*build)(kit *);
 } sample;
-static const sample samples[] = {{"gemm", build_gemm},
-                                 {"linear only", build_linear_only},
-                                 {"conv", build_conv},
-                                 {"elementwise", build_elementwise},
-                                 {"listed", build_listed}};
+static const sample samples[] = {{"gemm", build_gemm},      {"linear only", build_linear_only},
+                                 {"conv", build_conv},      {"elementwise", build_elementwise},
+                                 {"listed", build_listed},  {"ports", build_ports},
+                                 {"digests", build_digests}};
 #define SAMPLES (int)(sizeof samples / sizeof *samples)
 
 #endif

@@ -31,10 +31,11 @@
 #define MICA_MAX_ENTRIES 3  /* length of a lookup tuple; shorter ones are extended by zeros */
 #define MICA_MAX_BITS    30 /* log2 of the padded size of a tensor, batch included */
 #define MICA_MAX_TENSORS (1u << 20)
-#define MICA_NAME_BYTES  64 /* names in a circuit, terminating zero included */
+#define MICA_NAME_BYTES  64  /* names in a circuit, terminating zero included */
+#define MICA_MAX_DIGESTS 256 /* committed ports times the largest batch */
 
 typedef enum mica_tensor_kind {
-    MICA_TENSOR_INPUT,    /* public: in the statement; batched */
+    MICA_TENSOR_INPUT,    /* a public input: in the statement; batched */
     MICA_TENSOR_WEIGHT,   /* committed once, at compile time; not batched */
     MICA_TENSOR_WITNESS,  /* committed per proof: outputs of non-linear steps, remainders, multiplicities */
     MICA_TENSOR_LINEAR,   /* virtual: def indexes circuit.linear */
@@ -146,7 +147,19 @@ typedef struct mica_table {
     uint32_t multiplicity; /* WITNESS tensor, not batched, rank 1, dim = number of rows */
 } mica_table;
 
-/* A graph input or output. real = scale * integer, scale = mantissa * 2^exponent exactly. */
+/* Who learns the integers of a port (docs/protocol.md, "Visibility"). */
+typedef enum mica_visibility {
+    MICA_PUBLIC,    /* the statement has them */
+    MICA_COMMITTED, /* the statement has one digest of them per item of the batch */
+    MICA_PRIVATE    /* the statement has nothing of them; the proof may reveal them all the same */
+} mica_visibility;
+
+/* A graph input or output. real = scale * integer, scale = mantissa * 2^exponent exactly.
+ *
+ * The tensor of a public input is an INPUT. That of another input is a LINEAR x of digits,
+ *   x = lo + sum_j 2^(b_0 + ... + b_{j-1}) digit_j,
+ * where digit_j is a WITNESS of x's shape that is looked up in the range table of b_j bits. Its declared
+ * range is exactly what the digits give, [lo, lo + 2^(sum of b_j) - 1]. */
 typedef struct mica_port {
     char name[MICA_NAME_BYTES];
     uint32_t tensor;
@@ -157,6 +170,7 @@ typedef struct mica_port {
     uint8_t axis_order[MICA_MAX_RANK]; /* row-major order of the user's values over the tensor's axes: the
                                           j-th slowest axis is axis_order[j] */
     bool onnx_batched;                 /* the ONNX tensor has a leading batch dimension */
+    mica_visibility visibility;
 } mica_port;
 
 /* For messages, reports and generated code; no meaning for the relation. */

@@ -42,7 +42,14 @@ const char *mica_phase_name(mica_phase phase);
 /* Called between phases with the share of the expected work that is done, 0 to 1; may be NULL. */
 typedef void (*mica_progress_fn)(void *ctx, mica_phase phase, double done);
 
-/* Fills s->output and s->vk_digest and writes the whole proof file (caller frees *file). stats may be NULL.
+/* The digest of one item of a port (cells: its valid cells, row-major over the tensor's axes, each in its
+ * declared range), as a statement shows it where the port is committed. Needs no weights: anyone who knows
+ * the integers computes it. */
+bool mica_port_digest(const mica_circuit *c, const mica_port *port, const int32_t *cells,
+                      uint8_t digest[MICA_DIGEST_BYTES], mica_status *st);
+
+/* Fills s->output, the digests and s->vk_digest and writes the whole proof file (caller frees *file). stats
+ * may be NULL.
  */
 bool mica_prover_prove(mica_prover *p, mica_statement *s, uint8_t **file, size_t *size,
                        mica_prove_stats *stats, mica_progress_fn progress, void *progress_ctx,
