@@ -14,6 +14,9 @@ int cmd_verify(int argc, char **argv);
 /* 0: everything is supported; 1: something is not; 2: usage, or the file cannot be read. */
 int cmd_inspect(int argc, char **argv);
 
+/* 0: the parameters belong to the model; 1: they do not; 2: no decision. */
+int cmd_audit(int argc, char **argv);
+
 /* Prints the error; 2 for errors of usage and files, else 1. */
 int cmd_error(const mica_status *st);
 

@@ -172,8 +172,10 @@ static bool run_lowering(compilation *c, const sample_set *samples, mica_status 
     progress(c->request, "lowering to integers");
     if (!lower_graph(&c->program, &c->map, &c->graph, &c->calibration, &options, st) || !set_max_batch(c, st))
         return false;
-    if (dump_wanted(c->request, "program") && !program_dump(&c->program, "/dev/stdout", st))
-        return false;
+    return !dump_wanted(c->request, "program") || program_dump(&c->program, "/dev/stdout", st);
+}
+
+static bool run_measurement(compilation *c, const sample_set *samples, mica_status *st) {
     if (samples->n == 0)
         return true;
     progress(c->request, "measuring the accuracy");
@@ -299,7 +301,7 @@ static void remove_workplace(const workplace *w, const char *name) {
     (void)rmdir(w->temporary);
 }
 
-static void compilation_free(compilation *c) {
+void compilation_free(compilation *c) {
     mica_record_free(&c->vk.record);
     free(c->vk_bytes);
     free(c->weights);
@@ -310,10 +312,14 @@ static void compilation_free(compilation *c) {
     graph_free(&c->graph);
 }
 
+bool compile_parameters(compilation *c, sample_set *samples, mica_status *st) {
+    return run_front_end(c, samples, st) && run_lowering(c, samples, st) && run_commitment(c, samples, st);
+}
+
 static bool compile_in(compilation *c, const toolchain *t, workplace *w, sample_set *samples,
                        mica_status *st) {
-    if (!run_front_end(c, samples, st) || !run_lowering(c, samples, st) || !run_commitment(c, samples, st) ||
-        !make_workplace(w, c, st))
+    if (!run_front_end(c, samples, st) || !run_lowering(c, samples, st) || !run_measurement(c, samples, st) ||
+        !run_commitment(c, samples, st) || !make_workplace(w, c, st))
         return false;
     if (!c->request->quiet)
         summary_print(c);

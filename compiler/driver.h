@@ -14,6 +14,7 @@
 #include "mica/verify.h"
 
 /* What a compilation has produced so far; owned by the driver. */
+struct sample_set;
 typedef struct compilation {
     const compile_request *request;
     const char *name; /* file name of the output */
@@ -34,6 +35,10 @@ typedef struct compilation {
 /* Runs every pass, prints what the model will cost and prove, and leaves the outputs under their names, or
  * nothing. */
 bool compile_model(const compile_request *request, mica_status *st);
+
+/* Only what the verifier parameters take: c->vk and c->vk_bytes. c starts zeroed but for request and name. */
+bool compile_parameters(compilation *c, struct sample_set *samples, mica_status *st);
+void compilation_free(compilation *c);
 
 /* sample_set.c: samples of all graph inputs. sample[s][i]: elements of input i, row-major. */
 typedef struct sample_set {

@@ -12,7 +12,8 @@ typedef struct subcommand {
 static const subcommand subcommands[] = {
     {"compile", cmd_compile, "compile an ONNX model to a prover executable and verifier parameters"},
     {"verify", cmd_verify, "check a proof against verifier parameters"},
-    {"inspect", cmd_inspect, "show a model's operators and which of them are supported"},
+    {"inspect", cmd_inspect, "show a model's operators and which are supported, or verifier parameters"},
+    {"audit", cmd_audit, "confirm that verifier parameters belong to a model"},
 };
 #define N_SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
 

@@ -8,8 +8,6 @@
 #include "cmd.h"
 #include "mica/circuit.h"
 
-#define RECORD_PREFIX "option-"
-
 typedef enum option_kind { KIND_FLAG, KIND_NUMBER, KIND_TEXT, KIND_LIST } option_kind;
 
 /* Whether the option influences the verifier parameters. */
@@ -211,7 +209,7 @@ static bool record_one(const compile_request *r, const compile_option *o, mica_r
                        mica_status *st) {
     char key[MICA_RECORD_MAX_KEY + 1], number[16];
     const void *field = field_in(r, o);
-    (void)snprintf(key, sizeof key, RECORD_PREFIX "%s", o->name);
+    (void)snprintf(key, sizeof key, OPTIONS_RECORD_PREFIX "%s", o->name);
     switch (o->kind) {
     case KIND_FLAG:
         return !*(const bool *)field || mica_record_add(record, key, "yes", st);
@@ -238,7 +236,7 @@ bool options_record(const compile_request *r, mica_record *record, mica_status *
 }
 
 static bool replay_line(compile_request *r, const mica_record_line *line, char *copy, mica_status *st) {
-    const char *name = line->key + strlen(RECORD_PREFIX);
+    const char *name = line->key + strlen(OPTIONS_RECORD_PREFIX);
     memcpy(copy, line->value, line->size);
     copy[line->size] = 0;
     for (size_t i = 0; i < N_OPTIONS; i++) {
@@ -256,7 +254,7 @@ bool options_replay(compile_request *r, const mica_record *record, mica_status *
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory");
     char *copy = r->replayed;
     for (size_t at = 0; mica_record_next(record, &at, &line);) {
-        if (strncmp(line.key, RECORD_PREFIX, strlen(RECORD_PREFIX)) != 0)
+        if (strncmp(line.key, OPTIONS_RECORD_PREFIX, strlen(OPTIONS_RECORD_PREFIX)) != 0)
             continue;
         if (!replay_line(r, &line, copy, st))
             return false;

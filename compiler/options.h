@@ -10,6 +10,8 @@
 
 #include "mica/record.h"
 
+#define OPTIONS_RECORD_PREFIX "option-" /* of the keys in the record */
+
 /* Arguments of an option that may be repeated; the texts are the caller's. */
 typedef struct option_list {
     const char **item;
