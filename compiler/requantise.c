@@ -79,10 +79,12 @@ static int32_t clamp_value(double x) {
 
 /* y in the units of out_scale: saturated at twice the calibrated magnitude, and at the activation's own
  * bounds. */
-static void choose_clamp(const lowering *l, const activation *act, uint32_t v, double want, plan *p) {
+static void choose_clamp(const lowering *l, const activation *act, uint32_t v, double want, bound r,
+                         plan *p) {
     p->out_scale = want > 0 ? want : p->step;
     const double ratio = p->step / p->out_scale;
-    const double largest = (power_of_two(p->bits - 1) - 1) * ratio;
+    const bound h = {rounded(r, p->shift).lo >> p->shift, rounded(r, p->shift).hi >> p->shift};
+    const double largest = (double)(h.hi > -h.lo ? h.hi : -h.lo) * ratio;
     const double seen = 2 * calibration_magnitude(l->cal, v) / p->out_scale;
     double sat = 1;
     while (sat < seen && sat < largest)
@@ -100,7 +102,7 @@ static bool plan_clamp(lowering *l, const form *f, double scale, bound r, const 
         wanted = scale * power_of_two(r.hi - r.lo > 0 ? mica_log2_ceil((uint64_t)(r.hi - r.lo)) : 0) / 1024;
     if (!choose_shift(l, f, scale, r, wanted, wanted * power_of_two(STEPS_BITS_LOST), p, st))
         return false;
-    choose_clamp(l, act, v, want, p);
+    choose_clamp(l, act, v, want, r, p);
     const bound h = {r.lo >> p->shift, r.hi >> p->shift};
     p->exact = want == 0 && p->shift == 0 && h.lo >= 2 * (int64_t)p->lo_value &&
                h.hi <= 2 * (int64_t)p->hi_value && act->lo == -unbounded && act->hi == unbounded;
