@@ -238,6 +238,18 @@ static uint32_t expand_group_norm(expander *x) {
     return to_output_shape(x, expand_op2(x, "Add", expand_op2(x, "Mul", y, scale), bias));
 }
 
+/* mean((x - mean)^2) */
+static uint32_t expand_variance(expander *x) {
+    const graph_value v = *input(x, 0), mean = *input(x, 1);
+    uint32_t axes = 0;
+    for (uint32_t i = 0; i < v.rank; i++)
+        axes |= mean.dim[i] != v.dim[i] ? 1u << i : 0;
+    const uint32_t d = expand_op2(x, "Sub", x->node.in[0], x->node.in[1]);
+    const uint32_t squares = reduce(x, "ReduceSumSquare", d, axes, true);
+    expand_last(x);
+    return expand_op2(x, "Mul", squares, expand_number(x, 1 / (double)count_cells(&v, axes)));
+}
+
 static uint32_t expand_mvn(expander *x) {
     uint32_t axes;
     return mvn_axes(x->g, &x->node, &axes, x->st) ? normalise(x, x->node.in[0], axes, 0, true)
@@ -301,6 +313,9 @@ bool expand_composite(expander *x) {
         break;
     case OP_LRN:
         y = expand_lrn(x);
+        break;
+    case OP_VARIANCE:
+        y = expand_variance(x);
         break;
     default:
         y = expand_reduction(x, (op_kind)x->node.kind);

@@ -96,11 +96,11 @@ bool lowering_product(lowering *l, const graph_node *n, const form *a, const for
 #define DIVISOR_BITS 15
 #define WIDEN_DEPTH  16
 
-/* The input that node n passes on, with a constant factor or summand at most; GRAPH_NO_VALUE if there is
+/* The input that node n passes on, with a constant factor or a summand at most; GRAPH_NO_VALUE if there is
  * none.
  */
 static uint32_t passed_input(const lowering *l, const graph_node *n) {
-    if (n->kind == OP_SLICE || n->kind == OP_AVGPOOL)
+    if (n->kind == OP_SLICE || n->kind == OP_AVGPOOL || n->kind == OP_SUB)
         return n->in[0];
     if ((n->kind == OP_MUL || n->kind == OP_ADD) && lowering_is_constant(l, n->in[1]))
         return n->in[0];
@@ -132,6 +132,9 @@ void lowering_widen_factors(lowering *l) {
         const graph_node *n = &l->g->node[i];
         if (!n->removed && (n->kind == OP_ROOT || n->kind == OP_POW))
             widen(l, n->in[0], DIVISOR_BITS);
+        if (!n->removed && n->kind == OP_REDUCE_SUM_SQUARE &&
+            graph_elements(&l->g->value[n->in[0]]) <= FACTOR_CELLS)
+            widen(l, n->in[0], FACTOR_BITS);
         if (n->removed || (n->kind != OP_MUL && n->kind != OP_DIV))
             continue;
         const bool constant = lowering_is_constant(l, n->in[0]) || lowering_is_constant(l, n->in[1]);

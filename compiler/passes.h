@@ -28,6 +28,8 @@ void graph_set_batched(graph *g, bool batched);
 bool graph_infer_shapes(graph *g, mica_status *st);
 /* fold.c: nodes with constant inputs become constants by the operators' float reference. */
 bool graph_fold_constants(graph *g, mica_status *st);
+/* recognise.c: statistics that are written out in simple operators take the form that loses least. */
+bool graph_recognise(graph *g, mica_status *st);
 /* expand.c: operators that are made of others are replaced by them. graph_canonicalise begins with it. */
 bool graph_expand(graph *g, mica_status *st);
 /* canonical.c: removes Identity, Dropout and dead nodes; fuses BatchNormalization and constant Add/Mul into a

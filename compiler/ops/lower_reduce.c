@@ -130,8 +130,9 @@ bool lower_reduce_min(struct lowering *l, const graph_node *n, mica_status *st) 
 
 /* --- sums of squares --- */
 
-/* Squares of x must stay below the limit: a coarser copy of x serves where they would not. A copy saturates
- * below 4 times the calibrated magnitude (the next 2^k - 1 above twice it), which bounds its squares. */
+/* Squares of x must stay below the limit: a coarser copy of x serves where they would not. It saturates at
+ * twice the calibrated magnitude, which is 2^k - 1 steps, the most that cells (2^k)^2 <= RANGE_ACC_LIMIT
+ * allows. */
 static bool coarsen(lowering *l, const graph_node *n, qvalue *x, uint64_t cells, mica_status *st) {
     const bound b = bound_of(&lowering_tensors(l)[x->tensor]);
     const bound r = range_of_products(b, b, cells);
@@ -142,7 +143,11 @@ static bool coarsen(lowering *l, const graph_node *n, qvalue *x, uint64_t cells,
         return lowering_fail(l, n, st, MICA_ERR_RANGE, "its sums of squares can leave the field");
     const form f = lowering_tensor_form(l, x->tensor);
     const double wish = l->want_scale[v];
-    l->want_scale[v] = 4 * calibration_magnitude(l->cal, v) * sqrt((double)cells / (double)RANGE_ACC_LIMIT);
+    int64_t steps = 1;
+    while ((uint64_t)(4 * (steps + 1) * (steps + 1)) <= (uint64_t)RANGE_ACC_LIMIT / cells)
+        steps = 2 * steps + 1;
+    const double magnitude = calibration_magnitude(l->cal, v);
+    l->want_scale[v] = 2 * (magnitude > 0 ? magnitude : 1) / ((double)steps - 0x1p-20);
     const bool ok = requantise(l, &f, x->scale, &activation_identity, v, &x->tensor, &x->scale, st);
     l->want_scale[v] = wish;
     return ok;

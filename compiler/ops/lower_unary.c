@@ -38,9 +38,12 @@ static double calibrated_span(const lowering *l, uint32_t v) {
     return span > 0 ? span : magnitude > 0 ? magnitude : 1;
 }
 
-/* The largest slope between neighbours of SLOPE_SAMPLES points of the calibrated range, poles left out. */
+/* The largest slope between neighbours of SLOPE_SAMPLES points of the calibrated range, poles left out. A
+ * range of one point says nothing of the function: then it is that of its surroundings. */
 static double steepest(const lowering *l, const graph_node *n, const unary *u) {
-    const double lo = l->cal->lo[n->in[0]], hi = l->cal->hi[n->in[0]];
+    const bool point = l->cal->lo[n->in[0]] == l->cal->hi[n->in[0]];
+    const double around = point ? calibration_magnitude(l->cal, n->in[0]) / 16 : 0;
+    const double lo = l->cal->lo[n->in[0]] - around, hi = l->cal->hi[n->in[0]] + around;
     const double width = (hi - lo) / SLOPE_SAMPLES;
     double slope = 0, last = u->f(lo, u->p);
     for (int i = 1; i <= SLOPE_SAMPLES && width > 0; i++) {

@@ -66,6 +66,31 @@ static bool normalise_rows(const op_args *a, uint32_t axes, double epsilon, doub
     return true;
 }
 
+/* mica.Variance: x and its mean, which has size 1 along the axes of the mean. */
+bool infer_variance(op_context *c, const graph_node *n, mica_status *st) {
+    return op_set_output_like(c, n, op_in(c->g, n, 1), st);
+}
+
+bool eval_variance(const op_args *a, mica_status *st) {
+    const graph_value *x = op_in(a->g, a->n, 0), *mean = op_in(a->g, a->n, 1);
+    uint32_t axes = 0;
+    reduce_walk w;
+    for (uint32_t i = 0; i < x->rank; i++)
+        axes |= mean->dim[i] != x->dim[i] ? 1u << i : 0;
+    if (!reduce_walk_create(&w, x, axes, st))
+        return false;
+    for (size_t j = 0; j < w.n_rows; j++) {
+        double sum = 0;
+        for (size_t i = 0; i < w.length; i++) {
+            const double d = a->in[0][w.row[j] + w.cell[i]] - a->in[1][j];
+            sum += d * d;
+        }
+        a->out[0][j] = sum / (double)w.length;
+    }
+    reduce_walk_free(&w);
+    return true;
+}
+
 /* y := y scale[k] + bias[k], k counting runs of `plane` elements modulo `count`. */
 static void scale_planes(const op_args *a, size_t plane, size_t count) {
     const size_t n = (size_t)graph_elements(op_out(a->g, a->n, 0));

@@ -24,7 +24,8 @@
     X(LAYERNORM, layernorm, "LayerNormalization", 2, 3)                                                      \
     X(GROUPNORM, groupnorm, "GroupNormalization", 3, 3)                                                      \
     X(MVN, mvn, "MeanVarianceNormalization", 1, 1)                                                           \
-    X(LRN, lrn, "LRN", 1, 1)
+    X(LRN, lrn, "LRN", 1, 1)                                                                                 \
+    X(VARIANCE, variance, "mica.Variance", 2, 2)
 
 /* X(kind, symbol, ONNX operator type, fewest inputs, most inputs) over opsets 7 to 21. Every operator has one
  * output; further outputs of the standard (Dropout's mask, MaxPool's indices, statistics of
