@@ -1,6 +1,6 @@
 /* Contractions: matrix products, convolutions, elementwise products. A contraction becomes one loop nest over
  * its labels; the innermost loop runs where neighbouring cells are neighbours in memory. */
-#include "emit/emitter.h"
+#include "emit/panels.h"
 
 #include <string.h>
 
@@ -183,6 +183,9 @@ bool emit_contract(emitter *e, const step *s) {
     const mica_contract *m = &c->contract[c->tensor[v].def];
     operand op[3];
     bool zeros[3];
+    panels matrices;
+    if (panels_plan(&matrices, e, m, v))
+        return emit_panels(e, &matrices);
     contraction k = {{&op[0], &op[1], &op[2]}, {0}, 0, false, -1, 1};
     contract_operands(e, m, v, op, zeros);
     nest_create(&k.loops, m->n_labels, m->label_dim);

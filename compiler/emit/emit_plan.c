@@ -1,4 +1,4 @@
-#include "emit/emitter.h"
+#include "emit/panels.h"
 
 #include <string.h>
 
@@ -26,13 +26,25 @@ void contract_operands(const emitter *e, const mica_contract *m, uint32_t result
     }
 }
 
-/* Whether a contraction can read placement p in place and gains by it. */
-static bool worth_fusing(const emitter *e, const mica_contract *m, uint32_t p, const mica_view *view) {
+/* Whether contraction `result` is a product of 16-bit matrices if it reads placement p through windows. */
+static bool suits_panels(emitter *e, const mica_contract *m, uint32_t result, uint32_t p) {
+    panels k;
+    e->fused[p] = true;
+    const bool suits = panels_plan(&k, e, m, result);
+    e->fused[p] = false;
+    return suits;
+}
+
+/* Whether contraction `result` can read placement p in place and gains by it. */
+static bool worth_fusing(emitter *e, const mica_contract *m, uint32_t result, uint32_t p,
+                         const mica_view *view) {
     operand op, *list[1] = {&op};
     nest loops;
     uint32_t longest = 0;
     if (!operand_patches(&op, e->circuit, p, view))
         return false;
+    if (suits_panels(e, m, result, p))
+        return true;
     nest_create(&loops, m->n_labels, m->label_dim);
     nest_simplify(&loops, list, 1, UINT32_MAX, false, NULL);
     if (op.n_windows == 0)
@@ -66,12 +78,14 @@ static bool decide_fused(emitter *e, uint32_t p) {
                 return false;
         }
     }
-    for (uint32_t i = 0; i < c->n_contract; i++) {
-        const mica_contract *m = &c->contract[i];
+    for (uint32_t t = 0; t < c->n_tensors; t++) {
+        if (c->tensor[t].kind != MICA_TENSOR_CONTRACT)
+            continue;
+        const mica_contract *m = &c->contract[c->tensor[t].def];
         if (m->a == p && m->b == p)
             return false;
-        if ((m->a == p && !worth_fusing(e, m, p, &m->a_view)) ||
-            (m->b == p && !worth_fusing(e, m, p, &m->b_view)))
+        if ((m->a == p && !worth_fusing(e, m, t, p, &m->a_view)) ||
+            (m->b == p && !worth_fusing(e, m, t, p, &m->b_view)))
             return false;
         read = read || m->a == p || m->b == p;
     }
@@ -132,6 +146,18 @@ static size_t first_fit(const emitter *e, uint32_t t, size_t size) {
     return at;
 }
 
+/* The 16-bit copies of contractions share the end of the workspace: only one contraction runs at a time. */
+static void plan_panels(emitter *e) {
+    e->panels_at = (e->scratch_cells + ALIGNMENT_CELLS - 1) / ALIGNMENT_CELLS * ALIGNMENT_CELLS;
+    for (uint32_t t = 0; t < e->circuit->n_tensors; t++) {
+        const mica_tensor *x = &e->circuit->tensor[t];
+        panels k;
+        if (x->kind == MICA_TENSOR_CONTRACT && panels_plan(&k, e, &e->circuit->contract[x->def], t) &&
+            e->panels_at + k.cells > e->scratch_cells)
+            e->scratch_cells = e->panels_at + k.cells;
+    }
+}
+
 bool emit_plan(emitter *e) {
     const uint32_t n = e->circuit->n_tensors;
     e->fused = pool_alloc(&e->pool, n * sizeof *e->fused);
@@ -154,5 +180,6 @@ bool emit_plan(emitter *e) {
         if (e->offset[t] + size > e->scratch_cells)
             e->scratch_cells = e->offset[t] + size;
     }
+    plan_panels(e);
     return true;
 }

@@ -13,6 +13,7 @@
 
 #include "base/cpu.h"
 #include "field/qvec.h"
+#include "simd/products.h"
 
 typedef struct mica_kernels {
     const char *name;
@@ -52,6 +53,9 @@ typedef struct mica_kernels {
     /* Butterflies of one FFT layer on two half-blocks: (u, v) -> (u + x[i] v, u - x[i] v), i < n (in place).
      * With broadcast != 0 every i uses x[0]. */
     void (*butterfly)(m31 *u, m31 *v, const m31 *x, int broadcast, size_t n);
+
+    /* --- integer layers (simd/products.h) --- */
+    products_fn *products;
 
     /* --- hashing (simd/hash_kernels.h, hash/blake2s.h) --- */
     /* digest + 32 i (32 bytes) is the hash of the message whose 32-bit words are word[w][first + i], w <

@@ -10,6 +10,7 @@
 static const mica_kernels table = {
     .name = "avx2",
     KERNELS_OF_TEMPLATE,
+    .products = products_avx2,
     .hash_columns = hash_columns_avx2,
     .hash_nodes = hash_nodes_avx2,
     .grind = grind_avx2,

@@ -7,16 +7,16 @@
 
 #include "simd/kernels_template.h"
 
-static const mica_kernels table = {
-    .name = "avx512",
-    KERNELS_OF_TEMPLATE,
-    .hash_columns = hash_columns_avx512,
-    .hash_nodes = hash_nodes_avx512,
-    .grind = grind_avx512,
-};
+#define TABLE(products_of_cpu)                                                                               \
+    {                                                                                                        \
+        .name = "avx512", KERNELS_OF_TEMPLATE, .products = products_of_cpu,                                  \
+        .hash_columns = hash_columns_avx512, .hash_nodes = hash_nodes_avx512, .grind = grind_avx512,         \
+    }
+
+static const mica_kernels table = TABLE(products_avx512), table_vnni = TABLE(products_avx512vnni);
 
 const mica_kernels *kernels_avx512(void) {
-    return &table;
+    return __builtin_cpu_supports("avx512vnni") ? &table_vnni : &table;
 }
 
 #else

@@ -151,6 +151,7 @@ const mica_kernels kernels_portable = {
     .fraction_add = fraction_add,
     .round_fraction = round_fraction,
     .butterfly = butterfly,
+    .products = products_portable,
     .hash_columns = hash_columns_portable,
     .hash_nodes = hash_nodes_portable,
     .grind = grind_portable,

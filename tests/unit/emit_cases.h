@@ -146,6 +146,13 @@ static const contract_case contract_cases[] = {
      "oxy",
      {['o' - 'a'] = 4, ['c' - 'a'] = 3, ['k' - 'a'] = 3, ['l' - 'a'] = 3, ['x' - 'a'] = 7, ['y' - 'a'] = 7}},
     {"kab", "abk", "ab", {['k' - 'a'] = 3, ['a' - 'a'] = 2, ['b' - 'a'] = 6}},
+    /* products of 16-bit matrices: odd depths, pairs of chunks, several loops of columns, a paired one */
+    {"nk", "mk", "mn", {['k' - 'a'] = 33, ['n' - 'a'] = 40, ['m' - 'a'] = 9}},
+    {"kn", "mk", "mn", {['k' - 'a'] = 2050, ['n' - 'a'] = 80, ['m' - 'a'] = 9}},
+    {"mk", "nk", "nm", {['k' - 'a'] = 2050, ['n' - 'a'] = 8, ['m' - 'a'] = 70}},
+    {"hid", "hjd", "hij", {['h' - 'a'] = 3, ['i' - 'a'] = 20, ['j' - 'a'] = 33, ['d' - 'a'] = 16}},
+    {"hij", "hjd", "hid", {['h' - 'a'] = 3, ['i' - 'a'] = 20, ['j' - 'a'] = 17, ['d' - 'a'] = 9}},
+    {"ok", "kxy", "oxy", {['o' - 'a'] = 9, ['k' - 'a'] = 20, ['x' - 'a'] = 7, ['y' - 'a'] = 11}},
 };
 
 static unsigned letters_dims(const contract_case *k, const char *letters, uint32_t *dim) {
@@ -155,7 +162,8 @@ static unsigned letters_dims(const contract_case *k, const char *letters, uint32
     return n;
 }
 
-static void add_contract_case(program *p, const contract_case *k, bool weight) {
+/* a's cells lie in [-reach, reach]. */
+static void add_contract_case(program *p, const contract_case *k, bool weight, int32_t reach) {
     mica_circuit *c = &p->circuit;
     char labels[32] = "", name[MICA_NAME_BYTES];
     uint32_t dim[MICA_MAX_RANK];
@@ -168,7 +176,7 @@ static void add_contract_case(program *p, const contract_case *k, bool weight) {
     (void)snprintf(name, sizeof name, "%s,%s->%s", k->a, k->b, k->out);
     (void)add_layer(p, name);
     unsigned n = letters_dims(k, k->a, dim);
-    const uint32_t a = add_tensor(p, weight ? MICA_TENSOR_WEIGHT : MICA_TENSOR_INPUT, n, dim, -100, 100);
+    const uint32_t a = add_tensor(p, weight ? MICA_TENSOR_WEIGHT : MICA_TENSOR_INPUT, n, dim, -reach, reach);
     n = letters_dims(k, k->b, dim);
     const uint32_t b = add_tensor(p, MICA_TENSOR_INPUT, n, dim, -100, 100);
     n = letters_dims(k, k->out, dim);
@@ -213,6 +221,10 @@ static const conv_case conv_cases[] = {
     {1, 2, 2, {3, 3}, {3, 3}, {1, 1}, {9, 9}, {1, 1}, {19, 19}},
     {1, 2, 4, {16, 32}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {16, 32}}, /* no padding cells behind the border */
     {1, 2, 3, {16, 16}, {3, 3}, {1, 1}, {1, 1}, {2, 2}, {14, 14}},
+    {3, 4, 8, {17, 33}, {3, 2}, {2, 1}, {2, 1}, {2, 1}, {9, 34}},
+    {1, 64, 9, {16, 32}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {16, 32}}, /* several panels */
+    {1, 3, 17, {9, 2}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {9, 2}},
+    {1, 2, 8, {3, 3}, {3, 3}, {1, 1}, {9, 9}, {1, 1}, {19, 19}},
 };
 
 static mica_factor window_factor(unsigned out_k, unsigned out_o, unsigned src, const conv_case *k,
@@ -492,9 +504,13 @@ static void add_placement_cases(program *p) {
 static void build_program(program *p) {
     program_start(p);
     for (size_t i = 0; i < sizeof contract_cases / sizeof *contract_cases; i++) {
-        add_contract_case(p, &contract_cases[i], false);
-        add_contract_case(p, &contract_cases[i], true);
+        add_contract_case(p, &contract_cases[i], false, 100);
+        add_contract_case(p, &contract_cases[i], true, 100);
     }
+    static const contract_case wide = {
+        "nk", "mk", "mn", {['k' - 'a'] = 33, ['n' - 'a'] = 40, ['m' - 'a'] = 9}};
+    add_contract_case(p, &wide, true, INT16_MAX);
+    add_contract_case(p, &wide, true, INT16_MAX + 2); /* does not fit into 16 bits */
     for (size_t i = 0; i < sizeof conv_cases / sizeof *conv_cases; i++) {
         add_conv_case(p, &conv_cases[i], false);
         add_conv_case(p, &conv_cases[i], true);

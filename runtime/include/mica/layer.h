@@ -57,6 +57,22 @@ static inline int32_t *mica_scratch(const mica_frame *frame, size_t offset) {
     return (int32_t *)frame->scratch + offset;
 }
 
+/* The same place for 16-bit copies of cells. */
+static inline int16_t *mica_scratch16(const mica_frame *frame, size_t offset) {
+    return (int16_t *)frame->scratch + 2 * offset;
+}
+
+/* out[r * columns + c] = sum over k < depth of left[r * depth + k] * right[mica_pair(k, c, columns)]: a
+ * product of 16-bit matrices [rows, depth] and [depth, columns], the latter with its rows interleaved in
+ * pairs. columns is a multiple of 16, depth even. Sums are exact where they stay below 2^31. */
+__attribute__((visibility("default"))) void mica_products(int32_t *out, const int16_t *left,
+                                                          const int16_t *right, int32_t rows, int32_t columns,
+                                                          int32_t depth);
+
+static inline int32_t mica_pair(int32_t k, int32_t c, int32_t columns) {
+    return ((k >> 1) * columns + c) * 2 + (k & 1);
+}
+
 /* Values of table k; row j holds the value of key lo_key + j. */
 static inline const int32_t *mica_table_values(const mica_frame *frame, uint32_t k) {
     return frame->table[k];
@@ -86,6 +102,13 @@ static inline int32_t mica_bits64(int64_t x, unsigned at, unsigned width) {
 
 static inline int32_t mica_max0(int32_t x) {
     return x > 0 ? x : 0;
+}
+
+static inline int32_t mica_smaller(int32_t a, int32_t b) {
+    return a < b ? a : b;
+}
+static inline int32_t mica_larger(int32_t a, int32_t b) {
+    return a > b ? a : b;
 }
 
 /* floor((2^(k+1) e + s) / (2 s)): the quotient 2^k e / s rounded half up; e >= 0, s > 0. */
