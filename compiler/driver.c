@@ -3,6 +3,7 @@
 #include "emit/check_generated.h"
 #include "interrupt.h"
 #include "ops/ops.h"
+#include "visibility.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -164,13 +165,24 @@ static bool set_max_batch(compilation *c, mica_status *st) {
     return mica_circuit_validate(circuit, st);
 }
 
+static bool lower(compilation *c, mica_status *st) {
+    mica_visibility *inputs = visibility_choose(&c->request->input_visibility, &c->graph, true, st);
+    mica_visibility *outputs = visibility_choose(&c->request->output_visibility, &c->graph, false, st);
+    const lowering_options options = {
+        .max_batch = 1, .input_visibility = inputs, .output_visibility = outputs};
+    const bool ok =
+        inputs && outputs && lower_graph(&c->program, &c->map, &c->graph, &c->calibration, &options, st);
+    free(inputs);
+    free(outputs);
+    return ok;
+}
+
 static bool run_lowering(compilation *c, const sample_set *samples, mica_status *st) {
-    const lowering_options options = {.max_batch = 1};
     progress(c->request, "calibrating");
     if (!calibration_collect(&c->calibration, &c->graph, samples->sample, samples->n, st))
         return false;
     progress(c->request, "lowering to integers");
-    if (!lower_graph(&c->program, &c->map, &c->graph, &c->calibration, &options, st) || !set_max_batch(c, st))
+    if (!lower(c, st) || !set_max_batch(c, st))
         return false;
     return !dump_wanted(c->request, "program") || program_dump(&c->program, "/dev/stdout", st);
 }

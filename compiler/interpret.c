@@ -2,6 +2,8 @@
  * its declared range and every lookup against its table. */
 #include "program.h"
 
+#include "mica/statement.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -476,9 +478,13 @@ static bool run_all(machine *m) {
     const program *p = m->p;
     const mica_circuit *c = &p->circuit;
     for (uint32_t t = 0; t < c->n_tensors; t++)
-        if ((c->tensor[t].kind == MICA_TENSOR_INPUT || c->tensor[t].kind == MICA_TENSOR_WEIGHT) &&
-            !check_cells(m, t))
+        if (c->tensor[t].kind == MICA_TENSOR_WEIGHT && !check_cells(m, t))
             return false;
+    for (uint32_t i = 0; i < c->n_inputs; i++) {
+        if (!check_cells(m, c->input[i].tensor))
+            return false;
+        mica_port_fill_digits(c, &c->input[i], m->value);
+    }
     for (uint32_t i = 0; i < p->n_steps; i++)
         if (!run_step(m, &p->step[i]))
             return false;

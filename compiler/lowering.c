@@ -351,12 +351,30 @@ static bool make_port(const lowering *l, mica_port *port, uint32_t v, const qval
     return true;
 }
 
-static bool add_port(lowering *l, bool is_input, uint32_t v, const qvalue *q, mica_status *st) {
+static bool add_port(lowering *l, bool is_input, uint32_t v, const qvalue *q, mica_visibility seen,
+                     mica_status *st) {
     mica_port port;
-    return make_port(l, &port, v, q, st) && builder_port(&l->b, is_input, &port);
+    if (!make_port(l, &port, v, q, st))
+        return false;
+    port.visibility = seen;
+    return builder_port(&l->b, is_input, &port);
 }
 
-static bool lower_input(lowering *l, uint32_t v, mica_status *st) {
+static mica_visibility visibility_of(const mica_visibility *said, uint32_t index) {
+    return said ? said[index] : MICA_PUBLIC;
+}
+
+/* An input that the statement does not show: of the ranges whose size is a power of two the smallest that
+ * contains r. */
+static uint32_t hidden_input(lowering *l, unsigned rank, const uint32_t *dim, bound r, mica_status *st) {
+    const uint64_t size = (uint64_t)(r.hi - r.lo) + 1; /* <= 2^31 */
+    const unsigned bits = size > 1 ? mica_log2_ceil(size) : 1;
+    const int64_t spare = (INT64_C(1) << bits) - (int64_t)size;
+    return digits_tensor(l, rank, dim, bits, r.lo < 0 ? r.lo - spare / 2 : 0, st);
+}
+
+static bool lower_input(lowering *l, uint32_t index, mica_status *st) {
+    const uint32_t v = l->g->input[index];
     const graph_value *x = &l->g->value[v];
     int64_t dim[GRAPH_MAX_RANK];
     uint32_t tensor_dim[MICA_MAX_RANK];
@@ -367,9 +385,11 @@ static bool lower_input(lowering *l, uint32_t v, mica_status *st) {
     if (builder_layer(&l->b, x->name, "Input") == NO_INDEX || !input_range(l, v, &q.scale, &r, st))
         return false;
     q.layer = l->b.layer;
-    q.tensor = builder_input(&l->b, tensor_rank, tensor_dim, r);
+    const mica_visibility seen = visibility_of(l->opt.input_visibility, index);
+    q.tensor = seen == MICA_PUBLIC ? builder_input(&l->b, tensor_rank, tensor_dim, r)
+                                   : hidden_input(l, tensor_rank, tensor_dim, r, st);
     l->value[v] = q;
-    return q.tensor != NO_INDEX && add_port(l, true, v, &q, st);
+    return q.tensor != NO_INDEX && add_port(l, true, v, &q, seen, st);
 }
 
 /* An output that is known: integers as they are, reals with more bits than any activation has. */
@@ -420,7 +440,8 @@ static bool add_unread_inputs(lowering *l, form *f, bool *added) {
     return true;
 }
 
-static bool lower_output(lowering *l, uint32_t v, mica_status *st) {
+static bool lower_output(lowering *l, uint32_t index, mica_status *st) {
+    const uint32_t v = l->g->output[index];
     form f;
     qvalue q;
     bool sum = false;
@@ -429,7 +450,7 @@ static bool lower_output(lowering *l, uint32_t v, mica_status *st) {
     if (!(graph_is_const(&l->g->value[v]) ? constant_output : lowering_form)(l, v, &f, &q, st))
         return false;
     l->b.layer = q.layer;
-    if (v == l->g->output[0] && !add_unread_inputs(l, &f, &sum))
+    if (index == 0 && !add_unread_inputs(l, &f, &sum))
         return mica_fail(st, MICA_ERR_LIMIT, "output '%s': too many terms in one sum", l->g->value[v].name);
     if (sum || q.tensor == NO_INDEX || lowering_tensors(l)[q.tensor].kind == MICA_TENSOR_PLACEMENT) {
         q.tensor = builder_sum(&l->b, &f);
@@ -441,7 +462,7 @@ static bool lower_output(lowering *l, uint32_t v, mica_status *st) {
         note->acc_lo = r.lo;
         note->acc_hi = r.hi;
     }
-    return add_port(l, false, v, &q, st);
+    return add_port(l, false, v, &q, visibility_of(l->opt.output_visibility, index), st);
 }
 
 /* --- driver --- */
@@ -470,7 +491,7 @@ static unsigned default_weight_bits(const graph *g) {
 static bool lower_nodes(lowering *l, mica_status *st) {
     const graph *g = l->g;
     for (uint32_t i = 0; i < g->n_inputs; i++)
-        if (!lower_input(l, g->input[i], st))
+        if (!lower_input(l, i, st))
             return false;
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const graph_node *n = &g->node[i];
@@ -482,7 +503,7 @@ static bool lower_nodes(lowering *l, mica_status *st) {
             return false;
     }
     for (uint32_t i = 0; i < g->n_outputs; i++)
-        if (!lower_output(l, g->output[i], st))
+        if (!lower_output(l, i, st))
             return false;
     return true;
 }

@@ -19,6 +19,8 @@ typedef struct lowering_options {
     uint32_t weight_bits;     /* likewise */
     uint32_t table_bits;      /* 0: chosen from the number of lookups */
     uint32_t max_batch;       /* 0: 1 */
+    const mica_visibility *input_visibility,
+        *output_visibility; /* per graph input and output; NULL: public */
 } lowering_options;
 
 /* Which tensor holds which graph value, for comparisons with the float reference. */

@@ -25,7 +25,8 @@ typedef struct compile_request {
     const char *model_id;    /* NULL: the output's file name */
     const char *dump;        /* pass whose result is printed, or NULL */
     option_list dim;         /* NAME=SIZE */
-    uint32_t max_batch;      /* 0: 256, halved until the circuit's bounds admit it */
+    option_list input_visibility, output_visibility; /* visibility.h */
+    uint32_t max_batch;                              /* 0: 256, halved until the circuit's bounds admit it */
     uint32_t security_bits;
     size_t embed_limit; /* EMIT_EMBED_LIMIT */
     bool emit_only, no_cache, quiet, help;

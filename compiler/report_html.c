@@ -42,6 +42,7 @@ static void bind_port(scope *root, const compilation *c, const mica_port *p, con
                               p->onnx_dim[i]);
     (void)snprintf(shape + n, sizeof shape - n, "]");
     scope_set(s, "PORT_ROLE", "%s", role);
+    scope_set(s, "PORT_VISIBILITY", "%s", mica_visibility_name(p->visibility));
     set_words(s, "PORT_NAME", p->name);
     scope_set(s, "PORT_SHAPE", "%s", shape);
     const double scale = ldexp(p->mantissa, p->exponent);

@@ -236,6 +236,25 @@ static bool emit_limbs(lowering *l, form *f, unsigned bits, unsigned pieces, ste
     return true;
 }
 
+uint32_t digits_tensor(lowering *l, unsigned rank, const uint32_t *dim, unsigned bits, int64_t least,
+                       mica_status *st) {
+    form x;
+    form_create(&x, true, rank, dim);
+    const unsigned pieces = choose_limbs(l, bits, form_padded_cells(&x));
+    bool fits = true;
+    for (unsigned i = 0, at = 0; i < pieces; i++) {
+        const unsigned width = limb_bits(bits, pieces, i);
+        const bound range = {0, (INT64_C(1) << width) - 1};
+        const uint32_t digit = builder_witness(&l->b, true, rank, dim, range);
+        if (digit == NO_INDEX || !builder_lookup(&l->b, builder_range_table(&l->b, width), digit, NO_INDEX))
+            return NO_INDEX;
+        fits = fits && form_add_tensor(&x, lowering_tensors(l), digit, INT64_C(1) << at);
+        at += width;
+    }
+    fits = fits && (least == 0 || form_add_constant(&x, least));
+    return fits || too_many_terms(l, st) ? builder_linear(&l->b, &x, 0) : NO_INDEX;
+}
+
 bool range_check(lowering *l, const form *f, unsigned bits, mica_status *st) {
     step s = {.kind = STEP_REQUANTISE, .layer = l->b.layer, .table = NO_INDEX};
     memset(s.tensor, 0xff, sizeof s.tensor);

@@ -37,7 +37,8 @@ static void print_operators(const graph *g) {
 static void print_port(const compilation *c, const mica_port *p, const char *role, const char *remark) {
     const mica_tensor *t = &c->vk.circuit.tensor[p->tensor];
     const double scale = ldexp(p->mantissa, p->exponent);
-    printf("%-12s '%s': values from %.6g to %.6g%s\n", role, p->name, t->lo * scale, t->hi * scale, remark);
+    printf("%-12s '%s': %s, values from %.6g to %.6g%s\n", role, p->name, mica_visibility_name(p->visibility),
+           t->lo * scale, t->hi * scale, remark);
 }
 
 static void print_ports(const compilation *c) {

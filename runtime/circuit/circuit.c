@@ -3,6 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *mica_visibility_name(mica_visibility v) {
+    static const char *const names[] = {"public", "committed", "private"};
+    return names[v];
+}
+
 void mica_circuit_free(mica_circuit *c) {
     free(c->tensor);
     free(c->linear);

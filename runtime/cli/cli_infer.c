@@ -41,7 +41,9 @@ static bool run(const cli_args *inputs, bool json, const mica_model *model, mica
         mica_prover *prover = mica_prover_create(model, s.batch, st);
         double start = progress_now();
         ok = prover && mica_prover_infer(prover, &s, st);
-        ok = ok && show_result(&vk, &s, saturated, progress_now() - start, json, st);
+        const double seconds = progress_now() - start;
+        ok = ok && mica_statement_digest(&s, &vk.circuit, st) &&
+             show_result(&vk, &s, saturated, seconds, json, st);
         mica_prover_free(prover);
         mica_statement_free(&s, &vk.circuit);
     }

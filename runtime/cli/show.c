@@ -11,6 +11,9 @@
 const char show_privacy_note[] =
     "succinct and binding, not yet zero-knowledge: the proof may reveal information "
     "about weights and intermediate values";
+const char show_private_note[] =
+    "what is private is undisclosed, not hidden: the proof is about it, does not contain it, and may reveal "
+    "information about it";
 const char show_weights_note[] =
     "the weights' ranges were checked when the model was compiled, not by the proof; for "
     "parameters of an untrusted compiler the statement is arithmetic modulo 2^31 - 1";
@@ -60,8 +63,18 @@ static const char *port_shape(const mica_port *port, char *buffer, size_t size) 
 void show_port(FILE *out, const char *what, const mica_circuit *c, const mica_port *port) {
     char shape[160];
     const mica_tensor *t = &c->tensor[port->tensor];
-    (void)fprintf(out, "%s \"%s\" %s, scale %.9g, integers %d to %d\n", what, port->name,
-                  port_shape(port, shape, sizeof shape), scale_of(port), t->lo, t->hi);
+    (void)fprintf(out, "%s \"%s\" %s, %s, scale %.9g, integers %d to %d\n", what, port->name,
+                  port_shape(port, shape, sizeof shape), mica_visibility_name(port->visibility),
+                  scale_of(port), t->lo, t->hi);
+}
+
+bool show_has_private(const mica_circuit *c) {
+    bool found = false;
+    for (uint32_t i = 0; i < c->n_inputs; i++)
+        found |= c->input[i].visibility == MICA_PRIVATE;
+    for (uint32_t i = 0; i < c->n_outputs; i++)
+        found |= c->output[i].visibility == MICA_PRIVATE;
+    return found;
 }
 
 json_t *show_text_json(const char *text) {
@@ -82,8 +95,9 @@ json_t *show_port_json(const mica_circuit *c, const mica_port *port) {
     json_t *shape = json_array();
     for (uint32_t i = 0; i < port->onnx_rank; i++)
         (void)json_array_append_new(shape, json_integer(port->onnx_dim[i]));
-    return json_pack("{s:o, s:o, s:f, s:[i,i]}", "name", show_text_json(port->name), "shape", shape, "scale",
-                     scale_of(port), "range", t->lo, t->hi);
+    return json_pack("{s:o, s:o, s:f, s:[i,i], s:s}", "name", show_text_json(port->name), "shape", shape,
+                     "scale", scale_of(port), "range", t->lo, t->hi, "visibility",
+                     mica_visibility_name(port->visibility));
 }
 
 /* One item's values in the user's order. The caller frees. */
@@ -119,11 +133,19 @@ static void show_item(FILE *out, const mica_port *port, const double *value, uin
                       (unsigned long long)largest, (unsigned long long)n);
 }
 
+static void show_digests(FILE *out, const uint8_t *digest, uint32_t batch) {
+    char hex[SHOW_HEX_BYTES(MICA_DIGEST_BYTES)];
+    for (uint32_t item = 0; digest && item < batch; item++)
+        (void)fprintf(out, "    digest   %s\n",
+                      show_hex(hex, digest + (size_t)item * MICA_DIGEST_BYTES, MICA_DIGEST_BYTES));
+}
+
 static bool show_output(FILE *out, const mica_circuit *c, const mica_port *port, const int32_t *cells,
-                        uint32_t batch, mica_status *st) {
+                        const uint8_t *digest, uint32_t batch, mica_status *st) {
     uint64_t n = mica_port_cells(c, port);
     show_port(out, "output", c, port);
-    for (uint32_t item = 0; item < batch; item++) {
+    show_digests(out, digest, batch);
+    for (uint32_t item = 0; cells && item < batch; item++) {
         double *value = item_values(c, port, cells + item * n, n, st);
         if (!value)
             return false;
@@ -139,11 +161,15 @@ bool show_statement(FILE *out, const mica_circuit *c, const mica_statement *s, m
     char hex[SHOW_HEX_BYTES(MICA_MAX_NONCE_BYTES)];
     (void)fprintf(out, "batch %u, nonce %s\n", s->batch,
                   s->nonce_size ? show_hex(hex, s->nonce, s->nonce_size) : "none");
-    for (uint32_t k = 0; k < c->n_inputs; k++)
+    for (uint32_t k = 0; k < c->n_inputs; k++) {
         show_port(out, "input", c, &c->input[k]);
+        show_digests(out, s->input_digest[k], s->batch);
+    }
     for (uint32_t k = 0; k < c->n_outputs; k++)
-        if (!show_output(out, c, &c->output[k], s->output[k], s->batch, st))
+        if (!show_output(out, c, &c->output[k], s->output[k], s->output_digest[k], s->batch, st))
             return false;
+    if (show_has_private(c))
+        (void)fprintf(out, "%s\n", show_private_note);
     return true;
 }
 
@@ -172,8 +198,18 @@ static bool port_values_json(json_t *object, json_t *flat, const mica_circuit *c
     return true;
 }
 
+static json_t *digests_json(const uint8_t *digest, uint32_t batch) {
+    char hex[SHOW_HEX_BYTES(MICA_DIGEST_BYTES)];
+    json_t *list = json_array();
+    for (uint32_t item = 0; item < batch; item++)
+        (void)json_array_append_new(
+            list, json_string(show_hex(hex, digest + (size_t)item * MICA_DIGEST_BYTES, MICA_DIGEST_BYTES)));
+    return list;
+}
+
 static bool ports_json(json_t *object, const char *stem, const mica_circuit *c, const mica_port *port,
-                       uint32_t n_ports, int32_t *const *cells, uint32_t batch, mica_status *st) {
+                       uint32_t n_ports, int32_t *const *cells, uint8_t *const *digest, uint32_t batch,
+                       mica_status *st) {
     char key[32];
     json_t *list = json_array(), *data = json_array();
     (void)snprintf(key, sizeof key, "%ss", stem);
@@ -184,8 +220,14 @@ static bool ports_json(json_t *object, const char *stem, const mica_circuit *c, 
         json_t *one = show_port_json(c, &port[k]), *flat = json_array();
         (void)json_array_append_new(list, one);
         (void)json_array_append_new(data, flat);
-        if (!port_values_json(one, flat, c, &port[k], cells[k], batch, st))
+        if (digest[k])
+            (void)json_object_set_new(one, "digests", digests_json(digest[k], batch));
+        if (!cells[k]) {
+            (void)json_object_set_new(one, "values", json_null());
+            (void)json_object_set_new(one, "integers", json_null());
+        } else if (!port_values_json(one, flat, c, &port[k], cells[k], batch, st)) {
             return false;
+        }
     }
     return true;
 }
@@ -194,8 +236,9 @@ bool show_statement_json(json_t *object, const mica_circuit *c, const mica_state
     char hex[SHOW_HEX_BYTES(MICA_MAX_NONCE_BYTES)];
     (void)json_object_set_new(object, "batch", json_integer(s->batch));
     (void)json_object_set_new(object, "nonce", json_string(show_hex(hex, s->nonce, s->nonce_size)));
-    return ports_json(object, "input", c, c->input, c->n_inputs, s->input, s->batch, st) &&
-           ports_json(object, "output", c, c->output, c->n_outputs, s->output, s->batch, st);
+    return ports_json(object, "input", c, c->input, c->n_inputs, s->input, s->input_digest, s->batch, st) &&
+           ports_json(object, "output", c, c->output, c->n_outputs, s->output, s->output_digest, s->batch,
+                      st);
 }
 
 bool show_json(FILE *out, json_t *object) {

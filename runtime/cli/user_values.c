@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/tensor_file.h"
+#include "mica/prove.h"
 
-static bool read_ports(tensor_items *t, const mica_port *port, uint32_t n, const char *stem,
-                       const char *const *args, size_t n_args, mica_status *st) {
+bool user_items_read(tensor_items *t, const mica_port *port, uint32_t n, const char *stem,
+                     const char *const *args, size_t n_args, mica_status *st) {
     tensor_spec *spec = calloc(n ? n : 1, sizeof *spec);
     if (!spec)
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory for %u %ss", n, stem);
@@ -37,7 +37,7 @@ bool user_statement_create(mica_statement *s, const mica_circuit *c, const char 
                            uint64_t *saturated, mica_status *st) {
     tensor_items items;
     *saturated = 0;
-    if (!read_ports(&items, c->input, c->n_inputs, "input", args, n_args, st))
+    if (!user_items_read(&items, c->input, c->n_inputs, "input", args, n_args, st))
         return false;
     bool ok =
         items.items <= c->max_batch ||
@@ -52,10 +52,31 @@ bool user_statement_create(mica_statement *s, const mica_circuit *c, const char 
     return ok;
 }
 
+/* What a statement shows of a port: cells, or digests. */
+typedef struct shown_port {
+    const mica_port *port;
+    const int32_t *cells;
+    const uint8_t *digest;
+} shown_port;
+
+static bool compare_digest(user_difference *d, const mica_circuit *c, const shown_port *shown,
+                           const int32_t *cells, uint32_t item, mica_status *st) {
+    uint8_t digest[MICA_DIGEST_BYTES];
+    if (!mica_port_digest(c, shown->port, cells, digest, st))
+        return false;
+    if (memcmp(digest, shown->digest + (size_t)item * MICA_DIGEST_BYTES, MICA_DIGEST_BYTES) != 0) {
+        d->differs = true;
+        (void)snprintf(d->detail, sizeof d->detail,
+                       "\"%s\" of item %u is not the supplied one: the proof has another digest",
+                       shown->port->name, item);
+    }
+    return true;
+}
+
 /* One item of one port. `scratch` holds the port's cells. */
-static bool compare_item(user_difference *d, const mica_circuit *c, const mica_port *port,
-                         const double *value, const int32_t *cells, uint32_t item, bool output,
-                         int32_t *scratch, mica_status *st) {
+static bool compare_item(user_difference *d, const mica_circuit *c, const shown_port *shown,
+                         const double *value, uint32_t item, bool output, int32_t *scratch, mica_status *st) {
+    const mica_port *port = shown->port;
     uint64_t outside = 0, n = mica_port_cells(c, port);
     const char *what = output ? "output" : "input";
     if (!mica_port_quantise(c, port, value, scratch, &outside, st))
@@ -67,6 +88,9 @@ static bool compare_item(user_difference *d, const mica_circuit *c, const mica_p
                        "the supplied output \"%s\" has values that the model cannot give", port->name);
         return true;
     }
+    if (!shown->cells)
+        return compare_digest(d, c, shown, scratch, item, st);
+    const int32_t *cells = shown->cells + item * n;
     for (uint64_t i = 0; i < n && !d->differs; i++)
         if (scratch[i] != cells[i]) {
             d->differs = true;
@@ -79,15 +103,17 @@ static bool compare_item(user_difference *d, const mica_circuit *c, const mica_p
     return true;
 }
 
-static bool compare_port(user_difference *d, const mica_circuit *c, const mica_port *port,
-                         const double *value, const int32_t *cells, uint32_t batch, bool output,
-                         mica_status *st) {
-    uint64_t n = mica_port_cells(c, port);
+static bool compare_port(user_difference *d, const mica_circuit *c, const shown_port *shown,
+                         const double *value, uint32_t batch, bool output, mica_status *st) {
+    uint64_t n = mica_port_cells(c, shown->port);
+    if (!shown->cells && !shown->digest)
+        return mica_fail(st, MICA_ERR_USAGE, "\"%s\" is private: a proof does not say what it is",
+                         shown->port->name);
     int32_t *scratch = malloc((size_t)n * sizeof *scratch);
     bool ok =
         scratch || mica_fail(st, MICA_ERR_MEMORY, "out of memory for %llu values", (unsigned long long)n);
     for (uint32_t i = 0; ok && i < batch && !d->differs; i++)
-        ok = compare_item(d, c, port, value + i * n, cells + i * n, i, output, scratch, st);
+        ok = compare_item(d, c, shown, value + i * n, i, output, scratch, st);
     free(scratch);
     return ok;
 }
@@ -97,11 +123,12 @@ bool user_compare(user_difference *d, const mica_circuit *c, const mica_statemen
     const mica_port *port = outputs ? c->output : c->input;
     uint32_t n_ports = outputs ? c->n_outputs : c->n_inputs;
     int32_t *const *cells = outputs ? s->output : s->input;
+    uint8_t *const *digest = outputs ? s->output_digest : s->input_digest;
     tensor_items items;
     memset(d, 0, sizeof *d);
     if (n_args == 0)
         return true;
-    if (!read_ports(&items, port, n_ports, outputs ? "output" : "input", args, n_args, st))
+    if (!user_items_read(&items, port, n_ports, outputs ? "output" : "input", args, n_args, st))
         return false;
     bool ok = true;
     if (items.items != s->batch) {
@@ -110,7 +137,8 @@ bool user_compare(user_difference *d, const mica_circuit *c, const mica_statemen
                        s->batch, (unsigned long long)items.items, outputs ? "output" : "input");
     }
     for (uint32_t k = 0; ok && k < n_ports && !d->differs; k++)
-        ok = compare_port(d, c, &port[k], items.value[k], cells[k], s->batch, outputs, st);
+        ok = compare_port(d, c, &(shown_port){&port[k], cells[k], digest[k]}, items.value[k], s->batch,
+                          outputs, st);
     tensor_items_free(&items);
     return ok;
 }

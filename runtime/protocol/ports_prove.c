@@ -93,3 +93,21 @@ bool mica_port_digest(const mica_circuit *c, const mica_port *port, const int32_
     layout_free(&l);
     return ok;
 }
+
+static bool digest_ports(const mica_circuit *c, const mica_port *port, uint32_t n, int32_t *const *cells,
+                         uint8_t *const *digest, uint32_t batch, mica_status *st) {
+    for (uint32_t i = 0; i < n; i++) {
+        const uint64_t item = mica_port_cells(c, &port[i]);
+        for (uint32_t j = 0; digest[i] && j < batch; j++) {
+            if (!mica_port_digest(c, &port[i], cells[i] + j * item, digest[i] + (size_t)j * MICA_DIGEST_BYTES,
+                                  st))
+                return false;
+        }
+    }
+    return true;
+}
+
+bool mica_statement_digest(mica_statement *s, const mica_circuit *c, mica_status *st) {
+    return digest_ports(c, c->input, c->n_inputs, s->input, s->input_digest, s->batch, st) &&
+           digest_ports(c, c->output, c->n_outputs, s->output, s->output_digest, s->batch, st);
+}

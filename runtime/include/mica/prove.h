@@ -48,6 +48,9 @@ typedef void (*mica_progress_fn)(void *ctx, mica_phase phase, double done);
 bool mica_port_digest(const mica_circuit *c, const mica_port *port, const int32_t *cells,
                       uint8_t digest[MICA_DIGEST_BYTES], mica_status *st);
 
+/* Fills the digests of a statement whose values are complete, as a proof of it will show them. */
+bool mica_statement_digest(mica_statement *s, const mica_circuit *c, mica_status *st);
+
 /* Fills s->output, the digests and s->vk_digest and writes the whole proof file (caller frees *file). stats
  * may be NULL.
  */
