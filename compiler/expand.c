@@ -164,7 +164,7 @@ uint32_t expand_reshape(expander *x, uint32_t v, uint32_t rank, const int64_t *d
 /* Appends the nodes again, in order; composites are replaced. */
 static bool rebuild(graph *g, const graph_node *old, uint32_t n, mica_status *st) {
     for (uint32_t j = 0; j < n; j++) {
-        if (old[j].removed || !expand_is_composite((op_kind)old[j].kind)) {
+        if (old[j].removed || !expand_applies(g, &old[j])) {
             if (graph_add_node(g, &old[j], st) == UINT32_MAX)
                 return false;
             continue;
@@ -191,7 +191,7 @@ bool graph_expand(graph *g, mica_status *st) {
         const uint32_t n = g->n_nodes;
         bool any = false;
         for (uint32_t j = 0; j < n; j++)
-            any |= !g->node[j].removed && expand_is_composite((op_kind)g->node[j].kind);
+            any |= !g->node[j].removed && expand_applies(g, &g->node[j]);
         if (!any)
             return true;
         graph_node *old = malloc(n * sizeof *old);

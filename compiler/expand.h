@@ -37,8 +37,18 @@ uint32_t expand_list(expander *x, size_t n, const int64_t *value);
 /* v with another shape; a constant stays one. */
 uint32_t expand_reshape(expander *x, uint32_t v, uint32_t rank, const int64_t *dim);
 
-/* Replaces one node (expand_ops.c): false after an error, or with no error if `kind` is no composite. */
+/* Whether node n is replaced: it is of a composite kind, or has inputs that its kind's lowering does not
+ * take. */
+bool expand_applies(const graph *g, const graph_node *n);
+/* Replaces one node (expand_ops.c), to which expand_applies. */
 bool expand_composite(expander *x);
-bool expand_is_composite(op_kind kind);
+
+/* What nodes are made of, by family; the result is the replaced node's output. */
+uint32_t expand_gemm(expander *x);
+uint32_t expand_clip(expander *x);
+uint32_t expand_castlike(expander *x);
+/* Whether they are replaced. */
+bool expand_gemm_applies(const graph *g, const graph_node *n);
+bool expand_clip_applies(const graph *g, const graph_node *n);
 
 #endif

@@ -4,12 +4,16 @@
 #include "expand.h"
 #include "ops/reduce.h"
 
-bool expand_is_composite(op_kind kind) {
-    switch (kind) {
+bool expand_applies(const graph *g, const graph_node *n) {
+    switch (n->kind) {
 #define X(kind, symbol, type, fewest, most) case OP_##kind:
         MICA_COMPOSITE_OPS(X)
 #undef X
         return true;
+    case OP_GEMM:
+        return expand_gemm_applies(g, n);
+    case OP_CLIP:
+        return expand_clip_applies(g, n);
     default:
         return false;
     }
@@ -108,7 +112,8 @@ static uint32_t expand_reduce_prod(expander *x, uint32_t axes) {
     return to_output_shape(x, v);
 }
 
-static uint32_t expand_reduction(expander *x, op_kind kind) {
+static uint32_t expand_reduction(expander *x) {
+    const op_kind kind = (op_kind)x->node.kind;
     uint32_t axes;
     bool keep;
     if (!reduce_resolve(x->g, &x->node, &axes, &keep, x->st))
@@ -155,7 +160,8 @@ static uint32_t expand_lp_pool(expander *x) {
     return last_root(x, expand_op2(x, "Mul", mean, expand_number(x, cells)), p);
 }
 
-static uint32_t expand_global_pool(expander *x, op_kind kind) {
+static uint32_t expand_global_pool(expander *x) {
+    const op_kind kind = (op_kind)x->node.kind;
     const int64_t p = norm_order(x);
     const uint32_t axes = axes_from(input(x, 0), 2);
     expand_axes(x, axes, true);
@@ -286,40 +292,41 @@ static uint32_t expand_lrn(expander *x) {
     return expand_op2(x, "Mul", x->node.in[0], factor);
 }
 
+/* x / norm of x along one axis. */
+static uint32_t expand_lp_normalization(expander *x) {
+    uint32_t axis;
+    if (!op_axis(x->g, &x->node, "axis", -1, input(x, 0)->rank, 0, &axis, x->st))
+        return GRAPH_NO_VALUE;
+    const uint32_t norm =
+        reduce(x, norm_order(x) == 2 ? "ReduceL2" : "ReduceL1", x->node.in[0], 1u << axis, true);
+    expand_int(x, "mica_zero", 1); /* rows of zeros stay zeros */
+    expand_last(x);
+    return expand_op2(x, "Div", x->node.in[0], norm);
+}
+
+typedef uint32_t expansion(expander *x);
+
+static expansion *const expansions[OP_KINDS] = {
+    [OP_REDUCE_L2] = expand_reduction,
+    [OP_REDUCE_PROD] = expand_reduction,
+    [OP_REDUCE_LOG_SUM] = expand_reduction,
+    [OP_REDUCE_LOG_SUM_EXP] = expand_reduction,
+    [OP_LOGSOFTMAX] = expand_log_softmax,
+    [OP_GLOBAL_MAXPOOL] = expand_global_pool,
+    [OP_GLOBAL_LPPOOL] = expand_global_pool,
+    [OP_LPPOOL] = expand_lp_pool,
+    [OP_INSTANCENORM] = expand_instance_norm,
+    [OP_LAYERNORM] = expand_layer_norm,
+    [OP_GROUPNORM] = expand_group_norm,
+    [OP_MVN] = expand_mvn,
+    [OP_LRN] = expand_lrn,
+    [OP_VARIANCE] = expand_variance,
+    [OP_LPNORMALIZATION] = expand_lp_normalization,
+    [OP_CASTLIKE] = expand_castlike,
+    [OP_GEMM] = expand_gemm,
+    [OP_CLIP] = expand_clip,
+};
+
 bool expand_composite(expander *x) {
-    uint32_t y = GRAPH_NO_VALUE;
-    switch (x->node.kind) {
-    case OP_LOGSOFTMAX:
-        y = expand_log_softmax(x);
-        break;
-    case OP_GLOBAL_MAXPOOL:
-    case OP_GLOBAL_LPPOOL:
-        y = expand_global_pool(x, (op_kind)x->node.kind);
-        break;
-    case OP_LPPOOL:
-        y = expand_lp_pool(x);
-        break;
-    case OP_INSTANCENORM:
-        y = expand_instance_norm(x);
-        break;
-    case OP_LAYERNORM:
-        y = expand_layer_norm(x);
-        break;
-    case OP_GROUPNORM:
-        y = expand_group_norm(x);
-        break;
-    case OP_MVN:
-        y = expand_mvn(x);
-        break;
-    case OP_LRN:
-        y = expand_lrn(x);
-        break;
-    case OP_VARIANCE:
-        y = expand_variance(x);
-        break;
-    default:
-        y = expand_reduction(x, (op_kind)x->node.kind);
-        break;
-    }
-    return y != GRAPH_NO_VALUE;
+    return expansions[x->node.kind](x) != GRAPH_NO_VALUE;
 }

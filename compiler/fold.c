@@ -12,7 +12,7 @@
 
 bool fold_applies(const graph *g, const graph_node *n) {
     for (uint32_t i = 0; i < n->n_in; i++)
-        if (n->in[i] != GRAPH_NO_VALUE && !graph_is_const(&g->value[n->in[i]]))
+        if (n->in[i] != GRAPH_NO_VALUE && op_reads_elements(n, i) && !graph_is_const(&g->value[n->in[i]]))
             return false;
     return true;
 }

@@ -238,6 +238,50 @@ static bool add_constants(lowering *l, uint32_t count, const addend *a, linear_s
     return true;
 }
 
+/* The largest rounding error of the constants in units of the sum. */
+static bool worst_rounding(lowering *l, uint32_t count, const addend *a, double scale, double *worst,
+                           mica_status *st) {
+    *worst = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!lowering_is_constant(l, a[i].value))
+            continue;
+        double *x = lowering_constant(l, a[i].value, st);
+        if (!x)
+            return false;
+        for (uint64_t j = 0; j < graph_elements(&l->g->value[a[i].value]); j++) {
+            const double units = x[j] / scale;
+            const double off = units > -0x1p52 && units < 0x1p52 ? units - (double)round_away(units) : 0;
+            *worst = off > *worst ? off : -off > *worst ? -off : *worst;
+        }
+        free(x);
+    }
+    return true;
+}
+
+/* Where activations are few large steps (integers that arrive as reals), a constant between two of them would
+ * be rounded to one: the sum counts finer steps, until the constants are as exact as other values. */
+static bool refine_for_constants(lowering *l, const graph_node *n, uint32_t count, const addend *a,
+                                 linear_sum *s, mica_status *st) {
+    double largest = calibration_magnitude(l->cal, n->out[0]), worst;
+    for (uint32_t i = 0; i < count; i++)
+        if (!lowering_is_constant(l, a[i].value) && calibration_magnitude(l->cal, a[i].value) > largest)
+            largest = calibration_magnitude(l->cal, a[i].value);
+    const double tolerated = largest / (double)(INT64_C(1) << l->bits[n->out[0]]);
+    for (;;) {
+        form finer;
+        if (!worst_rounding(l, count, a, s->scale, &worst, st))
+            return false;
+        form_create(&finer, s->f.batched, s->f.rank, s->f.dim);
+        if (worst * s->scale <= tolerated || !form_add_form(&finer, lowering_tensors(l), &s->f, 2, same_axes))
+            return true;
+        const bound r = form_range(&finer, lowering_tensors(l));
+        if (r.lo <= -RANGE_ACC_LIMIT || r.hi >= RANGE_ACC_LIMIT)
+            return true;
+        s->f = finer;
+        s->scale /= 2;
+    }
+}
+
 /* A sum of one activation and constants continues the layer that the activation is pending in. */
 static bool start_layer(lowering *l, const graph_node *n, uint32_t count, const addend *a, mica_status *st) {
     uint32_t only = NO_INDEX, activations = 0;
@@ -264,7 +308,7 @@ static bool sum_values(lowering *l, const graph_node *n, uint32_t count, const a
             if (!try_activations(l, count, a, mode, s, &ok, st))
                 return false;
             if (ok)
-                return add_constants(l, count, a, s, st);
+                return refine_for_constants(l, n, count, a, s, st) && add_constants(l, count, a, s, st);
         }
         if (!fits && mode.plain)
             return too_many_axes(l, n, st);

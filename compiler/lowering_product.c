@@ -102,8 +102,9 @@ bool lowering_product(lowering *l, const graph_node *n, const form *a, const for
 static uint32_t passed_input(const lowering *l, const graph_node *n) {
     if (n->kind == OP_SLICE || n->kind == OP_AVGPOOL || n->kind == OP_SUB)
         return n->in[0];
-    if ((n->kind == OP_MUL || n->kind == OP_ADD) && lowering_is_constant(l, n->in[1]))
-        return n->in[0];
+    for (uint32_t i = 0; i < 2 && (n->kind == OP_MUL || n->kind == OP_ADD); i++)
+        if (lowering_is_constant(l, n->in[i]))
+            return n->in[1 - i];
     return GRAPH_NO_VALUE;
 }
 
@@ -127,11 +128,28 @@ static unsigned divisor_bits(const lowering *l, uint32_t v) {
     return bits;
 }
 
+/* What a selection or a maximum takes from may be much larger than what it yields, and only the latter's
+ * range counts: operands get the steps that it asks for. */
+static void widen_selected(lowering *l, const graph_node *n) {
+    const double seen = calibration_magnitude(l->cal, n->out[0]);
+    for (uint32_t i = n->kind == OP_WHERE ? 1 : 0; i < n->n_in && seen > 0; i++) {
+        double m = lowering_is_constant(l, n->in[i]) ? 0 : calibration_magnitude(l->cal, n->in[i]);
+        unsigned bits = l->default_bits;
+        for (; m > seen && bits < FACTOR_BITS; m /= 2)
+            bits++;
+        if (bits > l->default_bits)
+            widen(l, n->in[i], bits);
+    }
+}
+
 void lowering_widen_factors(lowering *l) {
     for (uint32_t i = 0; i < l->g->n_nodes; i++) {
         const graph_node *n = &l->g->node[i];
         if (!n->removed && (n->kind == OP_ROOT || n->kind == OP_POW))
             widen(l, n->in[0], DIVISOR_BITS);
+        if (!n->removed && (n->kind == OP_WHERE || n->kind == OP_MAX || n->kind == OP_MIN) &&
+            graph_elements(&l->g->value[n->out[0]]) <= FACTOR_CELLS)
+            widen_selected(l, n);
         if (!n->removed && n->kind == OP_REDUCE_SUM_SQUARE &&
             graph_elements(&l->g->value[n->in[0]]) <= FACTOR_CELLS)
             widen(l, n->in[0], FACTOR_BITS);

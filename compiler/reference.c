@@ -30,7 +30,7 @@ static bool gather_inputs(const graph *g, const graph_node *n, double *const *va
                           double **converted, mica_status *st) {
     for (uint32_t i = 0; i < n->n_in; i++) {
         const graph_value *v = op_in(g, n, i);
-        if (!v)
+        if (!v || !op_reads_elements(n, i))
             continue;
         if (v->real) {
             in[i] = v->real;

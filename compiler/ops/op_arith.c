@@ -83,10 +83,11 @@ bool eval_mul(const op_args *a, mica_status *st) {
     return elementwise_eval(a, two, st);
 }
 
-/* Integers: towards zero; a division by zero has no value, and gives 0. */
+/* Integers: towards zero; a division by zero has no value, and gives 0. So it does for reals where the node
+ * says so (mica_zero). */
 static double quotient(const op_args *a, const double *x) {
     if (op_out(a->g, a->n, 0)->dtype == DTYPE_FLOAT)
-        return x[0] / x[1];
+        return x[1] == 0 && graph_attr_int(a->n, "mica_zero", 0) ? 0 : x[0] / x[1];
     return x[1] == 0 ? 0 : (double)((int64_t)x[0] / (int64_t)x[1]);
 }
 

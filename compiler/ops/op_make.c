@@ -173,9 +173,9 @@ bool eval_eyelike(const op_args *a, mica_status *st) {
 
 /* --- Cast --- */
 
-bool infer_cast(op_context *c, const graph_node *n, mica_status *st) {
+static bool infer_conversion(op_context *c, const graph_node *n, int type, mica_status *st) {
     const graph_value *x = op_in(c->g, n, 0);
-    const graph_value like = type_of((int)graph_attr_int(n, "to", 0));
+    const graph_value like = type_of(type);
     int64_t dim[GRAPH_MAX_RANK];
     if (!onnx_type_bits(like.onnx_dtype))
         return op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED,
@@ -183,6 +183,18 @@ bool infer_cast(op_context *c, const graph_node *n, mica_status *st) {
     for (uint32_t i = 0; i < x->rank; i++)
         dim[i] = x->dim[i];
     return op_set_output(c, n, &like, x->rank, dim, x->batched, st);
+}
+
+bool infer_cast(op_context *c, const graph_node *n, mica_status *st) {
+    return infer_conversion(c, n, (int)graph_attr_int(n, "to", 0), st);
+}
+
+bool infer_castlike(op_context *c, const graph_node *n, mica_status *st) {
+    return infer_conversion(c, n, op_in(c->g, n, 1)->onnx_dtype, st);
+}
+
+bool eval_castlike(const op_args *a, mica_status *st) {
+    return eval_cast(a, st);
 }
 
 bool eval_cast(const op_args *a, mica_status *st) {

@@ -66,6 +66,38 @@ static bool normalise_rows(const op_args *a, uint32_t axes, double epsilon, doub
     return true;
 }
 
+/* LpNormalization: a row of zeros stays one. */
+bool infer_lpnormalization(op_context *c, const graph_node *n, mica_status *st) {
+    const graph_value *x = op_in(c->g, n, 0);
+    const int64_t p = graph_attr_int(n, "p", 2);
+    uint32_t axis;
+    if (p != 1 && p != 2)
+        return op_fail(c->g, n, st, MICA_ERR_FORMAT, "p %lld; the standard has 1 and 2", (long long)p);
+    return op_all_float(c->g, n, st) && op_axis(c->g, n, "axis", -1, x->rank, 0, &axis, st) &&
+           keep_shape(c, n, 1u << axis, st);
+}
+
+bool eval_lpnormalization(const op_args *a, mica_status *st) {
+    const graph_value *x = op_in(a->g, a->n, 0);
+    const bool squares = graph_attr_int(a->n, "p", 2) == 2;
+    uint32_t axis;
+    reduce_walk w;
+    if (!op_axis(a->g, a->n, "axis", -1, x->rank, 0, &axis, st) || !reduce_walk_create(&w, x, 1u << axis, st))
+        return false;
+    for (size_t j = 0; j < w.n_rows; j++) {
+        double sum = 0;
+        for (size_t i = 0; i < w.length; i++) {
+            const double v = a->in[0][w.row[j] + w.cell[i]];
+            sum += squares ? v * v : fabs(v);
+        }
+        const double norm = squares ? sqrt(sum) : sum;
+        for (size_t i = 0; i < w.length; i++)
+            a->out[0][w.row[j] + w.cell[i]] = norm > 0 ? a->in[0][w.row[j] + w.cell[i]] / norm : 0;
+    }
+    reduce_walk_free(&w);
+    return true;
+}
+
 /* mica.Variance: x and its mean, which has size 1 along the axes of the mean. */
 bool infer_variance(op_context *c, const graph_node *n, mica_status *st) {
     return op_set_output_like(c, n, op_in(c->g, n, 1), st);

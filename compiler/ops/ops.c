@@ -10,6 +10,10 @@ const op_rule op_rules[OP_KINDS] = {
 #undef X
 };
 
+bool op_reads_elements(const graph_node *n, uint32_t i) {
+    return n->kind != OP_CASTLIKE || i == 0;
+}
+
 op_kind op_find(const char *type) {
     for (op_kind k = OP_UNSUPPORTED + 1; k < OP_KINDS; k++)
         if (!strcmp(op_rules[k].name, type))

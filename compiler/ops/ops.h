@@ -25,7 +25,9 @@
     X(GROUPNORM, groupnorm, "GroupNormalization", 3, 3)                                                      \
     X(MVN, mvn, "MeanVarianceNormalization", 1, 1)                                                           \
     X(LRN, lrn, "LRN", 1, 1)                                                                                 \
-    X(VARIANCE, variance, "mica.Variance", 2, 2)
+    X(VARIANCE, variance, "mica.Variance", 2, 2)                                                             \
+    X(LPNORMALIZATION, lpnormalization, "LpNormalization", 1, 1)                                             \
+    X(CASTLIKE, castlike, "CastLike", 2, 2)
 
 /* X(kind, symbol, ONNX operator type, fewest inputs, most inputs) over opsets 7 to 21. Every operator has one
  * output; further outputs of the standard (Dropout's mask, MaxPool's indices, statistics of
@@ -179,6 +181,9 @@ op_kind op_find(const char *type);
 
 /* Whether every element of the output is an element of an input, or a constant. */
 bool op_moves(op_kind kind);
+
+/* Whether the elements of input i matter to node n: CastLike reads the type of its second input only. */
+bool op_reads_elements(const graph_node *n, uint32_t i);
 
 /* Entries of the shortest axis that value v gives indices into, as the second input of Gather; 0 if there is
  * none. */
