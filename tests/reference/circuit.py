@@ -26,6 +26,12 @@ class Kind(IntEnum):
     PLACEMENT = 5
 
 
+class Visibility(IntEnum):
+    PUBLIC = 0
+    COMMITTED = 1
+    PRIVATE = 2
+
+
 class TableKind(IntEnum):
     RANGE = 0
     RELU = 1
@@ -161,6 +167,7 @@ class Port:
     onnx_dims: list[int]
     axis_order: list[int]
     onnx_batched: bool
+    visibility: Visibility
 
 
 @dataclass
@@ -291,7 +298,10 @@ class CircuitReader(Reader):
     def port(self) -> Port:
         name, tensor, scale = self.text(64), self.u32(), self.dyadic()
         dims = [self.u32() for _ in range(self.u8())]
-        return Port(name, tensor, scale, dims, self.eight(self.u8), self.flag())
+        order, batched, visibility = self.eight(self.u8), self.flag(), self.u8()
+        if visibility > Visibility.PRIVATE:
+            raise Unreadable("an unknown visibility")
+        return Port(name, tensor, scale, dims, order, batched, Visibility(visibility))
 
     def circuit(self) -> Circuit:
         return Circuit(

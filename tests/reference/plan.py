@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Mapping, Sequence, Union
 
-from .circuit import BATCH, Circuit, Contraction, Factor, Kind, Placement, Tensor
+from .circuit import BATCH, Circuit, Contraction, Factor, Kind, Placement, Tensor, Visibility
 from .field import log2_ceil
 
 AT_ZERO, AT_ONE, AT_HALF = -1, -2, -3
@@ -18,7 +18,8 @@ Coordinates = tuple[int, ...]
 class Claim:
     tensor: int
     point: Coordinates
-    output: int = -1  # the output this claim is for
+    output: int = -1  # the public output this claim is for
+    committed: int = -1  # the committed port this claim is for, counted over inputs and outputs
 
 
 @dataclass
@@ -62,7 +63,6 @@ class Leaves:
 
 @dataclass
 class OutputPoint:
-    output: int
     slots: range
 
 
@@ -138,8 +138,8 @@ class Plan:
         self.variables = [tensor.variables(batch) for tensor in circuit.tensors]
         self.blocks, self.leaves, self.zero_cells = self._blocks()
         self._plan_lookups()
-        for output in range(len(circuit.outputs)):
-            self._plan_output(output)
+        self.committed: list[int] = []  # the claims of committed ports
+        self._plan_ports()
         self._plan_strata()
 
     # --- shapes ---
@@ -169,8 +169,8 @@ class Plan:
 
     # --- claims ---
 
-    def new_claim(self, tensor: int, point: Coordinates, output: int = -1) -> int:
-        self.claims.append(Claim(tensor, point, output))
+    def new_claim(self, tensor: int, point: Coordinates) -> int:
+        self.claims.append(Claim(tensor, point))
         number = len(self.claims) - 1
         self.claims_of[tensor].append(number)
         self._found[tensor, point] = number
@@ -254,12 +254,27 @@ class Plan:
         self._settle()
         self.events.append(Leaves())
 
-    def _plan_output(self, output: int) -> None:
-        tensor = self.circuit.outputs[output].tensor
+    def _plan_ports(self) -> None:
+        """"Inputs and outputs"."""
+        for port in self.circuit.inputs:
+            if port.visibility == Visibility.COMMITTED:
+                self._plan_committed(port.tensor)
+        for output, port in enumerate(self.circuit.outputs):
+            if port.visibility == Visibility.COMMITTED:
+                self._plan_committed(port.tensor)
+            else:
+                self._plan_port(port.tensor, output if port.visibility == Visibility.PUBLIC else -1)
+
+    def _plan_committed(self, tensor: int) -> None:
+        self.committed.append(self._plan_port(tensor, -1, len(self.committed)))
+
+    def _plan_port(self, tensor: int, output: int, committed: int = -1) -> int:
         slots = self.take_slots(self.variables[tensor])
-        self.events.append(OutputPoint(output, slots))
-        self.new_claim(tensor, tuple(slots), output)
+        self.events.append(OutputPoint(slots))
+        number = self.new_claim(tensor, tuple(slots))
+        self.claims[number].output, self.claims[number].committed = output, committed
         self._settle()
+        return number
 
     # --- strata ---
 

@@ -8,13 +8,14 @@ from typing import Optional, Sequence
 
 from . import tables
 from .circuit import (MAX_AXES, NO_ENTRY, Circuit, Contraction, Factor, Kind, Linear, Table, TableKind, Tensor,
-                      VerifierParameters)
+                      VerifierParameters, Visibility)
 from .field import P
 from .parameters import MAX_RATE
 from .transcript import Unreadable
 
 MAX_ROWS, MAX_FACTOR = 2**30, 2**24
 MAX_EXPONENT = 200
+MAX_DIGESTS = 256
 Range = tuple[int, int]
 Form = dict[tuple[int, tuple[int, ...]], int]  # coefficients by operand and view
 Boxes = dict[tuple[tuple[int, int], ...], int]  # constants by the range of indices on every axis
@@ -72,9 +73,9 @@ class Validator:
             check = {Kind.LINEAR: self._linear, Kind.CONTRACT: self._contraction, Kind.PLACEMENT: self._placement}
             if tensor.kind in check:
                 check[tensor.kind](number, tensor)
-        self._ports()
         self._tables()
         self._lookups()
+        self._ports()
         require(self._read() == set(range(len(self.tensors))), "a tensor is not read")
         self._padding()
         self._ranges()
@@ -165,7 +166,13 @@ class Validator:
 
     def _ports(self) -> None:
         inputs = [port.tensor for port in self.circuit.inputs]
-        require(inputs == self.circuit.of_kind(Kind.INPUT), "the inputs are not the ports")
+        public = [port.tensor for port in self.circuit.inputs if port.visibility == Visibility.PUBLIC]
+        require(public == self.circuit.of_kind(Kind.INPUT), "the public inputs are not the ports")
+        require(all(a < b for a, b in zip(inputs, inputs[1:])), "the inputs are not in order")
+        for port in self.circuit.inputs:
+            if port.visibility != Visibility.PUBLIC:
+                self._digits(port.tensor)
+        require(len(self._committed()) * self.circuit.max_batch <= MAX_DIGESTS, "too many digests")
         require(bool(self.circuit.outputs), "no output")
         for port in self.circuit.inputs + self.circuit.outputs:
             require(self.tensors[port.tensor].batched, "a port is not batched")
@@ -174,6 +181,31 @@ class Validator:
             require(max(port.axis_order) < MAX_AXES, "an order of axes")
             require(len(port.onnx_dims) <= MAX_AXES and prod(port.onnx_dims) == prod(dims), "the shape of a port")
             require(port.scale.mantissa > 0 and abs(port.scale.exponent) <= MAX_EXPONENT, "the scale of a port")
+
+    def _committed(self) -> list[int]:
+        ports = self.circuit.inputs + self.circuit.outputs
+        return [port.tensor for port in ports if port.visibility == Visibility.COMMITTED]
+
+    def _digits(self, number: int) -> None:
+        """An input that is not public: "Validity"."""
+        tensor = self.tensors[number]
+        require(tensor.kind == Kind.LINEAR and tensor.batched, "an input is not a form of digits")
+        form = self.circuit.linears[tensor.definition]
+        terms = [self.circuit.terms[i] for i in form.terms]
+        boxes = [self.circuit.boxes[i] for i in form.boxes]
+        require(form.shift == 0 and bool(terms) and len(boxes) <= 1, "the form of an input")
+        require(all((box.lo, box.hi) == ([0] * len(tensor.dims), tensor.dims) for box in boxes), "the box of an input")
+        unit, newest = 1, -1
+        for term in terms:
+            digit = self.tensors[term.tensor]
+            require(digit.kind == Kind.WITNESS and digit.batched and digit.dims == tensor.dims, "a digit")
+            require(term.view == list(range(len(tensor.dims))) and term.coefficient == unit, "the place of a digit")
+            sizes = [2**self.circuit.tables[lookup.table].bits for lookup in self.circuit.lookups
+                     if lookup.entries == [term.tensor] and self.circuit.tables[lookup.table].kind == TableKind.RANGE]
+            require(bool(sizes) and term.tensor > newest, "the table of a digit")
+            unit, newest = unit * min(sizes), term.tensor
+        low = boxes[0].constant if boxes else 0
+        require((tensor.lo, tensor.hi) == (low, low + unit - 1), "the range of an input")
 
     # --- lookups ---
 
@@ -211,7 +243,8 @@ class Validator:
 
     def _read(self) -> set[int]:
         read = {operand for tensor in self.tensors for operand in self._operands(tensor)}
-        return read | set(self.looked_up) | set(self.multiplicities) | {port.tensor for port in self.circuit.outputs}
+        return read | set(self.looked_up) | set(self.multiplicities) | set(self._committed()) | {
+            port.tensor for port in self.circuit.outputs}
 
     def _newest(self, entry: int) -> Optional[int]:
         """The newest operand of a LINEAR tensor, if it is read once, cell by cell."""

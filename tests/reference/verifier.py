@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Optional, Sequence
 
 from . import tables
-from .circuit import Kind, Port, VerifierParameters
+from .circuit import BATCH, Circuit, Kind, Port, VerifierParameters, Visibility
 from .field import HALF, ONE, P, ZERO, F, bits, eq, felt, less_than, log2_ceil, product
 from .opening import Group, Opening, OpeningClaim, make_group, quadratic
 from .parameters import (UNIT, OpeningParameters, group_rows, lookup_bits, lookup_work, opening_budget, opening_parameters,
@@ -26,8 +26,9 @@ class Statement:
     raw: bytes
     batch: int
     nonce: bytes
-    inputs: list[list[int]]
+    inputs: list[list[int]]  # empty where a port is not public
     outputs: list[list[int]]
+    digests: list[bytes]  # of committed inputs, then outputs, item by item
     proof: bytes
 
 
@@ -49,21 +50,31 @@ def read_statement(data: bytes, vk: VerifierParameters) -> Statement:
         raise Rejected("STATEMENT", f"a nonce of {length} bytes")
     position = 52 + length
     ports = vk.circuit.inputs + vk.circuit.outputs
-    values = []
+    values: list[list[int]] = []
+    digests: list[bytes] = []
     for port in ports:
-        count = batch
+        count = batch if port.visibility == Visibility.PUBLIC else 0
         for size in vk.circuit.tensors[port.tensor].dims:
             count *= size
-        if len(data) < position + 4 * count:
+        hashes = batch if port.visibility == Visibility.COMMITTED else 0
+        if len(data) < position + 4 * count + 32 * hashes:
             raise Rejected("MALFORMED", "the statement is truncated")
         values.append(list(struct.unpack_from(f"<{count}i", data, position)))
-        position += 4 * count
+        digests += [data[position + 32 * i:position + 32 * (i + 1)] for i in range(hashes)]
+        position += 4 * count + 32 * hashes
     for port, cells in zip(ports, values):
         tensor = vk.circuit.tensors[port.tensor]
-        if min(cells) < tensor.lo or max(cells) > tensor.hi:
+        if cells and (min(cells) < tensor.lo or max(cells) > tensor.hi):
             raise Rejected("STATEMENT", f"a value of {port.name!r} is out of range")
     split = len(vk.circuit.inputs)
-    return Statement(data[:position], batch, data[52:52 + length], values[:split], values[split:], data[position:])
+    return Statement(data[:position], batch, data[52:52 + length], values[:split], values[split:], digests,
+                     data[position:])
+
+
+def item_group(circuit: Circuit, tensor: int, digest: bytes) -> Group:
+    """"Digests" of docs/formats.md."""
+    n = circuit.tensors[tensor].variables(1)
+    return make_group(circuit, [tensor], 1, n - n // 3, 3, digest)
 
 
 class Verifier:
@@ -78,6 +89,10 @@ class Verifier:
         self.matrices = PlacementMatrices(self.plan)
         self.group_tensors = [t for t in (self.circuit.of_kind(Kind.WEIGHT), self.circuit.of_kind(Kind.WITNESS)) if t]
         self.groups = [self._group(tensors) for tensors in self.group_tensors]
+        for i, digest in enumerate(statement.digests):
+            tensor = self.plan.claims[self.plan.committed[i // statement.batch]].tensor
+            self.groups.append(item_group(self.circuit, tensor, digest))
+        self.items: list[F] = [ZERO] * len(statement.digests)
         self.opening = self._opening_parameters()
         self.lookup_work = lookup_work(self.plan.leaves, vk.target) if self.plan.blocks else 0
 
@@ -108,14 +123,15 @@ class Verifier:
         lines = []
         if self.plan.blocks:
             lines += [("lookup challenges", lookup_bits(self.plan.leaves, self.lookup_work)), ("lookup rounds", over(3))]
-        variables = [self.plan.variables[port.tensor] for port in self.circuit.outputs]
+        variables = [len(event.slots) for event in self.plan.events if isinstance(event, OutputPoint)]
         if variables and max(variables):
-            lines.append(("outputs", over(max(variables))))
+            lines.append(("inputs and outputs", over(max(variables))))
         strata = [event for event in self.plan.events if isinstance(event, Rounds)]
         if strata:
             lines += [("strata: claims combined", over(2)), ("strata: rounds", over(max(s.degree for s in strata)))]
         if self.opening is not None:
-            lines += opening_budget([g.code for g in self.groups], self.opening, len(self.committed_claims()))
+            lines += opening_budget([g.code for g in self.groups], self.opening,
+                                    len(self.committed_claims()) + len(self.items))
         return lines
 
     # --- verification ---
@@ -128,7 +144,7 @@ class Verifier:
         self.channel.transcript.absorb(Tag.VK, self.vk.digest)
         self.channel.transcript.absorb(Tag.STATEMENT, self.statement.raw)
         if self.circuit.of_kind(Kind.WITNESS):
-            self.groups[-1].root = self.channel.receive_bytes(Tag.WITNESS_ROOT, 32)
+            self.groups[len(self.group_tensors) - 1].root = self.channel.receive_bytes(Tag.WITNESS_ROOT, 32)
         if self.plan.blocks:
             self._fraction_tree()
         steps = {Send: self._send, LinearForms: self._linear_forms, Leaves: self._leaves, OutputPoint: self._output_point,
@@ -224,10 +240,23 @@ class Verifier:
                 self.values[number] = self._public(self.circuit.outputs[claim.output], self.statement.outputs[claim.output],
                                                    number)
                 self._check_public_input(number)
+            elif claim.committed >= 0:
+                self.values[number] = self._committed(number)
+                self._check_public_input(number)
             elif self.circuit.tensors[claim.tensor].kind == Kind.INPUT:
                 self.values[number] = self._input(number)
             else:
                 self.values[number] = self.channel.receive(Tag.CLAIMS, 1)[0]
+
+    def _committed(self, number: int) -> F:
+        """The items' values, combined over the batch."""
+        claim, batch = self.plan.claims[number], self.plan.batch
+        z, total = self.point_by_axis(number)[BATCH], ZERO
+        for i in range(batch):
+            value = self.channel.receive(Tag.CLAIMS, 1)[0]
+            self.items[claim.committed * batch + i] = value
+            total = total + eq(z, bits(i, len(z))) * value
+        return total
 
     def _public(self, port: Port, cells: Sequence[int], number: int) -> F:
         point = self.coordinates(self.plan.claims[number].point)
@@ -307,6 +336,11 @@ class Verifier:
             offset = layout.offset[claim.tensor] >> len(inner)
             point = [*inner, *bits(offset, layout.variables - len(inner))]
             claims.append(OpeningClaim(g, point, self.value(number)))
+        for i, value in enumerate(self.items):
+            claim = self.plan.claims[self.plan.committed[i // self.plan.batch]]
+            g = len(self.group_tensors) + i
+            item_point = self.coordinates(claim.point)[:self.groups[g].layout.variables]
+            claims.append(OpeningClaim(g, list(item_point), value))
         return claims
 
 
