@@ -149,6 +149,7 @@ static bool compare(audit_result *r, const side *had, const side *made, mica_sta
     audit_check *c = r->check;
     check_value(c++, "version of mica", "mica", had, made);
     check_value(c++, "model", "model", had, made);
+    check_value(c++, "float model", "float-model", had, made);
     check_value(c++, "calibration", "calibration", had, made);
     check_options(c++, had, made);
     check_header(c++, had, made);

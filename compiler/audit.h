@@ -5,7 +5,7 @@
 
 #include "mica/vk.h"
 
-enum { AUDIT_CHECKS = 8, AUDIT_WORDS = 256 };
+enum { AUDIT_CHECKS = 9, AUDIT_WORDS = 256 };
 
 /* One aspect of the parameters. Texts are cut to their field. */
 typedef struct audit_check {

@@ -42,6 +42,13 @@ void digest_end(digest_hash *h, uint8_t *out) {
     free(h);
 }
 
+void digest_of(const char *key, const void *bytes, size_t size, uint8_t out[DIGEST_BYTES]) {
+    blake2s state;
+    blake2s_init(&state, key);
+    blake2s_update(&state, bytes, size);
+    blake2s_final(&state, out);
+}
+
 void digest_hex(const uint8_t digest[DIGEST_BYTES], char out[DIGEST_HEX]) {
     static const char digit[] = "0123456789abcdef";
     for (size_t i = 0; i < DIGEST_BYTES; i++) {

@@ -19,6 +19,9 @@ void digest_bytes(digest_hash *h, const void *bytes, size_t size);
 /* Finishes and frees; out may be NULL. */
 void digest_end(digest_hash *h, uint8_t *out);
 
+/* Of one piece, as it stands. */
+void digest_of(const char *key, const void *bytes, size_t size, uint8_t out[DIGEST_BYTES]);
+
 /* Lower-case hexadecimal. */
 void digest_hex(const uint8_t digest[DIGEST_BYTES], char out[DIGEST_HEX]);
 

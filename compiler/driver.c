@@ -1,6 +1,7 @@
 #include "driver.h"
 
 #include "emit/check_generated.h"
+#include "float_file.h"
 #include "interrupt.h"
 #include "ops/ops.h"
 #include "visibility.h"
@@ -128,7 +129,9 @@ static bool run_front_end(compilation *c, sample_set *samples, mica_status *st) 
         return false;
     c->parameters = count_parameters(&c->graph);
     dump_graph(c, "import");
-    if (!sample_set_read(samples, &c->graph, r->calibration, st) || !graph_infer_shapes(&c->graph, st))
+    if (!sample_set_read(samples, &c->graph, r->calibration, st) ||
+        !float_file_write(&c->graph, &c->float_bytes, &c->float_size, st) ||
+        !graph_infer_shapes(&c->graph, st))
         return false;
     c->n_samples = samples->n;
     dump_graph(c, "shapes");
@@ -296,7 +299,9 @@ static bool publish(const compilation *c, const toolchain *t, const workplace *w
     if (c->weights_size > c->request->embed_limit && (!join(to, ".weights", c->request->output, "", st) ||
                                                       !file_write(to, c->weights, c->weights_size, st)))
         return false;
-    if (!join(to, "-prover", c->request->output, "", st))
+    if (!join(to, ".float", c->request->output, "", st) ||
+        !file_write(to, c->float_bytes, c->float_size, st) ||
+        !join(to, "-prover", c->request->output, "", st))
         return false;
     return rename(w->executable, to) == 0 || mica_fail(st, MICA_ERR_IO, "%s: %s", to, strerror(errno));
 }
@@ -316,6 +321,7 @@ static void remove_workplace(const workplace *w, const char *name) {
 void compilation_free(compilation *c) {
     mica_record_free(&c->vk.record);
     free(c->vk_bytes);
+    free(c->float_bytes);
     free(c->weights);
     accuracy_free(&c->accuracy);
     value_map_free(&c->map);
@@ -342,8 +348,11 @@ static bool compile_in(compilation *c, const toolchain *t, workplace *w, sample_
 static void list_outputs(const compile_request *r) {
     if (r->quiet)
         return;
-    printf("written      %s%s%s.vk, %s.report.html, %s-src/\n", r->emit_only ? "" : r->output,
-           r->emit_only ? "" : "-prover, ", r->output, r->output, r->output);
+    if (!r->emit_only)
+        printf("written      %s-prover, %s.float, %s.vk, %s.report.html, %s-src/\n", r->output, r->output,
+               r->output, r->output, r->output);
+    else
+        printf("written      %s.vk, %s.report.html, %s-src/\n", r->output, r->output, r->output);
 }
 
 bool compile_model(const compile_request *request, mica_status *st) {

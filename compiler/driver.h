@@ -24,9 +24,9 @@ typedef struct compilation {
     program program;
     value_map map;
     accuracy accuracy;
-    mica_vk vk; /* its circuit is the program's */
-    uint8_t *vk_bytes, *weights;
-    size_t vk_size, weights_size;
+    mica_vk vk;                                /* its circuit is the program's */
+    uint8_t *vk_bytes, *weights, *float_bytes; /* float_bytes: NAME.float */
+    size_t vk_size, weights_size, float_size;
     mica_report report;
     build_result build;
     uint64_t parameters, macs;

@@ -1,6 +1,7 @@
 /* The record that goes into the verifier parameters (docs/formats.md, "Record"). */
 #include "digest.h"
 #include "driver.h"
+#include "mica/float_model.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +42,12 @@ static bool add_digest(mica_record *r, const char *key, const uint8_t digest[DIG
     return mica_record_add(r, key, hex, st);
 }
 
+static bool add_float(mica_record *r, const compilation *c, mica_status *st) {
+    uint8_t digest[DIGEST_BYTES];
+    mica_float_digest(c->float_bytes, c->float_size, digest);
+    return add_digest(r, "float-model", digest, st);
+}
+
 static bool add_samples(mica_record *r, const compilation *c, const sample_set *s, mica_status *st) {
     uint8_t digest[DIGEST_BYTES];
     char number[16];
@@ -77,5 +84,6 @@ bool make_record(mica_record *r, const compilation *c, const sample_set *samples
     compile_request said = *c->request;
     said.model_id = c->vk.model_id; /* also where it was taken from the output's name */
     return mica_record_add(r, "mica", MICA_VERSION, st) && add_digest(r, "model", c->graph.digest, st) &&
-           add_samples(r, c, samples, st) && options_record(&said, r, st) && add_ranges(r, c, st);
+           add_float(r, c, st) && add_samples(r, c, samples, st) && options_record(&said, r, st) &&
+           add_ranges(r, c, st);
 }

@@ -10,6 +10,7 @@
 #define VK_SIZE       100
 #define WEIGHT_SYMBOL lenet_weights
 #define WEIGHT_SIZE   1000
+#define FLOAT_FILE    lenet.float
 #define VK_FILE       lenet.vk
 #define WEIGHT_FILE   lenet.weights
 /*@end*/
@@ -30,5 +31,5 @@ __asm__(".pushsection .rodata\n"
         ".popsection\n");
 extern const uint8_t VK_SYMBOL[VK_SIZE], WEIGHT_SYMBOL[WEIGHT_SIZE];
 
-const mica_model MODEL_DATA = {VK_SYMBOL, VK_SIZE, WEIGHT_SYMBOL, WEIGHT_SIZE, SCRATCH_NAME, RUN_MODEL};
+const mica_model MODEL_DATA = {VK_SYMBOL, VK_SIZE, WEIGHT_SYMBOL, WEIGHT_SIZE, SCRATCH_NAME, RUN_MODEL, "FLOAT_FILE"};
 /*@end*/

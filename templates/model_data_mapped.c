@@ -8,6 +8,7 @@
 #define SCRATCH_NAME  4096
 #define VK_SYMBOL     lenet_vk
 #define VK_SIZE       100
+#define FLOAT_FILE    lenet.float
 #define VK_FILE       lenet.vk
 /*@end*/
 void RUN_MODEL(const mica_frame *frame);
@@ -25,5 +26,5 @@ __asm__(".pushsection .rodata\n"
         ".popsection\n");
 extern const uint8_t VK_SYMBOL[VK_SIZE];
 
-const mica_model MODEL_DATA = {VK_SYMBOL, VK_SIZE, NULL, 0, SCRATCH_NAME, RUN_MODEL};
+const mica_model MODEL_DATA = {VK_SYMBOL, VK_SIZE, NULL, 0, SCRATCH_NAME, RUN_MODEL, "FLOAT_FILE"};
 /*@end*/

@@ -12,8 +12,8 @@
 
 enum { MAX_WORDS = 64, WORD_BYTES = 1024, PATH_BYTES = 4096 };
 
-static const char *const libraries[] = {"libmica-cli.a", "libmica-io.a", "libmica-prove.a",
-                                        "libmica-verify.a"};
+static const char *const libraries[] = {"libmica-cli.a", "libmica-reference.a", "libmica-io.a",
+                                        "libmica-prove.a", "libmica-verify.a"};
 #define N_LIBRARIES (sizeof libraries / sizeof *libraries)
 
 /* A command line under construction. */
@@ -80,6 +80,7 @@ static void compile_command(command *c, const toolchain *t, const char *model_c)
     add(c, "-L");
     add(c, t->library);
     add(c, "-lmica-cli");
+    add(c, "-lmica-reference");
     add(c, "-lmica-io");
     add(c, "-lmica-prove");
     add(c, "-lmica-verify");

@@ -97,6 +97,7 @@ static bool write_data_c(folder *f) {
     scope_set(s, "VK_SYMBOL", "%s_vk", f->model);
     scope_set(s, "VK_SIZE", "%zu", r->vk_size);
     scope_set(s, "VK_FILE", "%s.vk", r->name);
+    scope_set(s, "FLOAT_FILE", "%s.float", r->name);
     if (!f->mapped) {
         scope_set(s, "WEIGHT_SYMBOL", "%s_weights", f->model);
         scope_set(s, "WEIGHT_SIZE", "%zu", r->weights_size);

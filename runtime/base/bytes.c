@@ -45,6 +45,12 @@ int32_t read_i32(byte_reader *r) {
     return (int32_t)read_u32(r);
 }
 
+uint64_t read_u64(byte_reader *r) {
+    uint8_t b[8];
+    read_bytes(r, b, 8);
+    return load_u64(b);
+}
+
 void write_bytes(byte_writer *w, const void *bytes, size_t size) {
     if (w->failed)
         return;
@@ -77,4 +83,10 @@ void write_u32(byte_writer *w, uint32_t x) {
 
 void write_i32(byte_writer *w, int32_t x) {
     write_u32(w, (uint32_t)x);
+}
+
+void write_u64(byte_writer *w, uint64_t x) {
+    uint8_t b[8];
+    store_u64(b, x);
+    write_bytes(w, b, 8);
 }

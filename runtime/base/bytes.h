@@ -16,6 +16,7 @@ typedef struct byte_reader {
 uint8_t read_u8(byte_reader *r);
 uint32_t read_u32(byte_reader *r);
 int32_t read_i32(byte_reader *r);
+uint64_t read_u64(byte_reader *r);
 void read_bytes(byte_reader *r, void *out, size_t size);
 
 /* Whether a field of `size` bytes is text: no control characters, because names are shown on terminals, and
@@ -33,6 +34,7 @@ typedef struct byte_writer {
 void write_u8(byte_writer *w, uint8_t x);
 void write_u32(byte_writer *w, uint32_t x);
 void write_i32(byte_writer *w, int32_t x);
+void write_u64(byte_writer *w, uint64_t x);
 void write_bytes(byte_writer *w, const void *bytes, size_t size);
 
 static inline void store_u32(uint8_t *out, uint32_t x) {

@@ -5,54 +5,82 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/dual.h"
 #include "cli/progress.h"
 #include "cli/show.h"
 #include "cli/user_values.h"
 #include "mica/prove.h"
 
-static const char usage[] = "usage: infer INPUT... [--input NAME=FILE] [--json]\n"
-                            "Runs the integer network that proofs speak about, without proving.\n";
+static const char usage[] = "usage: infer INPUT... [options]\n"
+                            "Runs the integer network that proofs speak about, without proving.\n"
+                            "  --input NAME=FILE    one input of a model with several\n" DUAL_USAGE
+                            "  --json               print the result as JSON\n";
 
-static bool show_result(const mica_vk *vk, const mica_statement *s, uint64_t saturated, double seconds,
-                        bool json, mica_status *st) {
-    if (!json) {
-        if (saturated > 0)
-            (void)printf("note: %llu input values lie outside the range and were saturated\n",
-                         (unsigned long long)saturated);
-        return show_statement(stdout, &vk->circuit, s, st);
+typedef struct infer_job {
+    cli_args inputs;
+    dual_request dual;
+    bool json, help;
+    double seconds;
+} infer_job;
+
+static bool show_result(const infer_job *job, const mica_vk *vk, const mica_statement *s,
+                        const user_inputs *user, const dual *d, mica_status *st) {
+    const mica_circuit *c = &vk->circuit;
+    if (!job->json) {
+        saturation_show(stdout, c, user->port, s->batch, "");
+        if (!show_statement(stdout, c, s, st))
+            return false;
+        if (job->dual.wanted)
+            dual_show(stdout, d, c, s->batch);
+        return true;
     }
-    json_t *o = json_pack("{s:o, s:f, s:I}", "model", show_text_json(vk->model_id), "seconds", seconds,
-                          "saturated", (json_int_t)saturated);
-    if (!show_statement_json(o, &vk->circuit, s, st)) {
+    json_t *o = json_pack("{s:o, s:s, s:f, s:I, s:o}", "model", show_text_json(vk->model_id), "version",
+                          MICA_VERSION, "seconds", job->seconds, "saturated", (json_int_t)user->saturated,
+                          "saturation", saturation_json(c, user->port, s->batch));
+    if (!show_statement_json(o, c, s, st)) {
         json_decref(o);
         return false;
     }
+    if (job->dual.wanted)
+        dual_add_json(o, d, c, s->batch);
     return show_json(stdout, o) || mica_fail(st, MICA_ERR_IO, "the result could not be written");
 }
 
-static bool run(const cli_args *inputs, bool json, const mica_model *model, mica_status *st) {
+static bool run_on(infer_job *job, const mica_model *model, const mica_vk *vk, mica_statement *s,
+                   const user_inputs *user, mica_status *st) {
+    dual d;
+    bool ok = dual_open(&d, vk, &job->dual, model->float_file, st);
+    mica_prover *prover = ok ? mica_prover_create(model, s->batch, st) : NULL;
+    const double start = progress_now();
+    ok = prover && mica_prover_infer(prover, s, st);
+    job->seconds = progress_now() - start;
+    mica_prover_free(prover);
+    ok = ok && mica_statement_digest(s, &vk->circuit, st) && dual_run(&d, vk, s, &user->items, st) &&
+         show_result(job, vk, s, user, &d, st);
+    dual_free(&d);
+    return ok;
+}
+
+static bool run(infer_job *job, const mica_model *model, mica_status *st) {
     mica_vk vk;
     mica_statement s;
-    uint64_t saturated;
+    user_inputs user;
     if (!mica_vk_read(&vk, model->vk, model->vk_size, st))
         return false;
-    bool ok = user_statement_create(&s, &vk.circuit, inputs->item, inputs->n, &saturated, st);
+    bool ok = user_statement_create(&s, &vk.circuit, job->inputs.item, job->inputs.n, &user, st);
     if (ok) {
-        mica_prover *prover = mica_prover_create(model, s.batch, st);
-        double start = progress_now();
-        ok = prover && mica_prover_infer(prover, &s, st);
-        const double seconds = progress_now() - start;
-        ok = ok && mica_statement_digest(&s, &vk.circuit, st) &&
-             show_result(&vk, &s, saturated, seconds, json, st);
-        mica_prover_free(prover);
+        ok = run_on(job, model, &vk, &s, &user, st);
+        user_inputs_free(&user);
         mica_statement_free(&s, &vk.circuit);
     }
     mica_vk_free(&vk);
     return ok;
 }
 
-static bool parse(cli_args *inputs, bool *json, bool *help, int argc, char **argv, mica_status *st) {
+static bool parse(infer_job *job, int argc, char **argv, mica_status *st) {
     static const struct option options[] = {{"input", required_argument, NULL, 'i'},
+                                            {"float", no_argument, NULL, 'f'},
+                                            {"float-model", required_argument, NULL, 'm'},
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
@@ -60,28 +88,30 @@ static bool parse(cli_args *inputs, bool *json, bool *help, int argc, char **arg
     optind = 1;
     while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (c == 'i')
-            cli_args_push(inputs, optarg);
+            cli_args_push(&job->inputs, optarg);
+        else if (c == 'f' || c == 'm')
+            dual_ask(&job->dual, c == 'm' ? optarg : NULL);
         else if (c == 'j')
-            *json = true;
+            job->json = true;
         else if (c == 'h')
-            *help = true;
+            job->help = true;
         else
             return mica_fail(st, MICA_ERR_USAGE, "see infer --help");
     }
     for (; optind < argc; optind++)
-        cli_args_push(inputs, argv[optind]);
-    return *help || inputs->n > 0 || mica_fail(st, MICA_ERR_USAGE, "no input is given; see infer --help");
+        cli_args_push(&job->inputs, argv[optind]);
+    return job->help || job->inputs.n > 0 ||
+           mica_fail(st, MICA_ERR_USAGE, "no input is given; see infer --help");
 }
 
 int cli_run_infer(int argc, char **argv, const mica_model *model) {
-    cli_args inputs = {0};
+    infer_job job = {0};
     mica_status st = {0};
-    bool json = false, help = false;
-    bool ok = cli_args_create(&inputs, argc, &st) && parse(&inputs, &json, &help, argc, argv, &st);
-    if (ok && help)
+    bool ok = cli_args_create(&job.inputs, argc, &st) && parse(&job, argc, argv, &st);
+    if (ok && job.help)
         (void)fputs(usage, stdout);
     else
-        ok = ok && run(&inputs, json, model, &st);
-    cli_args_free(&inputs);
+        ok = ok && run(&job, model, &st);
+    cli_args_free(&job.inputs);
     return ok ? 0 : cli_error(&st);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/dual.h"
 #include "cli/progress.h"
 #include "cli/show.h"
 #include "cli/user_values.h"
@@ -16,7 +17,7 @@ static const char usage[] =
     "  INPUT              .json, .npy, .pb or a folder; several, or files of several items, make one batch\n"
     "  --input NAME=FILE  one input of a model with several\n"
     "  -o, --out FILE     where the proof goes\n"
-    "  --nonce HEX        up to 64 bytes chosen by the verifier, bound by the proof\n"
+    "  --nonce HEX        up to 64 bytes chosen by the verifier, bound by the proof\n" DUAL_USAGE
     "  --json             print the statement and the measurements as JSON\n"
     "  --quiet            no progress, no summary; warnings only\n";
 
@@ -24,7 +25,9 @@ typedef struct proof_job {
     cli_args inputs;
     const char *out_path, *nonce;
     bool json, quiet;
-    uint64_t saturated;
+    dual_request dual;
+    dual float_results;
+    user_inputs user;
     size_t statement_bytes, file_bytes;
     double seconds;
     mica_prove_stats stats;
@@ -34,6 +37,8 @@ static bool parse(proof_job *job, int argc, char **argv, bool *help, mica_status
     static const struct option options[] = {{"input", required_argument, NULL, 'i'},
                                             {"out", required_argument, NULL, 'o'},
                                             {"nonce", required_argument, NULL, 'n'},
+                                            {"float", no_argument, NULL, 'f'},
+                                            {"float-model", required_argument, NULL, 'm'},
                                             {"json", no_argument, NULL, 'j'},
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
@@ -47,6 +52,8 @@ static bool parse(proof_job *job, int argc, char **argv, bool *help, mica_status
             job->out_path = optarg;
         else if (c == 'n')
             job->nonce = optarg;
+        else if (c == 'f' || c == 'm')
+            dual_ask(&job->dual, c == 'm' ? optarg : NULL);
         else if (c == 'j')
             job->json = true;
         else if (c == 'q')
@@ -67,16 +74,15 @@ static bool parse(proof_job *job, int argc, char **argv, bool *help, mica_status
 
 static bool show_result(const proof_job *job, const mica_vk *vk, const mica_statement *s, mica_status *st) {
     if (!job->json) {
-        if (job->saturated > 0) /* also with --quiet: the proof is not about the values in the file */
-            (void)fprintf(
-                stderr,
-                "note: %llu input values lie outside the range and were saturated; the proof speaks of the "
-                "saturated ones\n",
-                (unsigned long long)job->saturated);
+        /* also with --quiet: the proof is not about the values in the file */
+        saturation_show(stderr, &vk->circuit, job->user.port, s->batch,
+                        "; the proof speaks of the saturated ones");
         if (job->quiet)
             return true;
         if (!show_statement(stdout, &vk->circuit, s, st))
             return false;
+        if (job->dual.wanted)
+            dual_show(stdout, &job->float_results, &vk->circuit, s->batch);
         (void)printf("%s: proof %.1f kB + statement %.1f kB, %.3f s\n%s\n", job->out_path,
                      (double)(job->file_bytes - job->statement_bytes) / 1000,
                      (double)job->statement_bytes / 1000, job->seconds, show_privacy_note);
@@ -85,16 +91,20 @@ static bool show_result(const proof_job *job, const mica_vk *vk, const mica_stat
     json_t *phases = json_object();
     for (int i = 0; i < MICA_PHASES; i++)
         (void)json_object_set_new(phases, mica_phase_name((mica_phase)i), json_real(job->stats.seconds[i]));
-    json_t *o = json_pack("{s:o, s:o, s:I, s:I, s:f, s:I, s:o, s:I, s:s}", "model",
-                          show_text_json(vk->model_id), "proof", show_text_json(job->out_path), "proof_bytes",
-                          (json_int_t)(job->file_bytes - job->statement_bytes), "statement_bytes",
-                          (json_int_t)job->statement_bytes, "seconds", job->seconds, "saturated",
-                          (json_int_t)job->saturated, "phases", phases, "workspace_bytes",
-                          (json_int_t)job->stats.workspace_peak, "note", show_privacy_note);
+    json_t *o = json_pack(
+        "{s:o, s:s, s:o, s:I, s:I, s:f, s:I, s:o, s:o, s:I, s:s}", "model", show_text_json(vk->model_id),
+        "version", MICA_VERSION, "proof", show_text_json(job->out_path), "proof_bytes",
+        (json_int_t)(job->file_bytes - job->statement_bytes), "statement_bytes",
+        (json_int_t)job->statement_bytes, "seconds", job->seconds, "saturated",
+        (json_int_t)job->user.saturated, "saturation",
+        saturation_json(&vk->circuit, job->user.port, s->batch), "phases", phases, "workspace_bytes",
+        (json_int_t)job->stats.workspace_peak, "note", show_privacy_note);
     if (!show_statement_json(o, &vk->circuit, s, st)) {
         json_decref(o);
         return false;
     }
+    if (job->dual.wanted)
+        dual_add_json(o, &job->float_results, &vk->circuit, s->batch);
     return show_json(stdout, o) || mica_fail(st, MICA_ERR_IO, "the result could not be written");
 }
 
@@ -109,6 +119,7 @@ static bool make_proof(proof_job *job, mica_prover *prover, mica_statement *s, m
     job->seconds = progress_now() - p.start;
     progress_end(&p);
     job->statement_bytes = mica_statement_bytes(&vk->circuit, s->batch, s->nonce_size);
+    ok = ok && dual_run(&job->float_results, vk, s, &job->user.items, st);
     ok = ok && whole_file_write(job->out_path, file, job->file_bytes, st);
     free(file);
     return ok && show_result(job, vk, s, st);
@@ -121,11 +132,14 @@ static bool run(proof_job *job, const mica_model *model, mica_status *st) {
     mica_statement s;
     if (!mica_vk_read(&vk, model->vk, model->vk_size, st))
         return false;
-    bool ok = user_statement_create(&s, &vk.circuit, job->inputs.item, job->inputs.n, &job->saturated, st);
+    bool ok = user_statement_create(&s, &vk.circuit, job->inputs.item, job->inputs.n, &job->user, st);
     if (ok) {
-        mica_prover *prover = mica_prover_create(model, s.batch, st);
+        ok = dual_open(&job->float_results, &vk, &job->dual, model->float_file, st);
+        mica_prover *prover = ok ? mica_prover_create(model, s.batch, st) : NULL;
         ok = prover && make_proof(job, prover, &s, st);
         mica_prover_free(prover);
+        dual_free(&job->float_results);
+        user_inputs_free(&job->user);
         mica_statement_free(&s, &vk.circuit);
     }
     mica_vk_free(&vk);

@@ -18,38 +18,47 @@ bool user_items_read(tensor_items *t, const mica_port *port, uint32_t n, const c
     return ok;
 }
 
-static bool quantise_inputs(mica_statement *s, const mica_circuit *c, const tensor_items *items,
-                            uint64_t *saturated, mica_status *st) {
+static bool quantise_inputs(mica_statement *s, const mica_circuit *c, user_inputs *user, mica_status *st) {
     for (uint32_t k = 0; k < c->n_inputs; k++) {
         uint64_t cells = mica_port_cells(c, &c->input[k]);
-        for (uint64_t i = 0; i < items->items; i++) {
+        for (uint64_t i = 0; i < user->items.items; i++) {
+            const double *value = user->items.value[k] + i * cells;
             uint64_t outside = 0;
-            if (!mica_port_quantise(c, &c->input[k], items->value[k] + i * cells, s->input[k] + i * cells,
-                                    &outside, st))
+            if (!mica_port_quantise(c, &c->input[k], value, s->input[k] + i * cells, &outside, st))
                 return false;
-            *saturated += outside;
+            saturation_add(&user->port[k], c, &c->input[k], value, i, outside);
+            user->saturated += outside;
         }
     }
     return true;
 }
 
 bool user_statement_create(mica_statement *s, const mica_circuit *c, const char *const *args, size_t n_args,
-                           uint64_t *saturated, mica_status *st) {
-    tensor_items items;
-    *saturated = 0;
-    if (!user_items_read(&items, c->input, c->n_inputs, "input", args, n_args, st))
+                           user_inputs *user, mica_status *st) {
+    memset(user, 0, sizeof *user);
+    if (!user_items_read(&user->items, c->input, c->n_inputs, "input", args, n_args, st))
         return false;
-    bool ok =
-        items.items <= c->max_batch ||
-        mica_fail(st, MICA_ERR_LIMIT, "%llu inputs in one batch; this model was compiled for at most %u",
-                  (unsigned long long)items.items, c->max_batch);
-    ok = ok && mica_statement_create(s, c, (uint32_t)items.items, st);
-    if (ok && !quantise_inputs(s, c, &items, saturated, st)) {
+    user->port = calloc((size_t)c->n_inputs + 1, sizeof *user->port);
+    bool ok = user->port || mica_fail(st, MICA_ERR_MEMORY, "out of memory for %u inputs", c->n_inputs);
+    const unsigned long long items = user->items.items;
+    ok = ok &&
+         (items <= c->max_batch ||
+          mica_fail(st, MICA_ERR_LIMIT, "%llu inputs in one batch; this model was compiled for at most %u",
+                    items, c->max_batch));
+    ok = ok && mica_statement_create(s, c, (uint32_t)items, st);
+    if (ok && !quantise_inputs(s, c, user, st)) {
         mica_statement_free(s, c);
         ok = false;
     }
-    tensor_items_free(&items);
+    if (!ok)
+        user_inputs_free(user);
     return ok;
+}
+
+void user_inputs_free(user_inputs *user) {
+    tensor_items_free(&user->items);
+    free(user->port);
+    memset(user, 0, sizeof *user);
 }
 
 /* What a statement shows of a port: cells, or digests. */

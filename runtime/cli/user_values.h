@@ -2,6 +2,7 @@
 #ifndef MICA_CLI_USER_VALUES_H
 #define MICA_CLI_USER_VALUES_H
 
+#include "cli/saturation.h"
 #include "io/tensor_file.h"
 #include "mica/statement.h"
 
@@ -9,10 +10,18 @@
 bool user_items_read(tensor_items *t, const mica_port *port, uint32_t n, const char *stem,
                      const char *const *args, size_t n_args, mica_status *st);
 
+/* What the user supplied, and what of it lies outside the ranges. */
+typedef struct user_inputs {
+    tensor_items items;
+    saturation *port;   /* [n_inputs] */
+    uint64_t saturated; /* values of all inputs that were moved to the end of a range */
+} user_inputs;
+
 /* A statement whose inputs are the items of all arguments, in order (io/tensor_file.h); the batch size is
- * their number. *saturated counts the values outside a port's range, which were moved to its end. */
+ * their number. */
 bool user_statement_create(mica_statement *s, const mica_circuit *c, const char *const *args, size_t n_args,
-                           uint64_t *saturated, mica_status *st);
+                           user_inputs *user, mica_status *st);
+void user_inputs_free(user_inputs *user);
 
 /* How supplied values differ from the cells of a statement. */
 typedef struct user_difference {

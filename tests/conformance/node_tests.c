@@ -161,7 +161,7 @@ static bool prove_and_compare(const node_test *t, const graph *g, const program 
     r->lookups = report.lookups;
     r->rows = report.table_rows;
     r->strata = report.strata;
-    const mica_model model = {bytes, size, weights, weights_size, 64, interpret};
+    const mica_model model = {bytes, size, weights, weights_size, 64, interpret, NULL};
     running = p;
     mica_prover *prover = mica_prover_create(&model, 1, &st);
     if (!prover || !mica_statement_create(&s, &p->circuit, 1, &st))

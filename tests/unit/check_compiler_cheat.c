@@ -82,7 +82,7 @@ static void seal(sealed *m, net *t) {
                                       &m->weights_size, &st) &&
                       mica_vk_write(&m->vk, &m->bytes, &m->size, &st),
                   "%s", st.message);
-    m->model = (mica_model){m->bytes, m->size, m->weights, m->weights_size, 64, run_with_lie};
+    m->model = (mica_model){m->bytes, m->size, m->weights, m->weights_size, 64, run_with_lie, NULL};
     lie.p = &m->p;
     lie.step = m->p.n_steps;
     m->prover = mica_prover_create(&m->model, 1, &st);

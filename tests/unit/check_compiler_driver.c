@@ -91,7 +91,7 @@ START_TEST(compiles_and_proves) {
     const compile_request r = request_for(net);
     ck_assert_msg(compile_model(&r, &st), "%s", st.message);
     ck_assert_uint_eq(count_entries(at("net-src")), 9);
-    ck_assert_uint_eq(count_entries(place), 5); /* net-prover, net.vk, net.report.html, net-src, cache */
+    ck_assert_uint_eq(count_entries(place), 6); /* net-prover, net.float, net.vk, net.report.html, net-src, cache */
     const char *const prove[] = {exe,  "prove", "--quiet", MICA_MODELS "/lenet5/input.json",
                                  "-o", proof,   NULL};
     ck_assert_int_eq(run(prove), 0);
@@ -115,7 +115,7 @@ START_TEST(large_weights_are_mapped) {
     compile_request r = request_for(net);
     r.embed_limit = 1000;
     ck_assert_msg(compile_model(&r, &st), "%s", st.message);
-    ck_assert_uint_eq(count_entries(place), 6); /* net.weights too */
+    ck_assert_uint_eq(count_entries(place), 7); /* net.weights too */
     const char *const prove[] = {exe,  "prove", "--quiet", MICA_MODELS "/lenet5/input.json",
                                  "-o", proof,   NULL};
     ck_assert_int_eq(run(prove), 0);

@@ -29,6 +29,7 @@ typedef struct mica_model {
     size_t weights_size;
     size_t scratch_bytes; /* per call of run */
     void (*run)(const mica_frame *frame);
+    const char *float_file; /* name of the float model's file beside the executable; NULL: there is none */
 } mica_model;
 
 #endif
