@@ -150,6 +150,28 @@ uint32_t expand_list(expander *x, size_t n, const int64_t *value) {
     return add_constant(x, &v, 1, &dim);
 }
 
+uint32_t expand_filled(expander *x, uint32_t v, int value) {
+    if (v == GRAPH_NO_VALUE)
+        return v;
+    graph_value c = x->g->value[v];
+    const graph_value like = c;
+    const size_t n = (size_t)graph_elements(&like);
+    double *real = like.dtype == DTYPE_FLOAT ? graph_alloc(x->g, n, sizeof *real, x->st) : NULL;
+    int64_t *integer = like.dtype == DTYPE_INT ? graph_alloc(x->g, n, sizeof *integer, x->st) : NULL;
+    if (!real && !integer)
+        return GRAPH_NO_VALUE;
+    for (size_t i = 0; i < n; i++) {
+        if (real)
+            real[i] = value;
+        else
+            integer[i] = value;
+    }
+    c.real = real;
+    c.integer = integer;
+    c.batched = false;
+    return add_constant(x, &c, like.rank, like.dim);
+}
+
 uint32_t expand_reshape(expander *x, uint32_t v, uint32_t rank, const int64_t *dim) {
     if (v == GRAPH_NO_VALUE)
         return v;

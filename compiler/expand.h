@@ -34,6 +34,9 @@ uint32_t expand_number(expander *x, double value);
 uint32_t expand_reals(expander *x, uint32_t rank, const int64_t *dim, const double *element);
 uint32_t expand_list(expander *x, size_t n, const int64_t *value);
 
+/* A constant of v's type and shape, every element `value`. */
+uint32_t expand_filled(expander *x, uint32_t v, int value);
+
 /* v with another shape; a constant stays one. */
 uint32_t expand_reshape(expander *x, uint32_t v, uint32_t rank, const int64_t *dim);
 
@@ -47,8 +50,10 @@ bool expand_composite(expander *x);
 uint32_t expand_gemm(expander *x);
 uint32_t expand_clip(expander *x);
 uint32_t expand_castlike(expander *x);
+uint32_t expand_scatter(expander *x);
 /* Whether they are replaced. */
 bool expand_gemm_applies(const graph *g, const graph_node *n);
 bool expand_clip_applies(const graph *g, const graph_node *n);
+bool expand_scatter_applies(const graph *g, const graph_node *n);
 
 #endif

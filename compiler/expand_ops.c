@@ -15,7 +15,7 @@ bool expand_applies(const graph *g, const graph_node *n) {
     case OP_CLIP:
         return expand_clip_applies(g, n);
     default:
-        return false;
+        return expand_scatter_applies(g, n);
     }
 }
 
@@ -307,6 +307,9 @@ static uint32_t expand_lp_normalization(expander *x) {
 typedef uint32_t expansion(expander *x);
 
 static expansion *const expansions[OP_KINDS] = {
+    [OP_SCATTER] = expand_scatter,
+    [OP_SCATTERELEMENTS] = expand_scatter,
+    [OP_SCATTERND] = expand_scatter,
     [OP_REDUCE_L2] = expand_reduction,
     [OP_REDUCE_PROD] = expand_reduction,
     [OP_REDUCE_LOG_SUM] = expand_reduction,

@@ -260,16 +260,18 @@ static bool exact_dyadic(double *scale) {
     return true;
 }
 
-/* Integers keep scale 1; the next 2^k - 1 above the largest sample, or the last index, bounds them. Truth
- * values are 0 or 1. */
+/* Integers keep scale 1; the next 2^k - 1 above the largest sample bounds them. Indices count from either
+ * end of their axis. Truth values are 0 or 1. */
 static bool integer_input_range(const lowering *l, uint32_t v, bound *r, mica_status *st) {
-    const double last_index = (double)op_indexed_size(l->g, v) - 1;
-    double magnitude = calibration_magnitude(l->cal, v);
+    const int64_t indexed = op_indexed_size(l->g, v);
+    const double magnitude = indexed ? (double)indexed : calibration_magnitude(l->cal, v);
     int64_t top = 1;
-    magnitude = last_index > magnitude ? last_index : magnitude;
     if (magnitude >= (double)RANGE_ACC_LIMIT)
         return mica_fail(st, MICA_ERR_RANGE, "input '%s': integers of 2^28 and more are not supported",
                          l->g->value[v].name);
+    *r = (bound){-indexed, indexed - 1};
+    if (indexed)
+        return true;
     while ((double)top < magnitude && l->g->value[v].onnx_dtype != ONNX_BOOL)
         top = 2 * top + 1;
     *r = (bound){l->cal->lo[v] < 0 && l->g->value[v].onnx_dtype != ONNX_BOOL ? -top : 0, top};

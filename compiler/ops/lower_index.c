@@ -10,6 +10,15 @@
 #include "ops/ops.h"
 #include "range.h"
 
+/* The one-hot rows of indices that are a tensor. */
+static bool hot_rows(lowering *l, const graph_node *n, const qvalue *index, int64_t size, bool inside,
+                     uint32_t *hot, mica_status *st) {
+    if (index->scale != 1)
+        return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "indices that are not integers");
+    const form f = lowering_tensor_form(l, index->tensor);
+    return lowering_one_hot(l, n, &f, size, inside, hot, st);
+}
+
 /* --- OneHot --- */
 
 bool lower_onehot(struct lowering *l, const graph_node *n, mica_status *st) {
@@ -33,7 +42,7 @@ bool lower_onehot(struct lowering *l, const graph_node *n, mica_status *st) {
     const unsigned at = (unsigned)axis - (y->batched ? 1 : 0);
     const int64_t size = y->dim[axis];
     if (!lowering_operand(l, n->in[0], &k, st) || !lowering_layer(l, n, st) ||
-        !lowering_one_hot(l, n, &k, size, &hot, st))
+        !hot_rows(l, n, &k, size, false, &hot, st))
         return false;
     const mica_tensor x = lowering_tensors(l)[hot];
     layout axes = {.rank = (uint8_t)(k.axes.rank + 1)};
@@ -174,7 +183,7 @@ bool lower_gather(struct lowering *l, const graph_node *n, mica_status *st) {
     int64_t axis = graph_attr_int(n, "axis", 0);
     axis += axis < 0 ? (int64_t)v->rank : 0;
     if (!lowering_operand(l, n->in[1], &g.index, st) || !lowering_layer(l, n, st) ||
-        !lowering_one_hot(l, n, &g.index, v->dim[axis], &g.hot, st))
+        !hot_rows(l, n, &g.index, v->dim[axis], true, &g.hot, st))
         return false;
     g.axis = (unsigned)axis - (v->batched ? 1 : 0);
     g.data_rank = v->rank - (v->batched ? 1 : 0);

@@ -17,25 +17,6 @@ MOVES(expand, INPUT(0))
 MOVES(tile, INPUT(0))
 MOVES(trilu, INPUT(0))
 MOVES(reversesequence, INPUT(0))
-MOVES(gatherelements, INPUT(0))
-MOVES(gathernd, INPUT(0))
-
-/* Reductions combine elements: only replacement moves them. */
-static bool lower_scatter(struct lowering *l, const graph_node *n, mica_status *st) {
-    const char *reduction = graph_attr_string(n, "reduction", "none");
-    if (reduction[0] != 'n')
-        return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "reduction '%.20s'; none is supported",
-                             reduction);
-    return lowering_move(l, n, INPUT(0) | INPUT(2), st);
-}
-
-bool lower_scatterelements(struct lowering *l, const graph_node *n, mica_status *st) {
-    return lower_scatter(l, n, st);
-}
-
-bool lower_scatternd(struct lowering *l, const graph_node *n, mica_status *st) {
-    return lower_scatter(l, n, st);
-}
 
 /* --- blocks: axes that are split and joined elsewhere --- */
 

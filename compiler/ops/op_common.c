@@ -132,19 +132,6 @@ bool op_value_used(const graph *g, uint32_t value) {
     return false;
 }
 
-int64_t op_indexed_size(const graph *g, uint32_t v) {
-    int64_t least = 0;
-    for (uint32_t j = 0; j < g->n_nodes; j++) {
-        const graph_node *n = &g->node[j];
-        if (n->removed || n->kind != OP_GATHER || n->in[1] != v)
-            continue;
-        const graph_value *x = op_in(g, n, 0);
-        const int64_t axis = graph_attr_int(n, "axis", 0), size = x->dim[axis < 0 ? axis + x->rank : axis];
-        least = least == 0 || size < least ? size : least;
-    }
-    return least;
-}
-
 bool op_moves(op_kind kind) {
     switch (kind) {
     case OP_FLATTEN:
@@ -168,6 +155,8 @@ bool op_moves(op_kind kind) {
     case OP_GATHERND:
     case OP_SCATTERELEMENTS:
     case OP_SCATTERND:
+    case OP_SCATTER:
+    case OP_PUT:
     case OP_ONEHOT:
         return true;
     default:

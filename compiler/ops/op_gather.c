@@ -1,9 +1,9 @@
-/* Gather, GatherElements, GatherND, ScatterElements, ScatterND, OneHot: elements picked or put by index. */
+/* Gather, GatherElements, GatherND, OneHot: elements picked by index. */
 #include <string.h>
 
-#include "ops/op_move.h"
+#include "ops/op_index.h"
 
-static bool integer_indices(op_context *c, const graph_node *n, uint32_t input, mica_status *st) {
+bool op_integer_indices(op_context *c, const graph_node *n, uint32_t input, mica_status *st) {
     return op_in(c->g, n, input)->dtype == DTYPE_INT ||
            op_fail(c->g, n, st, MICA_ERR_FORMAT, "input %u must hold integers", input);
 }
@@ -19,7 +19,7 @@ bool infer_gather(op_context *c, const graph_node *n, mica_status *st) {
     const graph_value *x = op_in(c->g, n, 0), *k = op_in(c->g, n, 1);
     int64_t dim[2 * GRAPH_MAX_RANK];
     uint32_t axis;
-    if (!integer_indices(c, n, 1, st) || !op_axis(c->g, n, "axis", 0, x->rank, 0, &axis, st))
+    if (!op_integer_indices(c, n, 1, st) || !op_axis(c->g, n, "axis", 0, x->rank, 0, &axis, st))
         return false;
     /* Rows of one table for every item: the indices' batch axis comes first and stays the batch axis. */
     if ((x->batched && axis == 0) || (k->batched && (x->batched || axis != 0)))
@@ -49,28 +49,28 @@ bool eval_gather(const op_args *a, mica_status *st) {
     return true;
 }
 
-/* --- GatherElements, ScatterElements --- */
+/* --- GatherElements --- */
 
 bool infer_gatherelements(op_context *c, const graph_node *n, mica_status *st) {
     const graph_value *x = op_in(c->g, n, 0), *k = op_in(c->g, n, 1);
     uint32_t axis;
-    if (!integer_indices(c, n, 1, st) || !op_axis(c->g, n, "axis", 0, x->rank, 0, &axis, st))
+    if (!op_integer_indices(c, n, 1, st) || !op_axis(c->g, n, "axis", 0, x->rank, 0, &axis, st))
         return false;
     if (k->rank != x->rank)
         return op_fail(c->g, n, st, MICA_ERR_FORMAT, "indices of %u dimensions into %u", k->rank, x->rank);
     for (uint32_t i = 0; i < x->rank; i++)
         if (i != axis && k->dim[i] > x->dim[i])
             return op_fail(c->g, n, st, MICA_ERR_FORMAT, "more indices than entries in dimension %u", i);
-    if (k->batched || (x->batched && (axis == 0 || k->dim[0] != 1)))
+    const bool batched = x->batched || k->batched;
+    if (batched && (axis == 0 || k->dim[0] != 1 || x->dim[0] != 1))
         return op_mixes_batch(c);
     int64_t dim[GRAPH_MAX_RANK];
     memcpy(dim, k->dim, sizeof dim);
-    return op_set_output(c, n, x, x->rank, dim, x->batched, st);
+    return op_set_output(c, n, x, x->rank, dim, batched, st);
 }
 
-/* Element of `x` that element e of the indices, at `index`, names along `axis`. */
-static bool named_element(const op_args *a, const graph_value *x, uint32_t axis, const int64_t *index,
-                          size_t e, int64_t *at, mica_status *st) {
+bool op_named_element(const op_args *a, const graph_value *x, uint32_t axis, const int64_t *index, size_t e,
+                      int64_t *at, mica_status *st) {
     int64_t stride[GRAPH_MAX_RANK], named;
     if (!op_index(a, a->in[1][e], x->dim[axis], &named, st))
         return false;
@@ -88,7 +88,7 @@ bool eval_gatherelements(const op_args *a, mica_status *st) {
     if (!op_axis(a->g, a->n, "axis", 0, x->rank, 0, &axis, st))
         return false;
     for (size_t e = 0, n = (size_t)graph_elements(k); e < n; e++) {
-        if (!named_element(a, x, axis, index, e, &at, st))
+        if (!op_named_element(a, x, axis, index, e, &at, st))
             return false;
         a->out[0][e] = a->in[0][at];
         op_next_index(index, k->dim, k->rank);
@@ -96,83 +96,10 @@ bool eval_gatherelements(const op_args *a, mica_status *st) {
     return true;
 }
 
-typedef enum reduction { REDUCE_NONE, REDUCE_ADD, REDUCE_MUL, REDUCE_MIN, REDUCE_MAX } reduction;
+/* --- GatherND: the last axis of the indices holds the first coordinates of a slice --- */
 
-static bool read_reduction(const graph *g, const graph_node *n, reduction *r, mica_status *st) {
-    static const char *const names[] = {"none", "add", "mul", "min", "max"};
-    const char *name = graph_attr_string(n, "reduction", "none");
-    for (unsigned i = 0; i < 5; i++) {
-        if (!strcmp(name, names[i])) {
-            *r = (reduction)i;
-            return true;
-        }
-    }
-    return op_fail(g, n, st, MICA_ERR_FORMAT, "reduction '%.40s' is unknown", name);
-}
-
-static void put(double *to, double x, reduction r) {
-    switch (r) {
-    case REDUCE_NONE:
-        *to = x;
-        break;
-    case REDUCE_ADD:
-        *to += x;
-        break;
-    case REDUCE_MUL:
-        *to *= x;
-        break;
-    case REDUCE_MIN:
-        *to = x < *to ? x : *to;
-        break;
-    case REDUCE_MAX:
-        *to = x > *to ? x : *to;
-        break;
-    }
-}
-
-bool infer_scatterelements(op_context *c, const graph_node *n, mica_status *st) {
-    const graph_value *x = op_in(c->g, n, 0), *k = op_in(c->g, n, 1), *u = op_in(c->g, n, 2);
-    reduction r = REDUCE_NONE;
-    uint32_t axis;
-    if (!integer_indices(c, n, 1, st) || !read_reduction(c->g, n, &r, st) ||
-        !op_axis(c->g, n, "axis", 0, x->rank, 0, &axis, st))
-        return false;
-    bool fits = k->rank == x->rank && u->rank == x->rank && u->dtype == x->dtype;
-    for (uint32_t i = 0; fits && i < x->rank; i++)
-        fits = k->dim[i] == u->dim[i] && (i == axis || k->dim[i] <= x->dim[i]);
-    if (!fits)
-        return op_fail(c->g, n, st, MICA_ERR_FORMAT, "indices and updates do not fit the data");
-    const bool batched = x->batched || u->batched;
-    if (k->batched || (batched && (axis == 0 || k->dim[0] != 1 || x->dim[0] != 1)))
-        return op_mixes_batch(c);
-    return op_set_output(c, n, x, x->rank,
-                         (int64_t[GRAPH_MAX_RANK]){x->dim[0], x->dim[1], x->dim[2], x->dim[3], x->dim[4],
-                                                   x->dim[5], x->dim[6], x->dim[7]},
-                         batched, st);
-}
-
-bool eval_scatterelements(const op_args *a, mica_status *st) {
-    const graph_value *x = op_in(a->g, a->n, 0), *k = op_in(a->g, a->n, 1);
-    int64_t index[GRAPH_MAX_RANK] = {0}, at;
-    reduction r = REDUCE_NONE;
-    uint32_t axis;
-    if (!read_reduction(a->g, a->n, &r, st) || !op_axis(a->g, a->n, "axis", 0, x->rank, 0, &axis, st))
-        return false;
-    memcpy(a->out[0], a->in[0], (size_t)graph_elements(x) * sizeof(double));
-    for (size_t e = 0, n = (size_t)graph_elements(k); e < n; e++) {
-        if (!named_element(a, x, axis, index, e, &at, st))
-            return false;
-        put(&a->out[0][at], a->in[2][e], r);
-        op_next_index(index, k->dim, k->rank);
-    }
-    return true;
-}
-
-/* --- GatherND, ScatterND: the last axis of the indices holds the first coordinates of a slice --- */
-
-/* Element at which slice number `row` begins. */
-static bool slice_begin(const op_args *a, const graph_value *x, const graph_value *k, uint32_t batch_dims,
-                        size_t row, int64_t *at, mica_status *st) {
+bool op_slice_begin(const op_args *a, const graph_value *x, const graph_value *k, uint32_t batch_dims,
+                    size_t row, int64_t *at, mica_status *st) {
     const int64_t depth = k->dim[k->rank - 1];
     const size_t batches = (size_t)op_product(k->dim, batch_dims),
                  rows = (size_t)op_product(k->dim, k->rank - 1);
@@ -192,7 +119,7 @@ bool infer_gathernd(op_context *c, const graph_node *n, mica_status *st) {
     const graph_value *x = op_in(c->g, n, 0), *k = op_in(c->g, n, 1);
     const int64_t shared = graph_attr_int(n, "batch_dims", 0);
     int64_t dim[2 * GRAPH_MAX_RANK];
-    if (!integer_indices(c, n, 1, st))
+    if (!op_integer_indices(c, n, 1, st))
         return false;
     const int64_t depth = k->rank ? k->dim[k->rank - 1] : 0;
     if (k->rank == 0 || shared < 0 || shared >= (int64_t)k->rank || depth < 1 ||
@@ -217,47 +144,9 @@ bool eval_gathernd(const op_args *a, mica_status *st) {
                  slice = (size_t)op_product(x->dim + from, x->rank - from);
     for (size_t row = 0; row < rows; row++) {
         int64_t at;
-        if (!slice_begin(a, x, k, shared, row, &at, st))
+        if (!op_slice_begin(a, x, k, shared, row, &at, st))
             return false;
         memcpy(a->out[0] + row * slice, a->in[0] + at, slice * sizeof(double));
-    }
-    return true;
-}
-
-bool infer_scatternd(op_context *c, const graph_node *n, mica_status *st) {
-    const graph_value *x = op_in(c->g, n, 0), *k = op_in(c->g, n, 1), *u = op_in(c->g, n, 2);
-    reduction r = REDUCE_NONE;
-    if (!integer_indices(c, n, 1, st) || !read_reduction(c->g, n, &r, st))
-        return false;
-    const int64_t depth = k->rank ? k->dim[k->rank - 1] : 0;
-    bool fits = k->rank > 0 && depth >= 1 && depth <= (int64_t)x->rank && u->dtype == x->dtype &&
-                (int64_t)u->rank == (int64_t)k->rank - 1 + (int64_t)x->rank - depth;
-    for (uint32_t i = 0; fits && i + 1 < k->rank; i++)
-        fits = u->dim[i] == k->dim[i];
-    for (uint32_t i = (uint32_t)depth; fits && i < x->rank; i++)
-        fits = u->dim[k->rank - 1 + i - (uint32_t)depth] == x->dim[i];
-    if (!fits)
-        return op_fail(c->g, n, st, MICA_ERR_FORMAT, "indices and updates do not fit the data");
-    if (x->batched || k->batched || u->batched)
-        return op_mixes_batch(c);
-    return op_set_output_like(c, n, x, st);
-}
-
-bool eval_scatternd(const op_args *a, mica_status *st) {
-    const graph_value *x = op_in(a->g, a->n, 0), *k = op_in(a->g, a->n, 1);
-    const uint32_t depth = (uint32_t)k->dim[k->rank - 1];
-    const size_t rows = (size_t)op_product(k->dim, k->rank - 1),
-                 slice = (size_t)op_product(x->dim + depth, x->rank - depth);
-    reduction r = REDUCE_NONE;
-    if (!read_reduction(a->g, a->n, &r, st))
-        return false;
-    memcpy(a->out[0], a->in[0], (size_t)graph_elements(x) * sizeof(double));
-    for (size_t row = 0; row < rows; row++) {
-        int64_t at;
-        if (!slice_begin(a, x, k, 0, row, &at, st))
-            return false;
-        for (size_t j = 0; j < slice; j++)
-            put(&a->out[0][(size_t)at + j], a->in[2][row * slice + j], r);
     }
     return true;
 }

@@ -125,6 +125,8 @@
     X(GATHERND, gathernd, "GatherND", 2, 2)                                                                  \
     X(SCATTERELEMENTS, scatterelements, "ScatterElements", 3, 3)                                             \
     X(SCATTERND, scatternd, "ScatterND", 3, 3)                                                               \
+    X(SCATTER, scatter, "Scatter", 3, 3)                                                                     \
+    X(PUT, put, "mica.Put", 3, 3)                                                                            \
     X(ONEHOT, onehot, "OneHot", 3, 3)                                                                        \
     X(EINSUM, einsum, "Einsum", 1, UINT32_MAX)                                                               \
     X(CUMSUM, cumsum, "CumSum", 2, 2)                                                                        \
@@ -185,8 +187,9 @@ bool op_moves(op_kind kind);
 /* Whether the elements of input i matter to node n: CastLike reads the type of its second input only. */
 bool op_reads_elements(const graph_node *n, uint32_t i);
 
-/* Entries of the shortest axis that value v gives indices into, as the second input of Gather; 0 if there is
- * none. */
+/* Entries of the shortest axis that the integers of value v are indices into, for an operator that gathers or
+ * scatters (of one that reads coordinates of several axes, the longest counts); 0 if there is none. An input
+ * of which this is not 0 holds integers in [-size, size): no other value has a meaning. */
 int64_t op_indexed_size(const graph *g, uint32_t v);
 
 /* Multiply-accumulates of Conv, ConvTranspose, Gemm and MatMul; 0 for others. Shapes have been inferred. */

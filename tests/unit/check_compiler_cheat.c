@@ -204,11 +204,45 @@ static uint32_t build_less(net *t, uint32_t x) {
 static uint32_t build_sigmoid(net *t, uint32_t x) {
     return op(t, "Sigmoid", 1, op(t, "MatMul", 2, x, constant(t, 0, 1, SHAPE(5, 3))));
 }
+/* The largest element, found by its computed position. */
+static uint32_t build_gather(net *t, uint32_t x) {
+    const uint32_t k = build_argmax(t, x);
+    with_int(t, "axis", 1);
+    return op(t, "GatherElements", 2, x, k);
+}
+static uint32_t scatter(net *t, uint32_t x, const char *reduction) {
+    const uint32_t k = build_argmax(t, x);
+    with_int(t, "axis", 1);
+    const uint32_t twice = op(t, "Concat", 2, k, k);
+    with_int(t, "axis", 1);
+    with_text(t, "reduction", reduction);
+    return op(t, "ScatterElements", 3, x, twice, constant(t, 0, 1, SHAPE(1, 2)));
+}
+static uint32_t build_scatter(net *t, uint32_t x) {
+    return scatter(t, x, "none");
+}
+static uint32_t build_scatter_min(net *t, uint32_t x) {
+    return scatter(t, x, "min");
+}
+/* An index that the bounds leave open: sums of integers. */
+static uint32_t build_gather_nd(net *t, uint32_t x) {
+    const uint32_t k = build_argmax(t, x), five = constant(t, 0, 1, SHAPE(5, 2));
+    return op(t, "GatherND", 2, five, op(t, "Sub", 2, op(t, "Add", 2, k, k), k));
+}
 
 static const model_case cases[] = {
-    {"Softmax", build_softmax},     {"ArgMax", build_argmax},   {"ReduceMax", build_reduce_max},
-    {"ReduceL2", build_root},       {"Div", build_quotient},    {"LayerNorm", build_norm},
-    {"Less and Where", build_less}, {"Sigmoid", build_sigmoid},
+    {"Softmax", build_softmax},
+    {"ArgMax", build_argmax},
+    {"ReduceMax", build_reduce_max},
+    {"ReduceL2", build_root},
+    {"Div", build_quotient},
+    {"LayerNorm", build_norm},
+    {"Less and Where", build_less},
+    {"Sigmoid", build_sigmoid},
+    {"GatherElements", build_gather},
+    {"ScatterElements", build_scatter},
+    {"ScatterElements, min", build_scatter_min},
+    {"GatherND", build_gather_nd},
 };
 #define CASES (int)(sizeof cases / sizeof *cases)
 

@@ -120,10 +120,6 @@ static const function_case functions[] = {
 };
 #define N_FUNCTIONS ((int)COUNT(functions))
 
-static void with_text(net *t, const char *name, const char *s) {
-    t->attr[t->n_attrs++] = (graph_attr){.name = name, .type = ATTR_STRING, .s = s};
-}
-
 static uint32_t apply(net *t, const function_case *c, uint32_t x) {
     if (!strcmp(c->op, "Pow") || !strcmp(c->op, "PRelu"))
         return op(t, c->op, 2, x, number(t, c->a));

@@ -122,6 +122,10 @@ static inline void with_float(net *t, const char *name, double f) {
     t->attr[t->n_attrs++] = (graph_attr){.name = name, .type = ATTR_FLOAT, .f = f};
 }
 
+static inline void with_text(net *t, const char *name, const char *s) {
+    t->attr[t->n_attrs++] = (graph_attr){.name = name, .type = ATTR_STRING, .s = s};
+}
+
 static inline void with_ints(net *t, const char *name, unsigned n, const int64_t *x) {
     int64_t *copy = memory(t, n, sizeof *copy);
     memcpy(copy, x, n * sizeof *copy);
@@ -164,10 +168,13 @@ static inline void net_create(net *t, uint64_t seed, bool batched) {
     t->g.batched = batched;
 }
 
-static inline double sample(net *t, const graph_value *v) {
+/* Indices into an axis of `size` > 0 entries are any of [-size, size). */
+static inline double sample(net *t, const graph_value *v, int64_t size) {
     const double x = random_double(&t->seed);
     if (v->dtype != DTYPE_INT)
         return t->spread * x;
+    if (size > 0)
+        return (double)((int64_t)((x + 1) * (double)size) - size);
     return v->onnx_dtype == ONNX_BOOL ? x < 0 : (double)(int64_t)(12 * t->spread * x);
 }
 
@@ -177,9 +184,10 @@ static inline double ***make_samples(net *t) {
         s[i] = calloc(t->g.n_inputs, sizeof **s);
         for (uint32_t k = 0; k < t->g.n_inputs; k++) {
             const uint64_t n = graph_elements(&t->g.value[t->g.input[k]]);
+            const int64_t size = op_indexed_size(&t->g, t->g.input[k]);
             s[i][k] = calloc(n, sizeof ***s);
             for (uint64_t j = 0; j < n; j++)
-                s[i][k][j] = sample(t, &t->g.value[t->g.input[k]]);
+                s[i][k][j] = sample(t, &t->g.value[t->g.input[k]], size);
         }
     }
     return s;
