@@ -12,6 +12,7 @@ typedef struct subcommand {
 static const subcommand subcommands[] = {
     {"compile", cmd_compile, "compile an ONNX model to a prover executable and verifier parameters"},
     {"verify", cmd_verify, "check a proof against verifier parameters"},
+    {"digest", cmd_digest, "show the digests of inputs and outputs that proofs commit to"},
     {"inspect", cmd_inspect, "show a model's operators and which are supported, or verifier parameters"},
     {"audit", cmd_audit, "confirm that verifier parameters belong to a model"},
 };

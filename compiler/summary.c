@@ -50,6 +50,27 @@ static void print_ports(const compilation *c) {
         print_port(c, &k->output[i], "output", "");
 }
 
+/* What visibility does not give. */
+static void print_visibility_notes(const mica_circuit *k) {
+    bool is_private = false, committed = false, output = false;
+    for (uint32_t i = 0; i < k->n_inputs + k->n_outputs; i++) {
+        const mica_visibility v = (i < k->n_inputs ? k->input[i] : k->output[i - k->n_inputs]).visibility;
+        is_private |= v == MICA_PRIVATE;
+        committed |= v == MICA_COMMITTED;
+        output |= i >= k->n_inputs && v != MICA_PRIVATE;
+    }
+    if (is_private)
+        printf("note         What is private is undisclosed, not hidden: a proof may reveal information "
+               "about it.\n");
+    if (committed)
+        printf(
+            "note         Digests bind and do not hide: who can guess the integers can check the guess.\n");
+    if (!output)
+        printf("note         Every output is private: a proof says that some run of the network exists, not "
+               "what it "
+               "gave.\n");
+}
+
 static void print_accuracy(const compilation *c) {
     const accuracy *a = &c->accuracy;
     if (c->calibration.guessed) {
@@ -97,5 +118,6 @@ void summary_print(const compilation *c) {
     printf(
         "note         Proofs are succinct and binding; they are not yet zero-knowledge: a proof may reveal "
         "information\n             about the weights and about intermediate values.\n");
+    print_visibility_notes(&c->vk.circuit);
     (void)fflush(stdout);
 }

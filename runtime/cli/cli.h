@@ -14,6 +14,7 @@ int cli_run_proof(int argc, char **argv, const mica_model *model);
 int cli_run_infer(int argc, char **argv, const mica_model *model);
 int cli_run_info(int argc, char **argv, const mica_model *model);
 int cli_run_check(int argc, char **argv, const mica_model *model);
+int cli_run_digest(int argc, char **argv, const mica_model *model);
 int cli_run_bench(int argc, char **argv, const mica_model *model);
 
 /* Prints the error and returns 2. */

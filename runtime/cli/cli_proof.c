@@ -92,13 +92,13 @@ static bool show_result(const proof_job *job, const mica_vk *vk, const mica_stat
     for (int i = 0; i < MICA_PHASES; i++)
         (void)json_object_set_new(phases, mica_phase_name((mica_phase)i), json_real(job->stats.seconds[i]));
     json_t *o = json_pack(
-        "{s:o, s:s, s:o, s:I, s:I, s:f, s:I, s:o, s:o, s:I, s:s}", "model", show_text_json(vk->model_id),
+        "{s:o, s:s, s:o, s:I, s:I, s:f, s:I, s:o, s:o, s:I, s:o}", "model", show_text_json(vk->model_id),
         "version", MICA_VERSION, "proof", show_text_json(job->out_path), "proof_bytes",
         (json_int_t)(job->file_bytes - job->statement_bytes), "statement_bytes",
         (json_int_t)job->statement_bytes, "seconds", job->seconds, "saturated",
         (json_int_t)job->user.saturated, "saturation",
         saturation_json(&vk->circuit, job->user.port, s->batch), "phases", phases, "workspace_bytes",
-        (json_int_t)job->stats.workspace_peak, "note", show_privacy_note);
+        (json_int_t)job->stats.workspace_peak, "notes", show_notes_json(&vk->circuit));
     if (!show_statement_json(o, &vk->circuit, s, st)) {
         json_decref(o);
         return false;

@@ -19,6 +19,7 @@ static const subcommand subcommands[] = {
     {"infer", cli_run_infer, "run the network without proving"},
     {"info", cli_run_info, "show the model, its inputs and outputs, and its security"},
     {"verify", cli_run_check, "check a proof"},
+    {"digest", cli_run_digest, "show the digests of inputs and outputs"},
     {"bench", cli_run_bench, "time proofs of random inputs"},
 };
 #define N_SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)

@@ -100,6 +100,13 @@ json_t *show_port_json(const mica_circuit *c, const mica_port *port) {
                      mica_visibility_name(port->visibility));
 }
 
+json_t *show_notes_json(const mica_circuit *c) {
+    json_t *notes = json_pack("[s, s]", show_privacy_note, show_weights_note);
+    if (show_has_private(c))
+        (void)json_array_append_new(notes, json_string(show_private_note));
+    return notes;
+}
+
 /* One item's values in the user's order. The caller frees. */
 static double *item_values(const mica_circuit *c, const mica_port *port, const int32_t *cells, uint64_t n,
                            mica_status *st) {

@@ -44,6 +44,8 @@ void show_vk(FILE *out, const mica_vk *vk, const mica_report *r, uint32_t batch,
         (void)fprintf(out, "    %7.1f  %s\n", r->line[i].bits, r->line[i].what);
     show_record(out, &vk->record, ranges);
     (void)fprintf(out, "%s\n%s\n", show_privacy_note, show_weights_note);
+    if (show_has_private(c))
+        (void)fprintf(out, "%s\n", show_private_note);
 }
 
 static json_t *ports_json(const mica_circuit *c, const mica_port *port, uint32_t n) {

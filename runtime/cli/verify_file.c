@@ -142,7 +142,7 @@ static bool show_result_json(const judged *j, FILE *out, mica_status *st) {
         (void)json_object_set_new(o, "statement_bytes", json_integer((json_int_t)j->statement_bytes));
         (void)json_object_set_new(o, "verify_seconds", json_real(j->seconds));
         (void)json_object_set_new(o, "saturated", json_integer((json_int_t)j->saturated));
-        (void)json_object_set_new(o, "notes", json_pack("[s, s]", show_privacy_note, show_weights_note));
+        (void)json_object_set_new(o, "notes", show_notes_json(&j->vk->circuit));
         ok = show_statement_json(o, &j->vk->circuit, &j->statement, st);
     } else {
         const char *layer = layer_name(j);
