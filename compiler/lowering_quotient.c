@@ -89,9 +89,7 @@ bool floor_quotient(lowering *l, const graph_node *n, const form *e_form, const 
     if (!form_add_tensor(&low, lowering_tensors(l), back, -1) || !add_scaled(l, &high, &low, -1) ||
         !form_add_constant(&high, -1))
         return too_many_terms(l, n, st);
-    if (rem)
-        *rem = low;
-    return range_check(l, &low, rem_bits, st) && range_check(l, &high, rem_bits, st);
+    return range_check_value(l, &low, rem_bits, rem, st) && range_check(l, &high, rem_bits, st);
 }
 
 bool floor_root(lowering *l, const graph_node *n, const form *v_form, uint32_t *r, mica_status *st) {

@@ -5,7 +5,7 @@
 #include "lowering.h"
 
 /* *u := floor(e / s) in [0, 2^bits), both forms over one domain, for e in [0, 2^bits s) and s >= 1; *rem,
- * unless NULL, is e - s u. The relation is
+ * unless NULL, is e - s u through the limbs of its range check. The relation is
  *
  *   u in [0, 2^bits),  0 <= e - s u,  e - s u <= s - 1,
  *

@@ -255,7 +255,22 @@ uint32_t digits_tensor(lowering *l, unsigned rank, const uint32_t *dim, unsigned
     return fits || too_many_terms(l, st) ? builder_linear(&l->b, &x, 0) : NO_INDEX;
 }
 
-bool range_check(lowering *l, const form *f, unsigned bits, mica_status *st) {
+/* *value := the number that range check s found, as the sum of its limbs. */
+static bool sum_of_limbs(lowering *l, const step *s, unsigned bits, unsigned pieces, form *value,
+                         mica_status *st) {
+    const mica_tensor *top = &lowering_tensors(l)[s->tensor[0]];
+    form_create(value, top->batched, top->rank, top->dim);
+    unsigned offset = 0;
+    for (unsigned i = 0; i < pieces; i++) {
+        const uint32_t limb = i < s->n_limbs ? s->tensor[2 + i] : s->tensor[0];
+        if (!form_add_tensor(value, lowering_tensors(l), limb, INT64_C(1) << offset))
+            return too_many_terms(l, st);
+        offset += limb_bits(bits, pieces, i);
+    }
+    return true;
+}
+
+bool range_check_value(lowering *l, const form *f, unsigned bits, form *value, mica_status *st) {
     step s = {.kind = STEP_REQUANTISE, .layer = l->b.layer, .table = NO_INDEX};
     memset(s.tensor, 0xff, sizeof s.tensor);
     const unsigned pieces = choose_limbs(l, bits, form_padded_cells(f));
@@ -265,9 +280,20 @@ bool range_check(lowering *l, const form *f, unsigned bits, mica_status *st) {
         return false;
     const unsigned top = limb_bits(bits, pieces, s.n_limbs);
     s.tensor[0] = builder_linear(&l->b, &sum, bits - top);
-    return s.tensor[0] != NO_INDEX &&
-           builder_lookup(&l->b, builder_range_table(&l->b, top), s.tensor[0], NO_INDEX) &&
-           builder_step(&l->b, &s);
+    if (s.tensor[0] == NO_INDEX ||
+        !builder_lookup(&l->b, builder_range_table(&l->b, top), s.tensor[0], NO_INDEX) ||
+        !builder_step(&l->b, &s))
+        return false;
+    /* The lookup says more than the definition: readers of the limb may rely on the table. */
+    mica_tensor *limb = &l->b.p.circuit.tensor[s.tensor[0]];
+    const int32_t most = (int32_t)((UINT32_C(1) << top) - 1); /* top <= MICA_MAX_TABLE_BITS */
+    limb->lo = 0;
+    limb->hi = limb->hi < most ? limb->hi : most;
+    return !value || sum_of_limbs(l, &s, bits, pieces, value, st);
+}
+
+bool range_check(lowering *l, const form *f, unsigned bits, mica_status *st) {
+    return range_check_value(l, f, bits, NULL, st);
 }
 
 static void note_range(lowering *l, bound r, unsigned shift) {

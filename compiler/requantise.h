@@ -44,5 +44,8 @@ uint32_t digits_tensor(lowering *l, unsigned rank, const uint32_t *dim, unsigned
 /* Proves 0 <= f < 2^bits on D by a decomposition into limbs whose tables multiply to exactly 2^bits, 1 <=
  * bits <= 30. */
 bool range_check(lowering *l, const form *f, unsigned bits, mica_status *st);
+/* The same; *value, unless NULL, is f again, through the limbs: a form that is in [0, 2^bits) by their
+ * tables. */
+bool range_check_value(lowering *l, const form *f, unsigned bits, form *value, mica_status *st);
 
 #endif

@@ -4,16 +4,22 @@
  *   e = round(2^k exp(x - max)),  S = sum e,  2^(k+1) e + S = 2 S p + rem,  rem >= 0,  2 S - 1 - rem >= 0
  *
  * S >= 2^k because the largest x has e = 2^k. So p = floor(2^k e / S + 1/2), and nothing else satisfies both
- * checks.
+ * checks. For long rows, whose S leaves few bits to a quotient, p comes in two digits, high and low:
+ *
+ *   u = floor(2^a e / S), r = 2^a e - S u;  w = floor((2^(b+1) r + S) / (2 S));  p = 2^b u + w =
+ * floor(2^(a+b) e / S + 1/2)
  */
 #include <string.h>
 
+#include "lowering_quotient.h"
 #include "lowering_rows.h"
 #include "ops/ops.h"
 #include "requantise.h"
 
 #define MOST_BITS   14 /* k */
 #define FEWEST_BITS 6
+/* Fewer bits than these in one digit, and there are two. */
+#define SHORTEST_DIGIT 11
 
 /* --- exponentials, their sum and the quotient --- */
 
@@ -103,6 +109,74 @@ static unsigned quotient_bits(uint32_t length) {
     return k > MOST_BITS ? MOST_BITS : k;
 }
 
+/* --- two digits --- */
+
+typedef struct digits {
+    unsigned k, high, low; /* bits of e(0), and of the two digits */
+} digits;
+
+/* S <= 2^sum, sum = k + log2 length. floor_quotient asks 2^high e and 2^(low+1) r + S to be below 2^29, and 2
+ * S 2^(low+1), S 2^(high+1) to be below 2^30; u can reach 2^high, and w 2^low, inclusive. Of the k that fit,
+ * the largest that the digits resolve. */
+static digits two_digits(uint32_t length) {
+    const unsigned rows_bits = mica_log2_ceil(length);
+    digits d = {0, 0, 0};
+    for (unsigned k = MOST_BITS; k >= FEWEST_BITS && d.k == 0; k--) {
+        const unsigned sum = k + rows_bits;
+        if (sum >= 26)
+            continue;
+        const unsigned high = 28 - sum, low = 27 - sum;
+        if (high + low >= k)
+            d = (digits){k, high < MOST_BITS ? high : MOST_BITS, low};
+    }
+    if (d.high + d.low > MOST_BITS)
+        d.low = MOST_BITS - d.high;
+    return d;
+}
+
+static bool row_forms(lowering *l, const rows *r, uint32_t e, uint32_t sum, form *cells, form *divisor) {
+    form_create(cells, r->batched, r->rank, r->dim);
+    form_create(divisor, r->batched, r->rank, r->dim);
+    return form_add_tensor(cells, lowering_tensors(l), e, 1) && rows_add_lead(l, divisor, r, sum, 1);
+}
+
+/* *p := the quotient as a form over the rows. */
+static bool divide_twice(lowering *l, const graph_node *n, const rows *r, uint32_t e, uint32_t sum, digits d,
+                         form *p, mica_status *st) {
+    static const uint8_t same_axes[MICA_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
+    form cells, s, dividend, twice, rem;
+    uint32_t u, w;
+    if (!row_forms(l, r, e, sum, &cells, &s))
+        return false;
+    form_create(&dividend, r->batched, r->rank, r->dim);
+    if (!form_add_form(&dividend, lowering_tensors(l), &cells, INT64_C(1) << d.high, same_axes) ||
+        !floor_quotient(l, n, &dividend, &s, d.high + 1, &u, &rem, st))
+        return false;
+    form_create(&dividend, r->batched, r->rank, r->dim);
+    form_create(&twice, r->batched, r->rank, r->dim);
+    const mica_tensor *base = lowering_tensors(l);
+    if (!form_add_form(&dividend, base, &rem, INT64_C(2) << d.low, same_axes) ||
+        !form_add_form(&dividend, base, &s, 1, same_axes) || !form_add_form(&twice, base, &s, 2, same_axes) ||
+        !floor_quotient(l, n, &dividend, &twice, d.low + 1, &w, NULL, st))
+        return false;
+    form_create(p, r->batched, r->rank, r->dim);
+    return form_add_tensor(p, lowering_tensors(l), u, INT64_C(1) << d.low) &&
+           form_add_tensor(p, lowering_tensors(l), w, 1);
+}
+
+static bool lower_long_rows(lowering *l, const graph_node *n, const rows *r, double scale, mica_status *st) {
+    const digits d = two_digits(r->length);
+    uint32_t e;
+    form p;
+    if (d.k == 0)
+        return lowering_fail(l, n, st, MICA_ERR_LIMIT, "its rows of %u elements are too long", r->length);
+    if (!exponentials(l, r, scale, d.k, &e, st))
+        return false;
+    const uint32_t sum = row_sum(l, r, e);
+    return sum != NO_INDEX && divide_twice(l, n, r, e, sum, d, &p, st) &&
+           lowering_set_sum(l, n, &p, &r->axes, 1 / (double)(UINT64_C(1) << (d.high + d.low)), st);
+}
+
 /* A row of one cell is 1 whatever its value. */
 static bool lower_ones(lowering *l, const graph_node *n, const rows *r, mica_status *st) {
     form f;
@@ -125,9 +199,8 @@ bool lower_softmax(struct lowering *l, const graph_node *n, mica_status *st) {
     if (r.length == 1)
         return lower_ones(l, n, &r, st);
     const unsigned k = quotient_bits(r.length);
-    if (k < FEWEST_BITS)
-        return lowering_fail(l, n, st, MICA_ERR_LIMIT,
-                             "rows of up to 65536 elements are supported, these have %u", r.length);
+    if (k < SHORTEST_DIGIT)
+        return lower_long_rows(l, n, &r, x.scale, st);
     uint32_t e;
     if (!exponentials(l, &r, x.scale, k, &e, st))
         return false;

@@ -179,6 +179,10 @@ typedef struct model_case {
 static uint32_t build_softmax(net *t, uint32_t x) {
     return op(t, "Softmax", 1, x);
 }
+/* Rows too long for a quotient of one digit. */
+static uint32_t build_long_softmax(net *t, uint32_t x) {
+    return op(t, "Softmax", 1, op(t, "MatMul", 2, x, constant(t, 0, 1, SHAPE(5, 65))));
+}
 static uint32_t build_argmax(net *t, uint32_t x) {
     with_int(t, "axis", 1);
     return op(t, "ArgMax", 1, x);
@@ -243,6 +247,7 @@ static const model_case cases[] = {
     {"ScatterElements", build_scatter},
     {"ScatterElements, min", build_scatter_min},
     {"GatherND", build_gather_nd},
+    {"long Softmax", build_long_softmax},
 };
 #define CASES (int)(sizeof cases / sizeof *cases)
 
