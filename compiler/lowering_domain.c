@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lowering_move.h"
 #include "range.h"
 #include "requantise.h"
 
@@ -438,8 +439,8 @@ static bool map_operand(lowering *l, const graph_node *n, domain *d, const qvalu
            too_many_terms(l, n, st);
 }
 
-bool lowering_on_domain(lowering *l, const graph_node *n, const domain *d, uint32_t v, form *f,
-                        mica_status *st) {
+bool lowering_on_domain_at(lowering *l, const graph_node *n, const domain *d, uint32_t v, double scale,
+                           form *f, mica_status *st) {
     domain copy = *d;
     qvalue q;
     uint8_t map[MICA_MAX_RANK];
@@ -451,7 +452,12 @@ bool lowering_on_domain(lowering *l, const graph_node *n, const domain *d, uint3
         if (!lowering_plain_operand(l, v, &q, st))
             return false;
     }
-    return map_operand(l, n, &copy, &q, f, st);
+    return (scale == 0 || lowering_at_scale(l, &q, v, scale, st)) && map_operand(l, n, &copy, &q, f, st);
+}
+
+bool lowering_on_domain(lowering *l, const graph_node *n, const domain *d, uint32_t v, form *f,
+                        mica_status *st) {
+    return lowering_on_domain_at(l, n, d, v, 0, f, st);
 }
 
 bool lowering_pair(lowering *l, const graph_node *n, domain *d, form *x, form *y, double *scale,

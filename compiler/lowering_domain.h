@@ -68,6 +68,10 @@ bool lowering_pair(lowering *l, const graph_node *n, domain *d, form *x, form *y
 bool lowering_on_domain(lowering *l, const graph_node *n, const domain *d, uint32_t v, form *f,
                         mica_status *st);
 
+/* The same in units of `scale`; 0: its own. */
+bool lowering_on_domain_at(lowering *l, const graph_node *n, const domain *d, uint32_t v, double scale,
+                           form *f, mica_status *st);
+
 /* A constant as a form over a domain that it has joined, clamped to 2^bits steps of `scale`. */
 bool lowering_constant_form(lowering *l, uint32_t v, const domain *d, double scale, unsigned bits, form *f,
                             mica_status *st);

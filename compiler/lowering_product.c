@@ -147,6 +147,8 @@ void lowering_widen_factors(lowering *l) {
         const graph_node *n = &l->g->node[i];
         if (!n->removed && (n->kind == OP_ROOT || n->kind == OP_POW))
             widen(l, n->in[0], DIVISOR_BITS);
+        if (!n->removed && n->kind == OP_POW)
+            widen(l, n->in[1], FACTOR_BITS);
         if (!n->removed && (n->kind == OP_WHERE || n->kind == OP_MAX || n->kind == OP_MIN) &&
             graph_elements(&l->g->value[n->out[0]]) <= FACTOR_CELLS)
             widen_selected(l, n);

@@ -17,7 +17,8 @@
 
 #define RECIPROCAL_BITS   14 /* of the largest reciprocal */
 #define RECIPROCAL_FEWEST 10
-#define REPEATED          4 /* cells of the result for one of y, from which on reciprocals are cheaper */
+#define MODULUS_BITS      13 /* log2 of the units of the larger operand of Mod */
+#define REPEATED          4  /* cells of the result for one of y, from which on reciprocals are cheaper */
 
 static const uint8_t same_axes[MICA_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
 
@@ -250,10 +251,40 @@ typedef struct integer_division {
     form u, rem;
 } integer_division;
 
+/* Reals in units of one power of two, of which the larger operand has 2^MODULUS_BITS: their quotients are
+ * those of the integers. */
+static bool align_reals(lowering *l, const graph_node *n, aligned *a, form *f, mica_status *st) {
+    double most = 0;
+    bool integral = true;
+    if (!lowering_layer(l, n, st) || !lowering_joint_domain(l, n, &a->d, st))
+        return false;
+    for (uint32_t i = 0; i < 2; i++) {
+        const graph_value *c = &l->g->value[n->in[i]];
+        const bool known = lowering_is_constant(l, n->in[i]);
+        double m = known ? 0 : calibration_magnitude(l->cal, n->in[i]);
+        integral &= known || l->cal->integral[n->in[i]];
+        for (uint64_t j = 0; known && j < graph_elements(c); j++) {
+            m = fabs(c->real[j]) > m ? fabs(c->real[j]) : m;
+            integral &= c->real[j] == floor(c->real[j]);
+        }
+        most = m > most ? m : most;
+    }
+    a->scale = ldexp(1, ilogb(most > 0 ? most : 1) - MODULUS_BITS + 1);
+    if (integral && a->scale < 1)
+        a->scale = 1;
+    for (uint32_t i = 0; i < 2; i++)
+        if (lowering_is_constant(l, n->in[i])
+                ? !lowering_constant_form(l, n->in[i], &a->d, a->scale, MODULUS_BITS, &f[i], st)
+                : !lowering_on_domain_at(l, n, &a->d, n->in[i], a->scale, &f[i], st))
+            return false;
+    return true;
+}
+
 static bool divide_magnitudes(lowering *l, const graph_node *n, integer_division *q, mica_status *st) {
     form f[2];
     uint32_t u;
-    if (!lowering_align(l, n, 0, &q->a, f, st))
+    if (l->g->value[n->out[0]].dtype == DTYPE_FLOAT ? !align_reals(l, n, &q->a, f, st)
+                                                    : !lowering_align(l, n, 0, &q->a, f, st))
         return false;
     const bound rx = form_range(&f[0], lowering_tensors(l)), ry = form_range(&f[1], lowering_tensors(l));
     const int64_t most = -rx.lo > rx.hi ? -rx.lo : rx.hi;
@@ -288,8 +319,6 @@ bool lower_div(struct lowering *l, const graph_node *n, mica_status *st) {
  *   sign(b) (rem + [signs differ and rem >= 1] (s - 2 rem)). */
 bool lower_mod(struct lowering *l, const graph_node *n, mica_status *st) {
     integer_division q;
-    if (l->g->value[n->out[0]].dtype != DTYPE_INT)
-        return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "remainders of reals at run time");
     if (!divide_magnitudes(l, n, &q, st))
         return false;
     if (graph_attr_int(n, "fmod", 0) == 1)

@@ -171,7 +171,7 @@ static bool supports_integers(const unary *u, const graph_node *n) {
            (n->kind == OP_POW && u->p[0] >= 0 && u->p[0] <= 31 && u->p[0] == fm_floor(u->p[0]));
 }
 
-static bool lower_function(lowering *l, const graph_node *n, mica_status *st) {
+bool unary_lower(struct lowering *l, const graph_node *n, mica_status *st) {
     unary u;
     if (!unary_of(&u, l->g, n))
         return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED,
@@ -199,7 +199,7 @@ static bool lower_function(lowering *l, const graph_node *n, mica_status *st) {
 
 #define FUNCTION(symbol)                                                                                     \
     bool lower_##symbol(struct lowering *l, const graph_node *n, mica_status *st) {                          \
-        return lower_function(l, n, st);                                                                     \
+        return unary_lower(l, n, st);                                                                     \
     }
 
 FUNCTION(leakyrelu)
@@ -226,7 +226,6 @@ FUNCTION(thresholdedrelu)
 FUNCTION(shrink)
 FUNCTION(sin)
 FUNCTION(cos)
-FUNCTION(pow)
 
 /* --- linear functions --- */
 
@@ -329,5 +328,5 @@ bool lower_prelu(struct lowering *l, const graph_node *n, mica_status *st) {
     unary u;
     if (!l->g->value[n->in[1]].real)
         return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "the slope must be a constant");
-    return unary_of(&u, l->g, n) ? lower_function(l, n, st) : lower_prelu_channels(l, n, st);
+    return unary_of(&u, l->g, n) ? unary_lower(l, n, st) : lower_prelu_channels(l, n, st);
 }

@@ -24,8 +24,11 @@ bool unary_of(unary *u, const graph *g, const graph_node *n);
  * multiples of its scale. */
 bool unary_wants_round_scale(const graph *g, uint32_t v);
 
-/* Gives the values that such functions read the bits that their slopes ask for. */
+/* The output of node n, a function of its first input, by one table. */
 struct lowering;
+bool unary_lower(struct lowering *l, const graph_node *n, mica_status *st);
+
+/* Gives the values that such functions read the bits that their slopes ask for. */
 void unary_widen_inputs(struct lowering *l);
 
 #endif
