@@ -12,6 +12,7 @@ static const char usage[] = "usage: mica verify --vk MODEL.vk PROOF [options]\n"
                             "  --input FILE         the input that the proof must be about (also NAME=FILE)\n"
                             "  --output FILE        the output that it must claim\n"
                             "  --nonce HEX          the nonce that it must carry\n"
+                            "  --model-id ID        the model id that the verifier parameters must carry\n"
                             "  --min-security BITS  reject parameters with fewer proven bits (default 100)\n"
                             "  --json               print the result as JSON\n"
                             "Exit code 0: accepted; 1: rejected; 2: no decision.\n";
@@ -37,6 +38,9 @@ static bool parse_option(verify_job *j, int c, mica_status *st) {
     case 'n':
         j->request.nonce = optarg;
         return true;
+    case 'M':
+        j->request.model_id = optarg;
+        return true;
     case 'm':
         return cmd_number(&j->request.min_security_bits, optarg, 1, 256, "--min-security", st);
     case 'j':
@@ -55,6 +59,7 @@ static bool parse(verify_job *j, int argc, char **argv, mica_status *st) {
                                             {"input", required_argument, NULL, 'i'},
                                             {"output", required_argument, NULL, 'o'},
                                             {"nonce", required_argument, NULL, 'n'},
+                                            {"model-id", required_argument, NULL, 'M'},
                                             {"min-security", required_argument, NULL, 'm'},
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},

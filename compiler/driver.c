@@ -336,8 +336,11 @@ bool compile_parameters(compilation *c, sample_set *samples, mica_status *st) {
 
 static bool compile_in(compilation *c, const toolchain *t, workplace *w, sample_set *samples,
                        mica_status *st) {
-    if (!run_front_end(c, samples, st) || !run_lowering(c, samples, st) || !run_measurement(c, samples, st) ||
-        !run_commitment(c, samples, st) || !make_workplace(w, c, st))
+    if (!run_front_end(c, samples, st) || !run_lowering(c, samples, st))
+        return false;
+    if (!c->request->quiet)
+        warn_calibration(c);
+    if (!run_measurement(c, samples, st) || !run_commitment(c, samples, st) || !make_workplace(w, c, st))
         return false;
     if (!c->request->quiet)
         summary_print(c);

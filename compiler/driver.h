@@ -56,6 +56,9 @@ bool make_record(mica_record *r, const compilation *c, const sample_set *samples
 /* summary.c: what is known before the first proof, on stdout. */
 void summary_print(const compilation *c);
 
+/* warn.c: no samples, or few: which input ranges are guesses, on stderr. */
+void warn_calibration(const compilation *c);
+
 /* report_html.c: the same and more as one page. */
 bool report_html_write(const compilation *c, const char *templates, const char *path, mica_status *st);
 

@@ -207,10 +207,10 @@ static json_t *unsupported_json(const findings *f) {
 
 static bool print_json(const findings *f, FILE *out, mica_status *st) {
     const graph *g = f->g;
-    json_t *root =
-        json_pack("{s:o, s:o, s:I, s:b, s:I, s:I, s:b}", "model", text(g->file), "graph", text(g->name),
-                  "opset", (json_int_t)g->opset, "batched", (int)g->batched, "parameters",
-                  (json_int_t)f->parameters, "macs", (json_int_t)f->macs, "supported", f->n_failed == 0);
+    json_t *root = json_pack("{s:s, s:o, s:o, s:I, s:b, s:I, s:I, s:b}", "version", MICA_VERSION, "model",
+                             text(g->file), "graph", text(g->name), "opset", (json_int_t)g->opset, "batched",
+                             (int)g->batched, "parameters", (json_int_t)f->parameters, "macs",
+                             (json_int_t)f->macs, "supported", f->n_failed == 0);
     bool ok = root && !json_object_set_new(root, "inputs", ports_json(g, g->input, g->n_inputs)) &&
               !json_object_set_new(root, "outputs", ports_json(g, g->output, g->n_outputs)) &&
               !json_object_set_new(root, "operators", operators_json(f)) &&

@@ -2,6 +2,9 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "mica/float_model.h"
+#include "mica/model.h"
+#include "mica/statement.h"
 
 typedef struct subcommand {
     const char *name;
@@ -17,6 +20,13 @@ static const subcommand subcommands[] = {
     {"audit", cmd_audit, "confirm that verifier parameters belong to a model"},
 };
 #define N_SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
+
+static void show_version(void) {
+    (void)printf(
+        "mica %s\nformats: verifier parameters %u, proof %u, weights %u, float model %u, generated code %u\n",
+        MICA_VERSION, MICA_VK_VERSION, MICA_PROOF_VERSION, MICA_WEIGHTS_VERSION, MICA_FLOAT_VERSION,
+        MICA_MODEL_VERSION);
+}
 
 static void show_help(FILE *out) {
     (void)fprintf(out, "usage: mica COMMAND ...\n\n");
@@ -39,7 +49,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     if (strcmp(argv[1], "--version") == 0) {
-        (void)printf("mica %s\n", MICA_VERSION);
+        show_version();
         return finish(0);
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {

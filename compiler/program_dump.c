@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DUMP_VERSION   1
+#define DUMP_VERSION   2
 #define MAX_BYTES      (INT64_C(1) << 31)
 #define LONGEST_NUMBER 24
 /* Characters that an element takes at least, and an index of a list. */
@@ -391,12 +391,27 @@ static void fields_step(dump *d, step *s) {
 
 /* --- whole programs --- */
 
+/* "mica-program 2 mica 0.1.0"; the program is read whatever version of mica wrote it. */
+static void fields_header(dump *d) {
+    char token[64] = MICA_VERSION;
+    int64_t version = DUMP_VERSION;
+    word(d, "mica-program");
+    number(d, &version, 0, INT32_MAX);
+    if (ok(d) && version != DUMP_VERSION)
+        (void)mica_fail(d->st, MICA_ERR_FORMAT,
+                        "%s: a program of format version %" PRId64 "; this is version %d", d->path, version,
+                        DUMP_VERSION);
+    word(d, "mica");
+    if (ok(d) && !d->reading)
+        (void)fprintf(d->f, " %s", token);
+    else if (ok(d) && !read_token(d, token, sizeof token))
+        bad(d, "a version of mica");
+    line(d);
+}
+
 static void fields_counts(dump *d, program *p) {
     mica_circuit *c = &p->circuit;
-    uint32_t version = DUMP_VERSION;
-    word(d, "mica-program");
-    NUMBER(d, version, DUMP_VERSION, DUMP_VERSION);
-    line(d);
+    fields_header(d);
     word(d, "max_batch");
     U32(d, c->max_batch);
     word(d, "layers");

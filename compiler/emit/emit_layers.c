@@ -202,6 +202,7 @@ static bool emit_file(emitter *e, const char *name, text *out) {
     scope_set(root, "RUN_MODEL", "%s_run", model);
     scope_set(root, "HEADER_FILE", "\"%s.h\"", name);
     scope_set(root, "SCRATCH_CELLS", "%zu", e->scratch_cells);
+    scope_set(root, "COMPILER_VERSION", "%s", MICA_VERSION);
     bind_workspace(e, root);
     for (uint32_t i = 0; ok && i < e->circuit->n_layers; i++) {
         ok = emit_layer(e, i, &layers);

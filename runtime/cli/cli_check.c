@@ -11,6 +11,7 @@ static const char usage[] =
     "  --input FILE         the input that the proof must be about (also NAME=FILE; several make a batch)\n"
     "  --output FILE        the output that it must claim\n"
     "  --nonce HEX          the nonce that it must carry\n"
+    "  --model-id ID        the model id that the verifier parameters must carry\n"
     "  --min-security BITS  reject parameters with fewer proven bits (default 100)\n"
     "  --json               print the result as JSON\n";
 
@@ -21,13 +22,11 @@ typedef struct check_job {
 } check_job;
 
 static bool parse(check_job *job, int argc, char **argv, bool *help, mica_status *st) {
-    static const struct option options[] = {{"input", required_argument, NULL, 'i'},
-                                            {"output", required_argument, NULL, 'o'},
-                                            {"nonce", required_argument, NULL, 'n'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"min-security", required_argument, NULL, 'm'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"input", required_argument, NULL, 'i'}, {"output", required_argument, NULL, 'o'},
+        {"nonce", required_argument, NULL, 'n'}, {"model-id", required_argument, NULL, 'M'},
+        {"json", no_argument, NULL, 'j'},        {"min-security", required_argument, NULL, 'm'},
+        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
     int c;
     optind = 1;
     while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -37,6 +36,8 @@ static bool parse(check_job *job, int argc, char **argv, bool *help, mica_status
             cli_args_push(&job->outputs, optarg);
         else if (c == 'n')
             job->request.nonce = optarg;
+        else if (c == 'M')
+            job->request.model_id = optarg;
         else if (c == 'j')
             job->request.json = true;
         else if (c == 'h')

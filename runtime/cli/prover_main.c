@@ -7,6 +7,8 @@
 
 #include "cli/cli.h"
 #include "io/whole_file.h"
+#include "mica/float_model.h"
+#include "mica/statement.h"
 
 typedef struct subcommand {
     const char *name;
@@ -66,10 +68,24 @@ static void show_help(FILE *out, const char *program) {
         (void)fprintf(out, "  %-8s %s\n", subcommands[i].name, subcommands[i].what);
     (void)fprintf(
         out,
-        "\nAn input is a .json file {\"input_data\": [[...]]}, a .npy or ONNX .pb file, or a folder with "
+        "\n'%s --version' shows the versions of model, runtime and formats.\n"
+        "An input is a .json file {\"input_data\": [[...]]}, a .npy or ONNX .pb file, or a folder with "
         "input_0.npy, ...\nSeveral inputs are proven as one batch. '%s COMMAND --help' says more.\n"
         "Exit codes: 0 done or accepted, 1 proof rejected, 2 anything else.\n",
-        program);
+        program, program);
+}
+
+static int show_version(const mica_model *model) {
+    mica_vk vk;
+    mica_status st = {0};
+    if (!mica_vk_read(&vk, model->vk, model->vk_size, &st))
+        return cli_error(&st);
+    (void)printf("prover of model \"%s\", compiled by mica %s, runtime %s\n", vk.model_id,
+                 vk.compiler_version, MICA_VERSION);
+    (void)printf("formats: verifier parameters %u, proof %u, weights %u, float model %u\n", MICA_VK_VERSION,
+                 MICA_PROOF_VERSION, MICA_WEIGHTS_VERSION, MICA_FLOAT_VERSION);
+    mica_vk_free(&vk);
+    return 0;
 }
 
 int mica_prover_main(int argc, char **argv, const mica_model *model) {
@@ -82,6 +98,8 @@ int mica_prover_main(int argc, char **argv, const mica_model *model) {
         show_help(stdout, program);
         return 0;
     }
+    if (strcmp(argv[1], "--version") == 0)
+        return show_version(model);
     whole_file_cleanup_on_signals();
     for (size_t i = 0; i < N_SUBCOMMANDS; i++)
         if (strcmp(argv[1], subcommands[i].name) == 0) {

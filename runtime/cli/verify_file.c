@@ -39,6 +39,15 @@ static bool check_nonce(judged *j, mica_status *st) {
     return true;
 }
 
+/* The caller's expectation of the parameters, which the digest in the proof binds. */
+static void check_model_id(judged *j) {
+    const char *wanted = j->request->model_id;
+    if (wanted && strcmp(wanted, j->vk->model_id) != 0)
+        (void)snprintf(j->difference, sizeof j->difference,
+                       "the verifier parameters are those of model \"%s\", not of \"%.100s\"",
+                       j->vk->model_id, wanted);
+}
+
 /* Another model's proof is told from a damaged one: the digest stands in the statement. */
 static void check_digest(judged *j) {
     if (memcmp(j->statement.vk_digest, j->vk->digest, MICA_DIGEST_BYTES) != 0)
@@ -76,6 +85,7 @@ static bool judge(judged *j, mica_status *st) {
     }
     j->has_statement = true;
     check_digest(j);
+    check_model_id(j);
     if (!check_nonce(j, st) || !check_values(j, false, st) || !check_values(j, true, st))
         return false;
     double start = progress_now();
@@ -132,9 +142,9 @@ static bool show_acceptance(const judged *j, FILE *out, mica_status *st) {
 
 static bool show_result_json(const judged *j, FILE *out, mica_status *st) {
     char hex[SHOW_HEX_BYTES(MICA_DIGEST_BYTES)];
-    json_t *o = json_pack("{s:b, s:o, s:o, s:s}", "accepted", accepted(j), "proof", show_text_json(j->path),
-                          "model", show_text_json(j->vk->model_id), "vk_digest",
-                          show_hex(hex, j->vk->digest, MICA_DIGEST_BYTES));
+    json_t *o = json_pack("{s:b, s:s, s:o, s:o, s:s}", "accepted", accepted(j), "version", MICA_VERSION,
+                          "proof", show_text_json(j->path), "model", show_text_json(j->vk->model_id),
+                          "vk_digest", show_hex(hex, j->vk->digest, MICA_DIGEST_BYTES));
     bool ok = true;
     if (accepted(j)) {
         (void)json_object_set_new(o, "proven_bits", json_real(j->report.proven_bits));

@@ -14,6 +14,7 @@ typedef struct verify_request {
     size_t n_input;
     const char *const *output; /* likewise */
     size_t n_output;
+    const char *model_id;       /* that the verifier parameters must carry; NULL: any */
     const char *nonce;          /* hexadecimal; NULL: the proof's nonce is shown, not compared */
     uint32_t min_security_bits; /* 0: MICA_DEFAULT_SECURITY_BITS */
     bool json;

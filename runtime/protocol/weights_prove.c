@@ -7,8 +7,7 @@
 #include "circuit/circuit_shapes.h"
 #include "mica/prove.h"
 
-#define WEIGHTS_MAGIC   "MICAWGT\n"
-#define WEIGHTS_VERSION 1u
+#define WEIGHTS_MAGIC "MICAWGT\n"
 
 static uint64_t valid_cells(const mica_tensor *x) {
     uint64_t n = 1;
@@ -127,9 +126,13 @@ bool weights_load(weight_store *s, const mica_vk *vk, const uint8_t *file, size_
     byte_reader r = {file, size, false};
     uint8_t magic[8];
     read_bytes(&r, magic, sizeof magic);
-    if (r.failed || memcmp(magic, WEIGHTS_MAGIC, 8) != 0 || read_u32(&r) != WEIGHTS_VERSION)
-        return mica_fail(st, MICA_ERR_FORMAT, "this is not a weight file of Mica of version %u",
-                         WEIGHTS_VERSION);
+    if (r.failed || memcmp(magic, WEIGHTS_MAGIC, 8) != 0)
+        return mica_fail(st, MICA_ERR_FORMAT, "this is not a weight file of Mica (foreign magic)");
+    const uint32_t version = read_u32(&r);
+    if (r.failed || version != MICA_WEIGHTS_VERSION)
+        return mica_fail(st, MICA_ERR_FORMAT,
+                         "a weight file of format version %u; this program reads version %u", version,
+                         MICA_WEIGHTS_VERSION);
     if (!read_tensors(s, &vk->circuit, &r, st) || !shape(s, vk, st))
         return false;
     const size_t nodes = (size_t)2 * MERKLE_DIGEST << s->group.tree.log_leaves;
@@ -163,7 +166,7 @@ static bool commit(weight_store *s, mica_vk *vk, const int32_t *const *weight, b
     if (!pcs_commit(&s->group, &s->layout.shape, s->matrix, false, arena, vk->weight_root, st))
         return false;
     write_bytes(w, WEIGHTS_MAGIC, 8);
-    write_u32(w, WEIGHTS_VERSION);
+    write_u32(w, MICA_WEIGHTS_VERSION);
     for (uint32_t t = 0; t < c->n_tensors; t++) {
         if (c->tensor[t].kind == MICA_TENSOR_WEIGHT)
             write_cells(w, weight[t], valid_cells(&c->tensor[t]), cell_width(&c->tensor[t]));

@@ -11,6 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define MICA_WEIGHTS_VERSION 1u /* of the weight file's format */
+#define MICA_MODEL_VERSION                                                                                   \
+    2u /* of what generated code and the runtime agree on: this header and mica/layer.h */
+
 /* What one call of `run` sees. value[t] points at tensor t's cells for this item (weights: the whole tensor),
  * for every tensor that is materialised (mica_tensor_is_materialised), NULL for the others. table[k] points
  * at the values of table k (mica_table_fill). scratch has the size the model asked for and is aligned to 64
