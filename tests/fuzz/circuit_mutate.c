@@ -175,7 +175,7 @@ static void change_port(mica_circuit *c, uint64_t *random) {
     if (n == 0)
         return;
     mica_port *p = &(in ? c->input : c->output)[pick(random, n)];
-    switch (pick(random, 4)) {
+    switch (pick(random, 5)) {
     case 0: { /* another tensor, with its shape */
         p->tensor = pick(random, c->n_tensors);
         const mica_tensor *x = &c->tensor[p->tensor];
@@ -187,6 +187,9 @@ static void change_port(mica_circuit *c, uint64_t *random) {
     }
     case 1:
         p->exponent = other_signed(p->exponent, random);
+        return;
+    case 3:
+        p->visibility = (mica_visibility)pick(random, 3);
         return;
     case 2:
         p->axis_order[pick(random, 3)] = (uint8_t)pick(random, 4);
