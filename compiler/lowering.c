@@ -359,6 +359,7 @@ static bool add_port(lowering *l, bool is_input, uint32_t v, const qvalue *q, mi
     if (!make_port(l, &port, v, q, st))
         return false;
     port.visibility = seen;
+    port.exact = is_input && op_indexed_size(l->g, v) > 0;
     return builder_port(&l->b, is_input, &port);
 }
 

@@ -369,6 +369,8 @@ static void fields_port(dump *d, mica_port *p) {
     flag(d, &p->onnx_batched);
     word(d, "visibility");
     NUMBER(d, p->visibility, MICA_PUBLIC, MICA_PRIVATE);
+    word(d, "exact");
+    flag(d, &p->exact);
     line(d);
 }
 

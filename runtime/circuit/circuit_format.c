@@ -172,6 +172,7 @@ static void codec_port(codec *k, mica_port *p) {
     uint8_t visibility = (uint8_t)p->visibility;
     codec_u8(k, &visibility, MICA_PRIVATE);
     p->visibility = (mica_visibility)visibility;
+    codec_bool(k, &p->exact);
 }
 
 static void codec_layer(codec *k, mica_layer *l) {
@@ -211,8 +212,8 @@ static bool codec_circuit(codec *k, mica_circuit *c, mica_status *st) {
     CODEC_ARRAY(k, c->n_indices, UINT32_MAX, c->index, codec_u32, 4);
     CODEC_ARRAY(k, c->n_lookups, UINT32_MAX, c->lookup, codec_lookup, 9);
     CODEC_ARRAY(k, c->n_tables, UINT32_MAX, c->table, codec_table, 50);
-    CODEC_ARRAY(k, c->n_inputs, UINT32_MAX, c->input, codec_port, MICA_NAME_BYTES + 15 + MICA_MAX_RANK);
-    CODEC_ARRAY(k, c->n_outputs, UINT32_MAX, c->output, codec_port, MICA_NAME_BYTES + 15 + MICA_MAX_RANK);
+    CODEC_ARRAY(k, c->n_inputs, UINT32_MAX, c->input, codec_port, MICA_NAME_BYTES + 16 + MICA_MAX_RANK);
+    CODEC_ARRAY(k, c->n_outputs, UINT32_MAX, c->output, codec_port, MICA_NAME_BYTES + 16 + MICA_MAX_RANK);
     return true;
 }
 

@@ -209,6 +209,10 @@ bool mica_port_quantise(const mica_circuit *c, const mica_port *p, const double 
     port_strides(x, p, dim, stride);
     for (uint64_t i = 0; i < n; i++) {
         const double q = values[i] / scale;
+        const bool inside = q < (double)x->hi + 0.5 && q > (double)x->lo - 0.5;
+        if (p->exact && !inside)
+            return mica_fail(st, MICA_ERR_RANGE, "'%s': value %llu is %g, but an index is in [%d, %d]",
+                             p->name, (unsigned long long)i, values[i], x->lo, x->hi);
         if (q != q)
             return mica_fail(st, MICA_ERR_RANGE, "input '%s': value %llu is not a number", p->name,
                              (unsigned long long)i);

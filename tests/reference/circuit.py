@@ -168,6 +168,7 @@ class Port:
     axis_order: list[int]
     onnx_batched: bool
     visibility: Visibility
+    exact: bool
 
 
 @dataclass
@@ -299,9 +300,10 @@ class CircuitReader(Reader):
         name, tensor, scale = self.text(64), self.u32(), self.dyadic()
         dims = [self.u32() for _ in range(self.u8())]
         order, batched, visibility = self.eight(self.u8), self.flag(), self.u8()
+        exact = self.flag()
         if visibility > Visibility.PRIVATE:
             raise Unreadable("an unknown visibility")
-        return Port(name, tensor, scale, dims, order, batched, Visibility(visibility))
+        return Port(name, tensor, scale, dims, order, batched, Visibility(visibility), exact)
 
     def circuit(self) -> Circuit:
         return Circuit(

@@ -2,6 +2,8 @@
  * inputs. */
 #include "lowering_kit.h"
 
+#include "mica/statement.h"
+
 #define INDICES ONNX_INT64
 
 static uint32_t indices(net *t, unsigned rank, const int64_t *dim) {
@@ -182,7 +184,8 @@ START_TEST(indices_at_run_time) {
 }
 END_TEST
 
-/* The declared range of an input that holds indices is that of the axis, whatever the samples are. */
+/* The declared range of an input that holds indices is that of the axis, whatever the samples are, and no
+ * other value is taken for one. */
 START_TEST(declared_range) {
     net t;
     calibration cal;
@@ -201,6 +204,12 @@ START_TEST(declared_range) {
     const mica_tensor *range = &p.circuit.tensor[p.circuit.input[1].tensor];
     ck_assert_int_eq(range->lo, -5);
     ck_assert_int_eq(range->hi, 4);
+    const double inside[2] = {-5, 4}, outside[2] = {0, 5};
+    int32_t cells[2];
+    ck_assert(mica_port_quantise(&p.circuit, &p.circuit.input[1], inside, cells, NULL, &t.st));
+    ck_assert(cells[0] == -5 && cells[1] == 4);
+    ck_assert(!mica_port_quantise(&p.circuit, &p.circuit.input[1], outside, cells, NULL, &t.st));
+    ck_assert_ptr_nonnull(strstr(t.st.message, "value 1 is 5, but an index is in [-5, 4]"));
     program_free(&p);
     calibration_free(&cal);
     graph_free(&t.g);

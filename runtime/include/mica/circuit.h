@@ -171,6 +171,8 @@ typedef struct mica_port {
                                           j-th slowest axis is axis_order[j] */
     bool onnx_batched;                 /* the ONNX tensor has a leading batch dimension */
     mica_visibility visibility;
+    bool
+        exact; /* values outside the range are refused, not saturated: indices. No meaning for the relation */
 } mica_port;
 
 /* For messages, reports and generated code; no meaning for the relation. */
