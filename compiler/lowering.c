@@ -20,10 +20,11 @@
 #define LARGE_WEIGHTS 8
 #define NARROW_WEIGHTS                                                                                       \
     12 /* where no layer has more than NARROW_LAYER cells: a further limb costs next to nothing */
-#define NARROW_LAYER     512
-#define CONSTANT_BITS    24 /* of outputs that are constants */
-#define INPUT_EXACT_BITS 16
-#define INPUT_MARGIN     1.25 /* declared input range over the calibrated one */
+#define NARROW_LAYER      512
+#define CONSTANT_BITS     24 /* of outputs that are constants */
+#define INPUT_EXACT_BITS  16
+#define NARROW_INPUT_BITS 8    /* inputs of integer types that narrow have the whole type's range */
+#define INPUT_MARGIN      1.25 /* declared input range over the calibrated one */
 
 int64_t round_away(double x) {
     return (int64_t)(x < 0 ? x - 0.5 : x + 0.5);
@@ -265,7 +266,13 @@ static bool exact_dyadic(double *scale) {
 static bool integer_input_range(const lowering *l, uint32_t v, bound *r, mica_status *st) {
     const int64_t indexed = op_indexed_size(l->g, v);
     const double magnitude = indexed ? (double)indexed : calibration_magnitude(l->cal, v);
+    const int type = l->g->value[v].onnx_dtype;
     int64_t top = 1;
+    if (onnx_type_bits(type) <= NARROW_INPUT_BITS && type != ONNX_BOOL) { /* all that the type holds */
+        const int64_t all = INT64_C(1) << onnx_type_bits(type);
+        *r = onnx_type_signed(type) ? (bound){-all / 2, all / 2 - 1} : (bound){0, all - 1};
+        return true;
+    }
     if (magnitude >= (double)RANGE_ACC_LIMIT)
         return mica_fail(st, MICA_ERR_RANGE, "input '%s': integers of 2^28 and more are not supported",
                          l->g->value[v].name);

@@ -70,6 +70,27 @@ static form with_axis(const lowering *l, const form *f) {
     return g;
 }
 
+/* The number that a form without terms holds everywhere; 0 if it is none. */
+static int64_t one_number(const form *f) {
+    bool whole = f->n_terms == 0 && f->n_boxes == 1;
+    for (unsigned i = 0; whole && i < f->rank; i++)
+        whole = f->box[0].lo[i] == 0 && f->box[0].hi[i] == f->dim[i];
+    return whole ? f->box[0].coef : 0;
+}
+
+/* *f -= s u: a multiple of u where s is one number, otherwise a product. */
+static bool subtract_multiple(lowering *l, const graph_node *n, form *f, const form *s, uint32_t divisor,
+                              uint32_t u, mica_status *st) {
+    const int64_t number = one_number(s);
+    uint32_t t = u;
+    if (number == 0) {
+        t = product(l, divisor, u);
+        if (t == NO_INDEX)
+            return false;
+    }
+    return form_add_tensor(f, lowering_tensors(l), t, number ? -number : -1) || too_many_terms(l, n, st);
+}
+
 bool floor_quotient(lowering *l, const graph_node *n, const form *e_form, const form *s_form, unsigned bits,
                     uint32_t *u, form *rem, mica_status *st) {
     const form e = with_axis(l, e_form), s = with_axis(l, s_form);
@@ -82,12 +103,11 @@ bool floor_quotient(lowering *l, const graph_node *n, const form *e_form, const 
     *u = dividend == NO_INDEX || divisor == NO_INDEX ? NO_INDEX : range_witness(l, &e, bits);
     if (*u == NO_INDEX || !run_step(l, STEP_QUOTIENT, *u, dividend, divisor))
         return false;
-    const uint32_t back = product(l, divisor, *u);
-    if (back == NO_INDEX)
+    /* e - s u and s - 1 - (e - s u) */
+    form low = lowering_tensor_form(l, dividend), high = lowering_tensor_form(l, divisor);
+    if (!subtract_multiple(l, n, &low, &s, divisor, *u, st))
         return false;
-    form low = lowering_tensor_form(l, dividend), high = s; /* e - s u and s - 1 - (e - s u) */
-    if (!form_add_tensor(&low, lowering_tensors(l), back, -1) || !add_scaled(l, &high, &low, -1) ||
-        !form_add_constant(&high, -1))
+    if (!add_scaled(l, &high, &low, -1) || !form_add_constant(&high, -1))
         return too_many_terms(l, n, st);
     return range_check_value(l, &low, rem_bits, rem, st) && range_check(l, &high, rem_bits, st);
 }

@@ -1,8 +1,11 @@
 /* Shape, Size, Range, ConstantOfShape, EyeLike are constants once shapes are known. Cast changes what
  * integers mean, and at most drops a fraction. */
+#include "lowering_domain.h"
 #include "lowering_move.h"
+#include "lowering_quotient.h"
 #include "onnx_types.h"
-#include "ops/ops.h"
+#include "ops/op_rules.h"
+#include "ops/quantise.h"
 #include "requantise.h"
 
 static bool lower_known(struct lowering *l, const graph_node *n, mica_status *st) {
@@ -81,7 +84,39 @@ static bool truncate(lowering *l, const graph_node *n, mica_status *st) {
            set_both(l, n, &f, &x.axes, t, st);
 }
 
-bool lower_cast(struct lowering *l, const graph_node *n, mica_status *st) {
+/* Whether the value may hold integers that the type of the result cannot. */
+static bool wraps(const lowering *l, const graph_node *n, const form *f) {
+    const graph_value *from = &l->g->value[n->in[0]], *to = &l->g->value[n->out[0]];
+    const bound r = form_range(f, lowering_tensors(l));
+    double lo, hi;
+    return cast_wraps(from, to) && quantise_range(to->onnx_dtype, &lo, &hi) &&
+           ((double)r.lo < lo || (double)r.hi > hi);
+}
+
+/* v, integers at scale 1, becomes lo + ((v - lo) modulo 2^bits). */
+static bool wrap(lowering *l, const graph_node *n, mica_status *st) {
+    double lo = 0, hi = 0;
+    form f, size, low;
+    qvalue x;
+    uint32_t quotient;
+    (void)quantise_range(l->g->value[n->out[0]].onnx_dtype, &lo, &hi);
+    if (!lowering_layer(l, n, st) || !lowering_form(l, n->out[0], &f, &x, st))
+        return false;
+    const int64_t width = (int64_t)(hi - lo) + 1;
+    const bound r = form_range(&f, lowering_tensors(l));
+    const int64_t below = r.lo < (int64_t)lo ? ((int64_t)lo - r.lo + width - 1) / width * width : 0;
+    const uint64_t quotients = (uint64_t)((r.hi - (int64_t)lo + below) / width) + 1;
+    form_create(&size, f.batched, f.rank, f.dim);
+    if (!form_add_constant(&f, below - (int64_t)lo) || !form_add_constant(&size, width))
+        return lowering_fail(l, n, st, MICA_ERR_LIMIT, "too many terms in one sum");
+    if (!floor_quotient(l, n, &f, &size, mica_log2_ceil(quotients < 2 ? 2 : quotients), &quotient, &low, st))
+        return false;
+    return (form_add_constant(&low, (int64_t)lo) ||
+            lowering_fail(l, n, st, MICA_ERR_LIMIT, "too many terms in one sum")) &&
+           lowering_set_tensor(l, n, builder_sum(&l->b, &low), &x.axes, 1, n->out[0]);
+}
+
+static bool lower_cast_value(lowering *l, const graph_node *n, mica_status *st) {
     const graph_value *from = &l->g->value[n->in[0]], *to = &l->g->value[n->out[0]];
     const layout axes = l->value[n->in[0]].axes;
     if (to->onnx_dtype == ONNX_BOOL && from->onnx_dtype != ONNX_BOOL)
@@ -96,4 +131,11 @@ bool lower_cast(struct lowering *l, const graph_node *n, mica_status *st) {
     return lowering_layer(l, n, st) && lowering_operand(l, n->in[0], &x, st) &&
            lowering_at_scale(l, &x, n->in[0], 1, st) &&
            lowering_set_tensor(l, n, x.tensor, &x.axes, x.scale, n->out[0]);
+}
+
+bool lower_cast(struct lowering *l, const graph_node *n, mica_status *st) {
+    form f;
+    qvalue x;
+    return lower_cast_value(l, n, st) && lowering_form(l, n->out[0], &f, &x, st) &&
+           (x.scale != 1 || !wraps(l, n, &f) || wrap(l, n, st));
 }

@@ -57,12 +57,14 @@ bool lower_depthtospace(struct lowering *l, const graph_node *n, mica_status *st
 }
 
 bool lower_spacetodepth(struct lowering *l, const graph_node *n, mica_status *st) {
-    static const uint8_t part[3][3] = {{2, 4, 0}, {1, NONE}, {3, NONE}};
+    static const uint8_t depth_first[3][3] = {{2, 4, 0}, {1, NONE}, {3, NONE}},
+                         channel_first[3][3] = {{0, 2, 4}, {1, NONE}, {3, NONE}};
+    const bool dcr = !strcmp(graph_attr_string(n, "mode", "DCR"), "DCR");
     const graph_value *x = &l->g->value[n->in[0]];
     const int64_t b = graph_attr_int(n, "blocksize", 1);
     const unsigned lead = x->batched ? 0 : 1;
     int64_t dim[6] = {x->dim[0]};
     const int64_t split[5] = {x->dim[1], x->dim[2] / b, b, x->dim[3] / b, b};
     memcpy(dim + lead, split, sizeof split);
-    return lower_blocks(l, n, lead, dim, part, st);
+    return lower_blocks(l, n, lead, dim, dcr ? depth_first : channel_first, st);
 }

@@ -155,14 +155,80 @@ bool lower_maxpool(struct lowering *l, const graph_node *n, mica_status *st) {
 
 /* --- averages: sums over the taps or the plane, whose count goes into the scale --- */
 
+/* Whether some window reaches beyond the declared padding (ceil_mode), where nothing is counted. */
+static bool leaves_padding(const op_window *w) {
+    bool leaves = false;
+    for (unsigned d = 0; d < w->n; d++)
+        leaves |= (w->out[d] - 1) * w->stride[d] + (w->kernel[d] - 1) * w->dilation[d] >=
+                  w->pad_begin[d] + w->in[d] + w->pad_end[d];
+    return leaves;
+}
+
+static void pass_axes(mica_placement *p, unsigned *rank, uint32_t *dim, const mica_tensor *t,
+                      const axis_list *from, axis_list *to) {
+    for (unsigned i = 0; i < from->n; i++) {
+        mica_factor *f = &p->factor[p->n_factors++];
+        f->n_out = f->n_src = 1;
+        f->out_axis[0] = (uint8_t)*rank;
+        f->src_axis[0] = from->axis[i];
+        f->out_stride[0] = 1;
+        axis_list_push(to, *rank);
+        dim[(*rank)++] = t->dim[from->axis[i]];
+    }
+}
+
+/* x with its padding as cells of its own, which are zero; w is then a window without padding over it. */
+static bool make_padding(lowering *l, const graph_node *n, op_window *w, qvalue *x, mica_status *st) {
+    const mica_tensor *t = &lowering_tensors(l)[x->tensor];
+    const unsigned spatial = x->axes.rank - w->n;
+    mica_placement p = {.src = x->tensor};
+    layout axes = {.rank = x->axes.rank};
+    uint32_t dim[MICA_MAX_RANK + 1];
+    unsigned rank = 0, seen = 0;
+    if (t->rank + w->n > MICA_MAX_RANK)
+        return lowering_fail(l, n, st, MICA_ERR_LIMIT, "its window needs more than %d axes", MICA_MAX_RANK);
+    for (unsigned i = 0; i < spatial; i++)
+        pass_axes(&p, &rank, dim, t, &x->axes.of[i], &axes.of[i]);
+    for (unsigned d = 0; d < w->n; d++) {
+        const axis_list *src = &x->axes.of[spatial + d];
+        mica_factor *f = &p.factor[p.n_factors++];
+        w->in[d] += w->pad_begin[d] + w->pad_end[d];
+        f->offset = (int32_t)-w->pad_begin[d];
+        f->n_out = 1;
+        f->out_axis[0] = (uint8_t)rank;
+        f->out_stride[0] = 1;
+        f->n_src = src->n;
+        memcpy(f->src_axis, src->axis, src->n);
+        axis_list_push(&axes.of[spatial + d], rank);
+        dim[rank++] = (uint32_t)w->in[d];
+        w->pad_begin[d] = w->pad_end[d] = 0;
+    }
+    for (unsigned i = 0; i < p.n_factors; i++)
+        for (unsigned j = 0; j < p.factor[i].n_src; j++)
+            seen |= 1u << p.factor[i].src_axis[j];
+    for (unsigned i = 0; i < t->rank; i++)
+        if (!(seen & 1u << i)) /* of size 1 */
+            p.factor[0].src_axis[p.factor[0].n_src++] = (uint8_t)i;
+    x->tensor = builder_placement(&l->b, &p, rank, dim);
+    x->axes = axes;
+    return x->tensor != NO_INDEX;
+}
+
 bool lower_avgpool(struct lowering *l, const graph_node *n, mica_status *st) {
     op_window w;
     patches p;
     qvalue x;
     uint32_t norms[GRAPH_MAX_RANK] = {0};
-    const bool count_padding = graph_attr_int(n, "count_include_pad", 0) != 0;
+    bool count_padding = graph_attr_int(n, "count_include_pad", 0) != 0;
     if (!op_window_resolve(&w, l->g, n, st) || !lowering_operand(l, n->in[0], &x, st) ||
-        !lowering_layer(l, n, st) || !lowering_patches(l, n, &w, &x, 1, count_padding ? NULL : norms, &p, st))
+        !lowering_layer(l, n, st))
+        return false;
+    if (count_padding && leaves_padding(&w)) {
+        count_padding = false; /* all taps that count are cells now */
+        if (!make_padding(l, n, &w, &x, st))
+            return false;
+    }
+    if (!lowering_patches(l, n, &w, &x, 1, count_padding ? NULL : norms, &p, st))
         return false;
     form f;
     uint8_t map[MICA_MAX_RANK];

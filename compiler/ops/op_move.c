@@ -413,9 +413,12 @@ bool eval_depthtospace(const op_args *a, mica_status *st) {
 
 bool infer_spacetodepth(op_context *c, const graph_node *n, mica_status *st) {
     const graph_value *x = op_in(c->g, n, 0);
+    const char *mode = graph_attr_string(n, "mode", "DCR");
     int64_t b;
     if (!block_size(c->g, n, &b, st))
         return false;
+    if (strcmp(mode, "DCR") != 0 && strcmp(mode, "CRD") != 0)
+        return op_fail(c->g, n, st, MICA_ERR_FORMAT, "mode '%.40s' is unknown", mode);
     if (x->dim[2] % b || x->dim[3] % b)
         return op_fail(c->g, n, st, MICA_ERR_FORMAT, "the image does not divide into blocks of %lld",
                        (long long)b);
@@ -425,13 +428,15 @@ bool infer_spacetodepth(op_context *c, const graph_node *n, mica_status *st) {
 
 bool eval_spacetodepth(const op_args *a, mica_status *st) {
     const graph_value *x = op_in(a->g, a->n, 0), *y = op_out(a->g, a->n, 0);
+    const bool depth_first = !strcmp(graph_attr_string(a->n, "mode", "DCR"), "DCR");
     int64_t b, i[4] = {0};
     if (!block_size(a->g, a->n, &b, st))
         return false;
     for (size_t e = 0, n = (size_t)graph_elements(y); e < n; e++) {
-        const int64_t block = i[1] / x->dim[1], row = i[2] * b + block / b, column = i[3] * b + block % b;
-        a->out[0][e] =
-            a->in[0][((i[0] * x->dim[1] + i[1] % x->dim[1]) * x->dim[2] + row) * x->dim[3] + column];
+        const int64_t block = depth_first ? i[1] / x->dim[1] : i[1] % (b * b);
+        const int64_t channel = depth_first ? i[1] % x->dim[1] : i[1] / (b * b);
+        const int64_t row = i[2] * b + block / b, column = i[3] * b + block % b;
+        a->out[0][e] = a->in[0][((i[0] * x->dim[1] + channel) * x->dim[2] + row) * x->dim[3] + column];
         op_next_index(i, y->dim, 4);
     }
     return true;

@@ -4,7 +4,8 @@
 #include "ops/op_move.h"
 #include "ops/resize.h"
 
-#define MAX_FACTOR 1024 /* of a region and of Keys' parameter: positions and weights stay finite */
+#define WIDTH_ROUNDING 1e-6 /* of a size that is meant to be whole: a float's error */
+#define MAX_FACTOR     1024 /* of a region and of Keys' parameter: positions and weights stay finite */
 
 static int64_t floor_of(double x) {
     const int64_t i = (int64_t)x;
@@ -146,9 +147,16 @@ bool resize_read(resize *r, const graph *g, const graph_node *n, mica_status *st
 
 /* --- positions --- */
 
+/* The output's size, with the fraction that a scale gives it. */
+static double width(const resize *r, uint32_t axis) {
+    const double exact = r->scale[axis] * (double)r->in[axis], whole = (double)r->out[axis];
+    const double off = exact - whole;
+    return off > -WIDTH_ROUNDING && off < WIDTH_ROUNDING ? whole : exact;
+}
+
 static double coordinate(const resize *r, uint32_t axis, int64_t o) {
     const char *c = r->coordinates;
-    const double x = (double)o, s = r->scale[axis], in = (double)r->in[axis], out = (double)r->out[axis];
+    const double x = (double)o, s = r->scale[axis], in = (double)r->in[axis], out = width(r, axis);
     if (!strcmp(c, "asymmetric"))
         return x / s;
     if (!strcmp(c, "tf_half_pixel_for_nn"))
@@ -161,7 +169,9 @@ static double coordinate(const resize *r, uint32_t axis, int64_t o) {
         return out > 1 ? r->from[axis] * (in - 1) + x * (r->to[axis] - r->from[axis]) * (in - 1) / (out - 1)
                        : 0.5 * (r->from[axis] + r->to[axis]) * (in - 1);
     const double half_pixel = (x + 0.5) / s - 0.5;
-    return strcmp(c, "half_pixel_symmetric") != 0 ? half_pixel : in / 2 * (1 - out / (s * in)) + half_pixel;
+    return strcmp(c, "half_pixel_symmetric") != 0
+               ? half_pixel
+               : in / 2 * (1 - (double)r->out[axis] / (s * in)) + half_pixel;
 }
 
 static int64_t nearest(const resize *r, double x) {

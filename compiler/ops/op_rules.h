@@ -48,6 +48,9 @@ void op_broadcast_strides(const graph_value *v, uint32_t rank, size_t *stride);
 /* Steps a row-major index over dim[0..rank); false after the last one. rank 0 has one index. */
 bool op_next_index(int64_t *index, const int64_t *dim, uint32_t rank);
 
+/* Whether Cast keeps the low bits of an integer that its result's type cannot hold. */
+bool cast_wraps(const graph_value *from, const graph_value *to);
+
 /* Whether any live node or the graph's outputs read the value. */
 bool op_value_used(const graph *g, uint32_t value);
 

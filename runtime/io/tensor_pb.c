@@ -18,6 +18,7 @@ typedef struct onnx_type {
     const char *name;
     element_type raw;
     typed_field field;
+    bool packed; /* two elements of four bits to a byte, the low half first */
 } onnx_type;
 static const onnx_type onnx_types[] = {
     [1] = {"float", {ELEMENT_FLOAT, 4, false}, FIELD_FLOAT},
@@ -33,6 +34,8 @@ static const onnx_type onnx_types[] = {
     [12] = {"uint32", {ELEMENT_UNSIGNED, 4, false}, FIELD_UINT64},
     [13] = {"uint64", {ELEMENT_UNSIGNED, 8, false}, FIELD_UINT64},
     [16] = {"bfloat16", {ELEMENT_BFLOAT16, 2, false}, FIELD_INT32},
+    [21] = {"uint4", {ELEMENT_UNSIGNED, 1, false}, FIELD_INT32, true},
+    [22] = {"int4", {ELEMENT_SIGNED, 1, false}, FIELD_INT32, true},
 };
 
 static const onnx_type *find_type(int32_t code) {
@@ -81,6 +84,20 @@ static double field_value(const MicaIo__Tensor *p, const onnx_type *type, size_t
     return 0;
 }
 
+/* Element i of bytes (or of integers that hold a byte each) with two elements to a byte. */
+static double packed_value(const MicaIo__Tensor *p, const onnx_type *type, uint64_t i) {
+    const uint32_t byte = p->has_raw_data ? p->raw_data.data[i / 2] : (uint32_t)p->int32_data[i / 2];
+    const int32_t half = (int32_t)(byte >> (i % 2 * 4) & 15);
+    return type->raw.kind == ELEMENT_SIGNED && half > 7 ? half - 16 : half;
+}
+
+static double element_value(const MicaIo__Tensor *p, const onnx_type *type, uint64_t i) {
+    if (type->packed)
+        return packed_value(p, type, i);
+    return p->has_raw_data ? element_decode(type->raw, p->raw_data.data + i * type->raw.bytes)
+                           : field_value(p, type, i);
+}
+
 /* The shape, and that it needs exactly the values that are there. */
 static bool check_shape(tensor_data *t, const MicaIo__Tensor *p, const onnx_type *type, const char *path,
                         mica_status *st) {
@@ -104,9 +121,9 @@ static bool check_shape(tensor_data *t, const MicaIo__Tensor *p, const onnx_type
         t->dim[i] = p->dims[i];
         count *= (uint64_t)p->dims[i];
     }
-    if (count != stored)
-        return mica_fail(st, MICA_ERR_FORMAT, "%s: the shape has %llu elements, the file holds %llu", path,
-                         (unsigned long long)count, (unsigned long long)stored);
+    if ((type->packed ? (count + 1) / 2 : count) != stored)
+        return mica_fail(st, MICA_ERR_FORMAT, "%s: the shape has %llu elements, the file holds %llu%s", path,
+                         (unsigned long long)count, (unsigned long long)stored, type->packed ? " pairs" : "");
     return true;
 }
 
@@ -121,8 +138,7 @@ static bool convert(tensor_data *t, const MicaIo__Tensor *p, const char *path, m
     if (!check_shape(t, p, type, path, st) || !tensor_data_allocate(t, path, st))
         return false;
     for (uint64_t i = 0; i < t->count; i++)
-        t->value[i] = p->has_raw_data ? element_decode(type->raw, p->raw_data.data + i * type->raw.bytes)
-                                      : field_value(p, type, i);
+        t->value[i] = element_value(p, type, i);
     return true;
 }
 
