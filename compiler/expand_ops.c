@@ -6,6 +6,8 @@
 
 bool expand_applies(const graph *g, const graph_node *n) {
     switch (n->kind) {
+    case OP_MAXPOOL:
+        return op_part(n) == 1;
 #define X(kind, symbol, type, fewest, most) case OP_##kind:
         MICA_COMPOSITE_OPS(X)
 #undef X
@@ -144,17 +146,33 @@ static int64_t norm_order(const expander *x) {
     return graph_attr_int(&x->node, "p", 2);
 }
 
-static uint32_t expand_lp_pool(expander *x) {
+static void keep_window(expander *x) {
     static const char *const kept[] = {"auto_pad",     "ceil_mode", "dilations",
                                        "kernel_shape", "pads",      "strides"};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        expand_attr(x, kept[i]);
+}
+
+/* The index of each window's maximum, which the pool itself, equal to the node of the first output, finds. */
+static uint32_t expand_max_index(expander *x) {
+    x->n_attrs = 0;
+    for (uint32_t i = 2; i < x->node.n_attrs; i++) /* after mica_part and mica_parts */
+        expand_attr(x, x->node.attr[i].name);
+    const uint32_t top = expand_op1(x, "MaxPool", x->node.in[0]);
+    keep_window(x);
+    expand_attr(x, "storage_order");
+    expand_last(x);
+    return expand_op2(x, "mica.MaxPoolIndex", x->node.in[0], top);
+}
+
+static uint32_t expand_lp_pool(expander *x) {
     const int64_t p = norm_order(x);
     const graph_attr *kernel = graph_attr_find(&x->node, "kernel_shape");
     double cells = 1;
     for (size_t i = 0; kernel && i < kernel->n; i++)
         cells *= (double)kernel->ints[i];
     const uint32_t powers = power(x, x->node.in[0], p);
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        expand_attr(x, kept[i]);
+    keep_window(x);
     expand_int(x, "count_include_pad", 1);
     const uint32_t mean = expand_op1(x, "AveragePool", powers);
     return last_root(x, expand_op2(x, "Mul", mean, expand_number(x, cells)), p);
@@ -175,17 +193,23 @@ static uint32_t expand_global_pool(expander *x) {
 
 /* --- normalisations --- */
 
-/* (v - mean) / sqrt(variance + epsilon) along the axes; `last`: this is the output. */
-static uint32_t normalise(expander *x, uint32_t v, uint32_t axes, double epsilon, bool last) {
-    if (v == GRAPH_NO_VALUE)
-        return v;
+/* sqrt(variance + epsilon) along the axes; *d is v - mean. */
+static uint32_t deviation_of(expander *x, uint32_t v, uint32_t axes, double epsilon, uint32_t *d) {
     const double share = 1 / (double)count_cells(&x->g->value[v], axes);
-    const uint32_t d = expand_op2(x, "Sub", v, reduce(x, "ReduceMean", v, axes, true));
-    const uint32_t squares = reduce(x, "ReduceSumSquare", d, axes, true);
+    *d = expand_op2(x, "Sub", v, reduce(x, "ReduceMean", v, axes, true));
+    const uint32_t squares = reduce(x, "ReduceSumSquare", *d, axes, true);
     const uint32_t variance = expand_op2(x, "Mul", squares, expand_number(x, share));
     const uint32_t padded =
         epsilon > 0 ? expand_op2(x, "Add", variance, expand_number(x, epsilon)) : variance;
-    const uint32_t deviation = expand_op1(x, "mica.Root", padded);
+    return expand_op1(x, "mica.Root", padded);
+}
+
+/* (v - mean) / sqrt(variance + epsilon) along the axes; `last`: this is the output. */
+static uint32_t normalise(expander *x, uint32_t v, uint32_t axes, double epsilon, bool last) {
+    uint32_t d;
+    if (v == GRAPH_NO_VALUE)
+        return v;
+    const uint32_t deviation = deviation_of(x, v, axes, epsilon, &d);
     if (last)
         expand_last(x);
     return expand_op2(x, "Div", d, deviation);
@@ -219,12 +243,28 @@ static uint32_t expand_instance_norm(expander *x) {
     return scale_and_shift(x, y, scale, bias);
 }
 
+/* LayerNormalization's further outputs: the mean, and 1 / sqrt(variance + epsilon). */
+static uint32_t expand_statistic(expander *x, uint32_t axes, bool mean) {
+    uint32_t d;
+    if (mean) {
+        expand_axes(x, axes, true);
+        expand_last(x);
+        return expand_op1(x, "ReduceMean", x->node.in[0]);
+    }
+    const uint32_t deviation = deviation_of(x, x->node.in[0], axes, epsilon_of(x), &d);
+    expand_last(x);
+    return expand_op1(x, "Reciprocal", deviation);
+}
+
 static uint32_t expand_layer_norm(expander *x) {
     uint32_t axis;
     const bool biased = input(x, 2) != NULL;
     if (!op_axis(x->g, &x->node, "axis", -1, input(x, 0)->rank, 0, &axis, x->st))
         return GRAPH_NO_VALUE;
-    const uint32_t y = normalise(x, x->node.in[0], axes_from(input(x, 0), axis), epsilon_of(x), false);
+    const uint32_t axes = axes_from(input(x, 0), axis);
+    if (op_part(&x->node) > 0)
+        return expand_statistic(x, axes, op_part(&x->node) == 1);
+    const uint32_t y = normalise(x, x->node.in[0], axes, epsilon_of(x), false);
     return scale_and_shift(x, y, x->node.in[1], biased ? x->node.in[2] : GRAPH_NO_VALUE);
 }
 
@@ -317,6 +357,7 @@ static expansion *const expansions[OP_KINDS] = {
     [OP_LOGSOFTMAX] = expand_log_softmax,
     [OP_GLOBAL_MAXPOOL] = expand_global_pool,
     [OP_GLOBAL_LPPOOL] = expand_global_pool,
+    [OP_MAXPOOL] = expand_max_index,
     [OP_LPPOOL] = expand_lp_pool,
     [OP_INSTANCENORM] = expand_instance_norm,
     [OP_LAYERNORM] = expand_layer_norm,

@@ -434,7 +434,7 @@ static bool read_outputs(importer *im, const Onnx__NodeProto *p, graph_node *n) 
 #define MAX_PARTS 4096 /* each part looks at the sizes of all */
 
 /* A node of several outputs becomes one node for each of them that has a name: nodes of the graph have one.
- * The parts are numbered by attributes of their own. */
+ * The parts are numbered by attributes of their own; what they share is merged again (merge.c). */
 static bool add_parts(importer *im, const graph_node *whole) {
     if (whole->n_out > MAX_PARTS)
         return mica_fail(im->st, MICA_ERR_LIMIT, "node '%.100s' (%.60s) has more than %d outputs",
@@ -445,6 +445,12 @@ static bool add_parts(importer *im, const graph_node *whole) {
             continue;
         part.out = &whole->out[i];
         part.n_out = 1;
+        im->g->value[part.out[0]].producer = im->g->n_nodes;
+        if (i == 0 && whole->kind != OP_SPLIT) { /* a node like any other */
+            if (graph_add_node(im->g, &part, im->st) == UINT32_MAX)
+                return false;
+            continue;
+        }
         part.n_attrs = whole->n_attrs + 2;
         part.attr = graph_alloc(im->g, part.n_attrs, sizeof *part.attr, im->st);
         if (!part.attr)
@@ -455,7 +461,6 @@ static bool add_parts(importer *im, const graph_node *whole) {
             (graph_attr){.name = "mica_parts", .type = ATTR_INT, .i = whole->n_out, .tensor = GRAPH_NO_VALUE};
         if (whole->n_attrs)
             memcpy(part.attr + 2, whole->attr, whole->n_attrs * sizeof *part.attr);
-        im->g->value[part.out[0]].producer = im->g->n_nodes;
         if (graph_add_node(im->g, &part, im->st) == UINT32_MAX)
             return false;
     }
@@ -474,7 +479,7 @@ static bool read_node(importer *im, const Onnx__GraphProto *graph_proto, size_t 
     if (!read_inputs(im, graph_proto, p, &n) || (n.kind != OP_UNSUPPORTED && !read_attrs(im, p, &n)) ||
         !read_outputs(im, p, &n))
         return false;
-    if (n.kind == OP_SPLIT)
+    if (n.kind == OP_SPLIT || (n.n_out > 1 && op_outputs(n.kind) > 1))
         return add_parts(im, &n);
     return graph_add_node(im->g, &n, im->st) != UINT32_MAX;
 }

@@ -32,6 +32,8 @@ bool graph_fold_constants(graph *g, mica_status *st);
 bool graph_recognise(graph *g, mica_status *st);
 /* expand.c: operators that are made of others are replaced by them. graph_canonicalise begins with it. */
 bool graph_expand(graph *g, mica_status *st);
+/* merge.c: nodes of one kind with equal inputs and attributes become copies of the first. */
+bool graph_merge(graph *g, mica_status *st);
 /* canonical.c: removes Identity, Dropout and dead nodes; fuses BatchNormalization and constant Add/Mul into a
  * preceding Conv/Gemm/MatMul; MatMul + Add becomes Gemm. */
 bool graph_canonicalise(graph *g, mica_status *st);

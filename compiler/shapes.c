@@ -82,15 +82,19 @@ static bool check_inputs(const graph *g, const graph_node *n, mica_status *st) {
     return true;
 }
 
+static bool fail_output(const graph *g, const graph_node *n, uint32_t i, uint32_t value, mica_status *st) {
+    const uint32_t known = op_outputs(n->kind);
+    return op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "output %u ('%.100s') is used; supported: the first %u", i,
+                   g->value[value].name, known);
+}
+
 static bool check_outputs(const graph *g, const graph_node *n, mica_status *st) {
     if (!op_out(g, n, 0))
         return op_fail(g, n, st, MICA_ERR_FORMAT, "the first output is absent");
     for (uint32_t i = 1; i < n->n_out; i++)
         if (n->out[i] != GRAPH_NO_VALUE && op_value_used(g, n->out[i]))
-            return op_fail(g, n, st, MICA_ERR_UNSUPPORTED,
-                           "output %u ('%.100s') is used; only the first is supported", i,
-                           g->value[n->out[i]].name);
-    return true;
+            return fail_output(g, n, i, n->out[i], st);
+    return op_part(n) < op_outputs(n->kind) || fail_output(g, n, op_part(n), n->out[0], st);
 }
 
 static bool infer_node(op_context *c, uint32_t index, mica_status *st) {
@@ -98,6 +102,10 @@ static bool infer_node(op_context *c, uint32_t index, mica_status *st) {
     graph_node *n = &g->node[index];
     if (n->kind == OP_UNSUPPORTED)
         return op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "the operator is not supported");
+    if (n->n_out && op_part(n) > 0 && !op_value_used(g, n->out[0])) {
+        n->removed = true; /* an output that nothing reads */
+        return true;
+    }
     if (!check_inputs(g, n, st) || !check_outputs(g, n, st) || !op_rules[n->kind].infer(c, n, st))
         return false;
     const graph_value *out = &g->value[n->out[0]];

@@ -70,7 +70,9 @@ static bool truncate(lowering *l, const graph_node *n, mica_status *st) {
     double scale;
     if (!lowering_layer(l, n, st) || !lowering_form(l, n->in[0], &f, &x, st))
         return false;
-    const double far = 0x1p24; /* values of tables are not larger */
+    const bound r = form_range(&f, lowering_tensors(l));
+    const double reach = (double)(r.hi > -r.lo ? r.hi : -r.lo) * x.scale + 1;
+    const double far = reach < 0x1p24 ? (double)(int64_t)reach : 0x1p24; /* values of tables are not larger */
     activation up = {
         .kind = MICA_TABLE_FLOOR, .lo = 0, .hi = far, .in_factor = 1, .out_factor = 1, .out_scale = 1};
     up.wanted = x.scale;

@@ -5,7 +5,8 @@
 #include "lowering.h"
 #include "lowering_window.h"
 #include "maximum.h"
-#include "ops/ops.h"
+#include "ops/op_rules.h"
+#include "requantise.h"
 
 #define MAX_TAPS 1024
 
@@ -126,31 +127,174 @@ static bool run_max_pool(lowering *l, const graph_node *n, const max_pool *m, fo
     return *result != NO_INDEX;
 }
 
+/* Patches, range and axes of the pool; *taps: of one window. */
+static bool begin_max_pool(lowering *l, const graph_node *n, const qvalue *x, max_pool *m, uint32_t *taps,
+                           mica_status *st) {
+    uint64_t count = 1;
+    for (unsigned d = 0; d < m->w.n && count <= MAX_TAPS; d++)
+        count *= (uint64_t)m->w.kernel[d];
+    if (count > MAX_TAPS)
+        return lowering_fail(l, n, st, MICA_ERR_LIMIT, "windows of more than %d taps are not supported",
+                             MAX_TAPS);
+    *taps = (uint32_t)count;
+    if (!lowering_patches(l, n, &m->w, x, 1, NULL, &m->p, st))
+        return false;
+    m->batched = lowering_tensors(l)[m->p.tensor].batched;
+    m->lo = lowering_tensors(l)[x->tensor].lo;
+    m->hi = lowering_tensors(l)[x->tensor].hi;
+    result_axes(&m->p, &m->w, m->map, &m->rank, m->dim);
+    return true;
+}
+
 bool lower_maxpool(struct lowering *l, const graph_node *n, mica_status *st) {
     max_pool m = {0};
     qvalue x;
+    uint32_t taps, result = NO_INDEX;
     if (!op_window_resolve(&m.w, l->g, n, st) || !lowering_operand(l, n->in[0], &x, st) ||
-        !lowering_layer(l, n, st) || !lowering_patches(l, n, &m.w, &x, 1, NULL, &m.p, st))
+        !lowering_layer(l, n, st) || !begin_max_pool(l, n, &x, &m, &taps, st))
         return false;
-    const mica_tensor *t = &lowering_tensors(l)[m.p.tensor];
-    m.batched = t->batched;
-    m.lo = lowering_tensors(l)[x.tensor].lo;
-    m.hi = lowering_tensors(l)[x.tensor].hi;
-    result_axes(&m.p, &m.w, m.map, &m.rank, m.dim);
-    uint64_t taps = 1;
-    for (unsigned d = 0; d < m.w.n; d++)
-        taps *= (uint64_t)m.w.kernel[d];
-    if (taps > MAX_TAPS || (uint64_t)((int64_t)m.hi - m.lo) >= UINT64_C(1) << (MICA_MAX_TABLE_BITS - 1))
-        return lowering_fail(l, n, st, MICA_ERR_LIMIT, "windows of more than %d taps are not supported",
-                             MAX_TAPS);
     form *tap = malloc(taps * sizeof *tap);
-    uint32_t result = NO_INDEX;
     const bool ok = tap ? run_max_pool(l, n, &m, tap, &result, st)
                         : mica_fail(st, MICA_ERR_MEMORY, "out of memory in the lowering");
     free(tap);
     const axis_list channel = mapped_channel(&m.p, m.map);
     const layout axes = lowering_window_axes(l, n, &m.p, &channel, m.map);
     return ok && lowering_set_tensor(l, n, result, &axes, x.scale, x.origin);
+}
+
+/* --- the place of the maximum ---
+ *
+ *   e_k = [x_k - m + 1 >= 1]      1 where tap k of the window is its maximum, 0 in the padding
+ *   t_k = (taps - k) e_k
+ *   T   = max_k t_k               belongs to the first such tap and to no other
+ *   index = place of tap 0 + sum_k (place of tap k - place of tap 0) [t_k - T + 1 >= 1]
+ *
+ * Every e_k, T and the last steps are determined by x and m, as in lower_argmax.c.
+ */
+
+typedef struct max_index {
+    max_pool m;
+    uint32_t top, taps; /* m's tensor */
+    bool by_columns;
+} max_index;
+
+/* *e := [f + 1 >= 1] */
+static bool at_least_zero(lowering *l, form *f, uint32_t *e, mica_status *st) {
+    return (form_add_constant(f, 1) || mica_fail(st, MICA_ERR_INTERNAL, "a tap has too many terms")) &&
+           step_function(l, f, e, st);
+}
+
+/* t_k for the taps that are not in the padding everywhere, tap[i] of them number[i]. */
+static bool rank_taps(lowering *l, const max_index *p, form *tap, uint32_t *number, uint32_t *count,
+                      mica_status *st) {
+    int64_t k[GRAPH_MAX_RANK] = {0};
+    *count = 0;
+    for (uint32_t i = 0; i < p->taps; i++, (void)op_next_index(k, p->m.w.kernel, p->m.w.n)) {
+        form f;
+        bool present;
+        uint32_t e;
+        if (!tap_form(l, &p->m, k, &f, &present) ||
+            (present && !form_add_tensor(&f, lowering_tensors(l), p->top, -1)))
+            return mica_fail(st, MICA_ERR_INTERNAL, "a tap has too many terms");
+        if (!present)
+            continue;
+        if (!at_least_zero(l, &f, &e, st))
+            return false;
+        form_create(&tap[*count], p->m.batched, p->m.rank, p->m.dim);
+        (void)form_add_tensor(&tap[*count], lowering_tensors(l), e, p->taps - i); /* an empty form has room */
+        number[(*count)++] = i;
+    }
+    return true;
+}
+
+/* *f := sum over the taps of (place - place of the first) [t_k - T + 1 >= 1] */
+static bool add_places(lowering *l, const max_index *p, const form *tap, const uint32_t *number,
+                       uint32_t count, const form *best, form *f, mica_status *st) {
+    static const uint8_t same_axes[MICA_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
+    const int64_t origin[GRAPH_MAX_RANK] = {0};
+    const int64_t first = op_window_place(&p->m.w, origin, origin, p->by_columns);
+    int64_t k[GRAPH_MAX_RANK] = {0};
+    uint32_t sum = NO_INDEX;
+    for (uint32_t i = 0, tap_number = 0; i < count; i++) {
+        for (; tap_number < number[i]; tap_number++)
+            (void)op_next_index(k, p->m.w.kernel, p->m.w.n);
+        const int64_t place = op_window_place(&p->m.w, origin, k, p->by_columns) - first;
+        form d = tap[i];
+        uint32_t e;
+        if (place == 0)
+            continue;
+        if (!form_add_form(&d, lowering_tensors(l), best, -1, same_axes))
+            return mica_fail(st, MICA_ERR_INTERNAL, "a tap has too many terms");
+        if (!at_least_zero(l, &d, &e, st))
+            return false;
+        if (f->n_terms == FORM_MAX_TERMS - 1) { /* a sum of many taps in parts */
+            sum = builder_sum(&l->b, f);
+            if (sum == NO_INDEX)
+                return false;
+            form_create(f, p->m.batched, p->m.rank, p->m.dim);
+            (void)form_add_tensor(f, lowering_tensors(l), sum, 1);
+        }
+        (void)form_add_tensor(f, lowering_tensors(l), e, place);
+    }
+    return true;
+}
+
+/* Adds the place of tap 0 of every window, over all planes. */
+static bool add_first_places(lowering *l, const graph_node *n, const max_index *p, const layout *axes,
+                             form *f, mica_status *st) {
+    const graph_value *y = &l->g->value[n->out[0]];
+    const size_t cells = (size_t)graph_elements(y);
+    const int64_t none[GRAPH_MAX_RANK] = {0};
+    int64_t index[GRAPH_MAX_RANK] = {0}, plane = 1;
+    double *place = malloc(cells * sizeof *place);
+    if (!place)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory in the lowering");
+    for (uint32_t d = 0; d < p->m.w.n; d++)
+        plane *= p->m.w.in[d];
+    for (size_t i = 0; i < cells; i++) {
+        place[i] = (double)((index[0] * y->dim[1] + index[1]) * plane +
+                            op_window_place(&p->m.w, index + 2, none, p->by_columns));
+        (void)op_next_index(index, y->dim, y->rank);
+    }
+    const bool ok = lowering_add_constant(l, f, axes, y->rank, y->dim, place, 1, st);
+    free(place);
+    return ok;
+}
+
+static bool run_max_index(lowering *l, const graph_node *n, const max_index *p, form *tap, uint32_t *number,
+                          const layout *axes, mica_status *st) {
+    form f, *tree = tap + p->taps;
+    uint32_t count;
+    if (!rank_taps(l, p, tap, number, &count, st))
+        return false;
+    memcpy(tree, tap, count * sizeof *tap);
+    form_create(&f, p->m.batched, p->m.rank, p->m.dim);
+    return lowering_max_tree(l, tree, count, (bound){0, p->taps}, st) &&
+           add_places(l, p, tap, number, count, &tree[0], &f, st) &&
+           add_first_places(l, n, p, axes, &f, st) &&
+           lowering_set_tensor(l, n, builder_sum(&l->b, &f), axes, 1, n->out[0]);
+}
+
+bool lower_maxpool_index(struct lowering *l, const graph_node *n, mica_status *st) {
+    max_index p = {.by_columns = graph_attr_int(n, "storage_order", 0) != 0};
+    qvalue x, top;
+    if (!op_window_resolve(&p.m.w, l->g, n, st) || !lowering_operand(l, n->in[0], &x, st) ||
+        !lowering_operand(l, n->in[1], &top, st) || !lowering_layer(l, n, st) ||
+        !begin_max_pool(l, n, &x, &p.m, &p.taps, st))
+        return false;
+    p.top = top.tensor;
+    p.m.lo--; /* padding is below every maximum */
+    form *tap = malloc(2 * (size_t)p.taps * sizeof *tap);
+    uint32_t *number = malloc(p.taps * sizeof *number);
+    bool ok = tap && number;
+    if (!ok)
+        (void)mica_fail(st, MICA_ERR_MEMORY, "out of memory in the lowering");
+    const axis_list channel = mapped_channel(&p.m.p, p.m.map);
+    const layout axes = lowering_window_axes(l, n, &p.m.p, &channel, p.m.map);
+    ok = ok && run_max_index(l, n, &p, tap, number, &axes, st);
+    free(tap);
+    free(number);
+    return ok;
 }
 
 /* --- averages: sums over the taps or the plane, whose count goes into the scale --- */

@@ -132,6 +132,20 @@ bool op_value_used(const graph *g, uint32_t value) {
     return false;
 }
 
+uint32_t op_outputs(uint32_t kind) {
+    switch (kind) {
+    case OP_SPLIT:
+        return UINT32_MAX;
+    case OP_LAYERNORM: /* and Mean, InvStdDev */
+        return 3;
+    case OP_DROPOUT: /* and mask */
+    case OP_MAXPOOL: /* and Indices */
+        return 2;
+    default:
+        return 1;
+    }
+}
+
 bool op_moves(op_kind kind) {
     switch (kind) {
     case OP_FLATTEN:

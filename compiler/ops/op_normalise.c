@@ -199,7 +199,31 @@ bool infer_layernorm(op_context *c, const graph_node *n, mica_status *st) {
             if (v->rank > x->rank || (v->dim[k] != 1 && v->dim[k] != x->dim[x->rank - v->rank + k]))
                 return op_fail(c->g, n, st, MICA_ERR_FORMAT, "input %u does not broadcast to the input", i);
     }
-    return keep_shape(c, n, axes_from(x, axis), st);
+    if (op_part(n) == 0)
+        return keep_shape(c, n, axes_from(x, axis), st);
+    graph_value like = *x;
+    for (uint32_t i = axis; i < x->rank; i++)
+        like.dim[i] = 1;
+    return keep_shape(c, n, axes_from(x, axis), st) && op_set_output_like(c, n, &like, st);
+}
+
+/* Mean, or 1 / sqrt(variance + epsilon), of each row. */
+static bool eval_statistic(const op_args *a, uint32_t axes, mica_status *st) {
+    reduce_walk w;
+    if (!reduce_walk_create(&w, op_in(a->g, a->n, 0), axes, st))
+        return false;
+    for (size_t j = 0; j < w.n_rows; j++) {
+        double mean = 0, variance = 0;
+        for (size_t i = 0; i < w.length; i++)
+            mean += a->in[0][w.row[j] + w.cell[i]] / (double)w.length;
+        for (size_t i = 0; i < w.length; i++) {
+            const double d = a->in[0][w.row[j] + w.cell[i]] - mean;
+            variance += d * d / (double)w.length;
+        }
+        a->out[0][j] = op_part(a->n) == 1 ? mean : 1 / sqrt(variance + epsilon_of(a));
+    }
+    reduce_walk_free(&w);
+    return true;
 }
 
 bool eval_layernorm(const op_args *a, mica_status *st) {
@@ -207,8 +231,11 @@ bool eval_layernorm(const op_args *a, mica_status *st) {
     size_t stride[2][GRAPH_MAX_RANK] = {{0}};
     int64_t index[GRAPH_MAX_RANK] = {0};
     uint32_t axis;
-    if (!op_axis(a->g, a->n, "axis", -1, x->rank, 0, &axis, st) ||
-        !normalise_rows(a, axes_from(x, axis), epsilon_of(a), 0, st))
+    if (!op_axis(a->g, a->n, "axis", -1, x->rank, 0, &axis, st))
+        return false;
+    if (op_part(a->n) > 0)
+        return eval_statistic(a, axes_from(x, axis), st);
+    if (!normalise_rows(a, axes_from(x, axis), epsilon_of(a), 0, st))
         return false;
     op_broadcast_strides(op_in(a->g, a->n, 1), x->rank, stride[0]);
     if (bias)

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "onnx_types.h"
 #include "ops/op_rules.h"
 #include "ops/window.h"
 
@@ -16,8 +17,23 @@ static bool infer_pool(op_context *c, const graph_node *n, mica_status *st) {
     return op_set_output(c, n, x, x->rank, dim, x->batched, st);
 }
 
+/* Indices count the elements of all items: with them axis 0 is an ordinary axis. */
+static bool infer_indices(op_context *c, const graph_node *n, mica_status *st) {
+    const graph_value like = {.dtype = DTYPE_INT, .onnx_dtype = ONNX_INT64};
+    if (op_in(c->g, n, 0)->batched)
+        return op_mixes_batch(c);
+    if (!infer_pool(c, n, st))
+        return false;
+    const graph_value shape = *op_out(c->g, n, 0);
+    return op_set_output(c, n, &like, shape.rank, shape.dim, false, st);
+}
+
 bool infer_maxpool(op_context *c, const graph_node *n, mica_status *st) {
-    return infer_pool(c, n, st);
+    return op_part(n) == 0 ? infer_pool(c, n, st) : infer_indices(c, n, st);
+}
+
+bool infer_maxpool_index(op_context *c, const graph_node *n, mica_status *st) {
+    return infer_indices(c, n, st);
 }
 
 bool infer_avgpool(op_context *c, const graph_node *n, mica_status *st) {
@@ -75,6 +91,21 @@ static double window_max(const op_window *w, const int64_t *o, const double *x) 
     return best;
 }
 
+/* The index of the window's first maximum in the plane, which is counted by columns if `by_columns`. */
+static int64_t max_place(const op_window *w, const int64_t *o, const double *x, bool by_columns) {
+    tap_walk t = taps_inside(w, o);
+    double best = -(double)INFINITY;
+    int64_t place = 0;
+    for (bool more = !t.none; more; more = next_tap(w, &t)) {
+        const size_t at = tap_offset(w, o, &t);
+        if (x[at] > best) {
+            best = x[at];
+            place = op_window_place(w, o, t.tap, by_columns);
+        }
+    }
+    return place;
+}
+
 /* Taps that an average with count_include_pad divides by: those inside the input or its declared padding. */
 static double padded_taps(const op_window *w, const int64_t *o) {
     double count = 1;
@@ -94,6 +125,29 @@ static double window_mean(const op_window *w, const int64_t *o, const double *x,
         inside += 1;
     }
     return sum / (count_padding ? padded_taps(w, o) : inside);
+}
+
+static bool eval_indices(const op_args *a, mica_status *st) {
+    const graph_value *x = op_in(a->g, a->n, 0);
+    const bool by_columns = graph_attr_int(a->n, "storage_order", 0) != 0;
+    size_t plane = 1, planes = (size_t)(x->dim[0] * x->dim[1]);
+    double *y = a->out[0];
+    op_window w;
+    if (!op_window_resolve(&w, a->g, a->n, st))
+        return false;
+    for (uint32_t d = 0; d < w.n; d++)
+        plane *= (size_t)w.in[d];
+    for (size_t p = 0; p < planes; p++) {
+        int64_t o[GRAPH_MAX_RANK] = {0};
+        do
+            *y++ = (double)((int64_t)(p * plane) + max_place(&w, o, a->in[0] + p * plane, by_columns));
+        while (op_next_index(o, w.out, w.n));
+    }
+    return true;
+}
+
+bool eval_maxpool_index(const op_args *a, mica_status *st) {
+    return eval_indices(a, st);
 }
 
 static bool eval_pool(const op_args *a, bool mean, mica_status *st) {
@@ -119,6 +173,8 @@ static bool eval_pool(const op_args *a, bool mean, mica_status *st) {
 }
 
 bool eval_maxpool(const op_args *a, mica_status *st) {
+    if (op_part(a->n) == 1)
+        return eval_indices(a, st);
     return eval_pool(a, false, st);
 }
 

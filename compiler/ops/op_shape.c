@@ -2,6 +2,7 @@
  * none. */
 #include <string.h>
 
+#include "onnx_types.h"
 #include "ops/op_move.h"
 
 static void copy_elements(const op_args *a) {
@@ -222,17 +223,44 @@ bool eval_identity(const op_args *a, mica_status *st) {
     return true;
 }
 
+/* What was kept: everything, as bool since opset 10 and in the input's type before. A constant, of which
+ * there is one for each item only where the batch axis is an ordinary one. */
+static bool infer_mask(op_context *c, const graph_node *n, mica_status *st) {
+    graph_value like = *op_in(c->g, n, 0);
+    if (like.batched)
+        return op_mixes_batch(c);
+    if (c->g->opset >= 10) {
+        like.dtype = DTYPE_INT;
+        like.onnx_dtype = ONNX_BOOL;
+    }
+    if (!op_set_output_like(c, n, &like, st))
+        return false;
+    const size_t elements = (size_t)graph_elements(&like);
+    int64_t *integer = graph_alloc(c->g, elements, sizeof *integer, st);
+    double *real = graph_alloc(c->g, elements, sizeof *real, st);
+    for (size_t i = 0; integer && real && i < elements; i++)
+        integer[i] = 1, real[i] = 1;
+    graph_value *mask = &c->g->value[n->out[0]];
+    mask->integer = like.dtype == DTYPE_INT ? integer : NULL;
+    mask->real = like.dtype == DTYPE_INT ? NULL : real;
+    return integer && real;
+}
+
 bool infer_dropout(op_context *c, const graph_node *n, mica_status *st) {
     const graph_value *training = op_in(c->g, n, 2);
     if (c->g->opset < 12 && n->n_in > 1)
         return op_fail(c->g, n, st, MICA_ERR_FORMAT, "the ratio is an attribute before opset 12");
     if (training && (!training->integer || graph_elements(training) != 1 || training->integer[0] != 0))
         return op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED, "training_mode is not the constant false");
-    return op_set_output_like(c, n, op_in(c->g, n, 0), st);
+    return op_part(n) == 1 ? infer_mask(c, n, st) : op_set_output_like(c, n, op_in(c->g, n, 0), st);
 }
 
 bool eval_dropout(const op_args *a, mica_status *st) {
-    return eval_identity(a, st);
+    if (op_part(a->n) == 0)
+        return eval_identity(a, st);
+    for (size_t e = 0, n = (size_t)graph_elements(op_out(a->g, a->n, 0)); e < n; e++)
+        a->out[0][e] = 1;
+    return true;
 }
 
 /* --- Constant

@@ -29,9 +29,10 @@
     X(LPNORMALIZATION, lpnormalization, "LpNormalization", 1, 1)                                             \
     X(CASTLIKE, castlike, "CastLike", 2, 2)
 
-/* X(kind, symbol, ONNX operator type, fewest inputs, most inputs) over opsets 7 to 21. Every operator has one
- * output; further outputs of the standard (Dropout's mask, MaxPool's indices, statistics of
- * BatchNormalization's training mode) are refused where they are used. */
+/* X(kind, symbol, ONNX operator type, fewest inputs, most inputs) over opsets 7 to 21. Every node has one
+ * output: an operator with several (op_outputs) is imported as one node for each, whose rules ask op_part
+ * which of them they are. Further outputs of the standard (statistics of BatchNormalization's training mode)
+ * are refused where they are used. */
 #define MICA_OPS(X)                                                                                          \
     MICA_COMPOSITE_OPS(X)                                                                                    \
     X(CONV, conv, "Conv", 2, 3)                                                                              \
@@ -71,6 +72,7 @@
     X(POW, pow, "Pow", 2, 2)                                                                                 \
     X(PRELU, prelu, "PRelu", 2, 2)                                                                           \
     X(MAXPOOL, maxpool, "MaxPool", 1, 1)                                                                     \
+    X(MAXPOOL_INDEX, maxpool_index, "mica.MaxPoolIndex", 2, 2)                                               \
     X(AVGPOOL, avgpool, "AveragePool", 1, 1)                                                                 \
     X(GLOBAL_AVGPOOL, global_avgpool, "GlobalAveragePool", 1, 1)                                             \
     X(ADD, add, "Add", 2, 2)                                                                                 \
@@ -180,6 +182,14 @@ extern const op_rule op_rules[OP_KINDS]; /* ops.c; the entry of OP_UNSUPPORTED i
 
 /* The kind of an operator of the default domain; OP_UNSUPPORTED if it is not in the list. */
 op_kind op_find(const char *type);
+
+/* Outputs of the operator that have rules; UINT32_MAX for Split. */
+uint32_t op_outputs(uint32_t kind);
+
+/* Which of its operator's outputs node n computes, from 0. */
+static inline uint32_t op_part(const graph_node *n) {
+    return (uint32_t)graph_attr_int(n, "mica_part", 0);
+}
 
 /* Whether every element of the output is an element of an input, or a constant. */
 bool op_moves(op_kind kind);

@@ -154,6 +154,15 @@ bool op_window_source(const op_window *w, uint32_t d, int64_t o, int64_t k, int6
     return !w->transposed || (o + w->pad_begin[d] - reach) % w->stride[d] == 0;
 }
 
+int64_t op_window_place(const op_window *w, const int64_t *o, const int64_t *k, bool by_columns) {
+    int64_t place = 0;
+    for (uint32_t i = 0; i < w->n; i++) {
+        const uint32_t d = by_columns ? w->n - 1 - i : i;
+        place = place * w->in[d] + o[d] * w->stride[d] - w->pad_begin[d] + k[d] * w->dilation[d];
+    }
+    return place;
+}
+
 void op_window_valid(const op_window *w, uint32_t d, int64_t k, int64_t *lo, int64_t *hi) {
     int64_t shift = k * w->dilation[d] - w->pad_begin[d]; /* position = o*stride + shift */
     int64_t s = w->stride[d];

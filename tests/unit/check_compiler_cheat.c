@@ -234,6 +234,22 @@ static uint32_t build_gather_nd(net *t, uint32_t x) {
     return op(t, "GatherND", 2, five, op(t, "Sub", 2, op(t, "Add", 2, k, k), k));
 }
 
+static uint32_t build_places(net *t, uint32_t x) {
+    const uint32_t one_plane = op(t, "Reshape", 2, x, shape_constant(t, SHAPE(1, 1, 5)));
+    with_int(t, "mica_part", 1);
+    with_int(t, "mica_parts", 2);
+    with_ints(t, "kernel_shape", SHAPE(3));
+    with_ints(t, "pads", SHAPE(1, 0));
+    return op(t, "MaxPool", 1, one_plane);
+}
+static uint32_t build_wrap(net *t, uint32_t x) {
+    const uint32_t large = op(t, "Mul", 2, x, number(t, 200));
+    with_int(t, "to", ONNX_INT32);
+    const uint32_t wide = op(t, "Cast", 1, large);
+    with_int(t, "to", ONNX_INT8);
+    return op(t, "Cast", 1, wide);
+}
+
 static const model_case cases[] = {
     {"Softmax", build_softmax},
     {"ArgMax", build_argmax},
@@ -248,6 +264,8 @@ static const model_case cases[] = {
     {"ScatterElements, min", build_scatter_min},
     {"GatherND", build_gather_nd},
     {"long Softmax", build_long_softmax},
+    {"MaxPool indices", build_places},
+    {"wrapping Cast", build_wrap},
 };
 #define CASES (int)(sizeof cases / sizeof *cases)
 

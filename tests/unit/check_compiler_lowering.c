@@ -179,6 +179,51 @@ static void max_pool_one_tap(net *t) {
     output(t, op(t, "MaxPool", 1, input(t, SHAPE(1, 2, 5, 7))));
 }
 
+static void max_pool_places(net *t) { /* ties included: few values */
+    const uint32_t x = int_input(t, ONNX_INT8, SHAPE(2, 3, 5, 6));
+    with_int(t, "mica_part", 1);
+    output(t, op(t, "Dropout", 1, x));
+    for (int64_t columns = 0; columns < 2; columns++) {
+        for (int64_t part = 0; part < 2; part++) {
+            with_int(t, "mica_part", part);
+            with_int(t, "mica_parts", 2);
+            with_ints(t, "kernel_shape", SHAPE(3, 2));
+            with_ints(t, "strides", SHAPE(2, 1));
+            with_ints(t, "pads", SHAPE(1, 1, 1, 0));
+            with_int(t, "storage_order", columns);
+            output(t, op(t, "MaxPool", 1, x));
+        }
+    }
+}
+
+static void average_beyond_padding(net *t) {
+    with_ints(t, "kernel_shape", SHAPE(3, 2));
+    with_ints(t, "strides", SHAPE(3, 3));
+    with_ints(t, "dilations", SHAPE(2, 1));
+    with_ints(t, "pads", SHAPE(1, 0, 2, 1));
+    with_int(t, "ceil_mode", 1);
+    with_int(t, "count_include_pad", 1);
+    output(t, op(t, "AveragePool", 1, input(t, SHAPE(1, 3, 7, 9))));
+}
+
+static void row_statistics(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 6, 10)), scale = constant(t, 1, 0.5, SHAPE(10));
+    output(t, op(t, "LayerNormalization", 2, x, scale));
+    for (int64_t part = 1; part < 3; part++) {
+        with_int(t, "mica_part", part);
+        output(t, op(t, "LayerNormalization", 2, x, scale));
+    }
+}
+
+static void wrapped_cast(net *t) {
+    const uint32_t x = int_input(t, ONNX_INT64, SHAPE(1, 40));
+    const uint32_t y = op(t, "Mul", 2, x, shape_constant(t, SHAPE(37)));
+    for (int type = 0; type < 3; type++) {
+        with_int(t, "to", (int64_t[]){ONNX_INT8, ONNX_UINT8, ONNX_UINT4}[type]);
+        output(t, op(t, "Cast", 1, y));
+    }
+}
+
 static void average_pools(net *t) {
     const uint32_t x = input(t, SHAPE(1, 3, 7, 7));
     for (int64_t include = 0; include < 2; include++) {
@@ -298,6 +343,10 @@ static const struct {
     {"max_pool_padded", max_pool_padded, true, 0.003},
     {"max_pool_ceil", max_pool_ceil, true, 0.003},
     {"max_pool_one_tap", max_pool_one_tap, true, 0.003},
+    {"max_pool_places", max_pool_places, false, 0},
+    {"average_beyond_padding", average_beyond_padding, true, 0.003},
+    {"row_statistics", row_statistics, true, 0.01},
+    {"wrapped_cast", wrapped_cast, true, 0},
     {"average_pools", average_pools, true, 0.003},
     {"residual", residual, true, 0.006},
     {"arithmetic", arithmetic, true, 0.003},

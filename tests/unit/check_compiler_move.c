@@ -428,6 +428,11 @@ static void to_depth(net *t) {
     with_int(t, "blocksize", 2);
     output(t, op(t, "SpaceToDepth", 1, input(t, SHAPE(1, 1, 2, 4))));
 }
+static void to_depth_crd(net *t) {
+    with_int(t, "blocksize", 2);
+    mode(t, "mode", "CRD");
+    output(t, op(t, "SpaceToDepth", 1, input(t, SHAPE(1, 2, 2, 2))));
+}
 static void tril(net *t) {
     with_int(t, "upper", 0);
     output(t, op(t, "Trilu", 2, input(t, SHAPE(3, 3)), shape_constant(t, SHAPE(-1))));
@@ -479,6 +484,11 @@ static void corners(net *t) {
     output(t, op(t, "Resize", 4, input(t, SHAPE(3)), GRAPH_NO_VALUE, GRAPH_NO_VALUE,
                  shape_constant(t, SHAPE(5))));
 }
+static void corners_of_a_fraction(net *t) { /* 3 * 0.75 = 2.25 positions */
+    mode(t, "mode", "linear");
+    mode(t, "coordinate_transformation_mode", "align_corners");
+    output(t, op(t, "Resize", 3, input(t, SHAPE(3)), GRAPH_NO_VALUE, reals(t, 1, (double[]){0.75})));
+}
 static void cropped(net *t) {
     mode(t, "mode", "linear");
     mode(t, "coordinate_transformation_mode", "tf_crop_and_resize");
@@ -490,6 +500,26 @@ static void einsum_implicit(net *t) { /* the output is "ac" */
     const uint32_t x = input(t, SHAPE(2, 3)), y = op(t, "Reshape", 2, x, shape_constant(t, SHAPE(3, 2)));
     mode(t, "equation", "cb, ba");
     output(t, op(t, "Einsum", 2, x, y));
+}
+static void to_nibbles(net *t) {
+    const uint32_t x = op(t, "Mul", 2, input(t, SHAPE(4)), number(t, -7.5));
+    with_int(t, "to", ONNX_INT4);
+    output(t, op(t, "Cast", 1, x));
+}
+static void max_places(net *t) {
+    const uint32_t x = op(t, "Abs", 1, op(t, "Sub", 2, input(t, SHAPE(1, 2, 2, 3)), number(t, 6)));
+    with_ints(t, "kernel_shape", SHAPE(2, 2));
+    with_int(t, "mica_part", 1);
+    output(t, op(t, "MaxPool", 1, x));
+}
+static void row_mean(net *t) {
+    with_int(t, "mica_part", 1);
+    output(t, op(t, "LayerNormalization", 2, input(t, SHAPE(2, 3)), number(t, 1)));
+}
+static void row_deviation(net *t) {
+    with_int(t, "mica_part", 2);
+    with_float(t, "epsilon", 0);
+    output(t, op(t, "LayerNormalization", 2, input(t, SHAPE(2, 2)), number(t, 1)));
 }
 static void to_integers(net *t) {
     const uint32_t x = op(t, "Mul", 2, input(t, SHAPE(4)), number(t, -0.75));
@@ -506,6 +536,7 @@ START_TEST(reference) {
     EXPECT(depth_dcr, SHAPE(1, 2, 2, 4), 0, 4, 1, 5, 8, 12, 9, 13, 2, 6, 3, 7, 10, 14, 11, 15);
     EXPECT(depth_crd, SHAPE(1, 2, 2, 4), 0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15);
     EXPECT(to_depth, SHAPE(1, 4, 1, 2), 0, 2, 1, 3, 4, 6, 5, 7);
+    EXPECT(to_depth_crd, SHAPE(1, 8, 1, 1), 0, 1, 2, 3, 4, 5, 6, 7);
     EXPECT(tril, SHAPE(3, 3), 0, 0, 0, 3, 0, 0, 6, 7, 0);
     EXPECT(reverse, SHAPE(2, 4), 2, 1, 0, 3, 4, 5, 6, 7);
     EXPECT(gather_scalar, SHAPE(2), 2, 5);
@@ -516,9 +547,14 @@ START_TEST(reference) {
     EXPECT(linear_up, SHAPE(6), 0, 0.25, 0.75, 1.25, 1.75, 2);
     EXPECT(nearest_up, SHAPE(5), 0, 0, 0, 1, 1);
     EXPECT(corners, SHAPE(5), 0, 0.5, 1, 1.5, 2);
+    EXPECT(corners_of_a_fraction, SHAPE(2), 0, 1.6);
     EXPECT(cropped, SHAPE(4), 2, 3, 4, 7);
     EXPECT(einsum_implicit, SHAPE(2, 2), 10, 28, 13, 40);
     EXPECT(to_integers, SHAPE(4), 0, 0, -1, -2);
+    EXPECT(to_nibbles, SHAPE(4), 0, -7, 1, -6);
+    EXPECT(max_places, SHAPE(1, 2, 1, 2), 0, 1, 10, 11);
+    EXPECT(row_mean, SHAPE(2, 1), 1, 4);
+    EXPECT(row_deviation, SHAPE(2, 1), 2, 2);
 }
 END_TEST
 
