@@ -51,7 +51,7 @@ static const compile_option options[] = {
      "print the result of a pass as well: import, shapes, fold, canonical, program"},
     {"help", 'h', KIND_FLAG, ON_FILES, FIELD(help), 0, 0, NULL, "print this"},
 };
-enum { N_OPTIONS = sizeof options / sizeof *options, FIRST_VALUE = 256 };
+enum { N_OPTIONS = sizeof options / sizeof *options, FIRST_VALUE = 256, USAGE_WORDS = 19 };
 
 static void *field_of(compile_request *r, const compile_option *o) {
     return (char *)r + o->field;
@@ -203,7 +203,10 @@ void options_usage(FILE *out) {
             (void)snprintf(letter, sizeof letter, "-%c, ", o->letter);
         (void)snprintf(words, sizeof words, "%s--%s%s%s", letter, o->name, o->argument ? " " : "",
                        o->argument ? o->argument : "");
-        (void)fprintf(out, "  %-19s %s\n", words, o->help);
+        if (strlen(words) > USAGE_WORDS)
+            (void)fprintf(out, "  %s\n  %*s %s\n", words, USAGE_WORDS, "", o->help);
+        else
+            (void)fprintf(out, "  %-*s %s\n", USAGE_WORDS, words, o->help);
     }
 }
 
