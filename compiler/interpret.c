@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "contract_sums.h"
+
 typedef struct machine {
     const program *p;
     int32_t **value;
@@ -153,49 +155,139 @@ static bool run_linear(machine *m, uint32_t t) {
     return ok;
 }
 
+/* Offsets of an operand along the contracted labels, the last one fastest. */
+static size_t *contracted_offsets(const access *x, const unsigned *label, const uint32_t *dim, unsigned n,
+                                  size_t count) {
+    size_t *at = malloc((count + 1) * sizeof *at), steps[MICA_MAX_LABELS];
+    uint32_t k[MICA_MAX_LABELS] = {0};
+    for (unsigned i = 0; i < n; i++)
+        steps[i] = x->step[label[i]];
+    for (size_t i = 0; at && i < count; i++) {
+        at[i] = offset_of(k, steps, n);
+        (void)next_index(k, dim, n);
+    }
+    return at;
+}
+
+/* One contraction as blocks: its last axes, which one operand follows cell by cell and the other not at all,
+ * are the block's width, a further axis of the other operand its rows; the rest is counted through. */
+typedef struct contraction {
+    const mica_tensor *x;
+    size_t a_step[MICA_MAX_RANK], b_step[MICA_MAX_RANK], stride[MICA_MAX_RANK]; /* per axis of x */
+    contract_block block;
+    unsigned outer; /* axes in front of the width */
+    int row;        /* axis of the rows, or -1 */
+} contraction;
+
+static void choose_width(contraction *c) {
+    c->block.width = 1;
+    c->outer = c->x->rank;
+    while (c->outer > 0 && c->a_step[c->outer - 1] == 0 &&
+           c->b_step[c->outer - 1] == c->stride[c->outer - 1]) {
+        c->outer--;
+        c->block.width = c->stride[c->outer] << mica_log2_ceil(c->x->dim[c->outer]);
+    }
+}
+
+static void swap_operands(contraction *c) {
+    for (unsigned i = 0; i < MICA_MAX_RANK; i++) {
+        const size_t a_step = c->a_step[i];
+        c->a_step[i] = c->b_step[i];
+        c->b_step[i] = a_step;
+    }
+    const contract_block b = c->block;
+    c->block.a = b.b;
+    c->block.b = b.a;
+    c->block.a_at = b.b_at;
+    c->block.b_at = b.a_at;
+}
+
+static void choose_rows(contraction *c) {
+    c->row = -1;
+    for (unsigned i = 0; i < c->outer; i++)
+        if (c->b_step[i] == 0 && (c->row < 0 || c->x->dim[i] > c->x->dim[c->row]))
+            c->row = (int)i;
+    c->block.rows = c->row < 0 ? 1 : c->x->dim[c->row];
+    c->block.a_row = c->row < 0 ? 0 : c->a_step[c->row];
+    c->block.out_row = c->block.width;
+}
+
+/* Checks and stores the sums of one block; its padding holds zeros. */
+static bool store_block(machine *m, uint32_t t, const contraction *c, size_t at) {
+    const size_t row_stride = c->row < 0 ? 0 : c->stride[c->row];
+    for (size_t r = 0; r < c->block.rows; r++)
+        for (size_t i = 0; i < c->block.width; i++)
+            if (!store(m, t, at + r * row_stride + i, c->block.out[r * c->block.width + i]))
+                return false;
+    return true;
+}
+
+static bool run_blocks(machine *m, uint32_t t, contraction *c) {
+    uint32_t index[MICA_MAX_RANK] = {0}, dim[MICA_MAX_RANK];
+    const int32_t *a = c->block.a, *b = c->block.b;
+    bool ok = true;
+    memcpy(dim, c->x->dim, sizeof dim);
+    if (c->row >= 0)
+        dim[c->row] = 1;
+    do {
+        c->block.a = a + offset_of(index, c->a_step, c->outer);
+        c->block.b = b + offset_of(index, c->b_step, c->outer);
+        contract_block_run(&c->block);
+        ok = store_block(m, t, c, offset_of(index, c->stride, c->outer));
+    } while (ok && next_index(index, dim, c->outer));
+    return ok;
+}
+
+static uint64_t magnitude(const mica_tensor *x) {
+    return x->hi > -(int64_t)x->lo ? (uint64_t)x->hi : (uint64_t)(-(int64_t)x->lo);
+}
+
 static bool run_contract(machine *m, uint32_t t) {
     const mica_circuit *c = &m->p->circuit;
-    const mica_tensor *x = &c->tensor[t];
-    const mica_contract *d = &c->contract[x->def];
+    const mica_contract *d = &c->contract[c->tensor[t].def];
     const access a = access_of(&c->tensor[d->a], &d->a_view), b = access_of(&c->tensor[d->b], &d->b_view);
-    uint32_t in_dim[MICA_MAX_LABELS], in_label[MICA_MAX_LABELS];
-    unsigned n_in = 0;
+    contraction k = {.x = &c->tensor[t]};
+    uint32_t in_dim[MICA_MAX_LABELS];
+    unsigned in_label[MICA_MAX_LABELS], n_in = 0;
+    k.block.n = 1;
     for (unsigned i = 0; i < d->n_labels; i++) {
         bool out = false;
-        for (unsigned j = 0; j < x->rank; j++)
+        for (unsigned j = 0; j < k.x->rank; j++)
             out |= d->out_label[j] == i;
         if (!out) {
             in_label[n_in] = i;
             in_dim[n_in++] = d->label_dim[i];
+            k.block.n *= d->label_dim[i];
         }
     }
-    size_t a_in[MICA_MAX_LABELS], b_in[MICA_MAX_LABELS], a_out[MICA_MAX_RANK], b_out[MICA_MAX_RANK];
-    for (unsigned i = 0; i < n_in; i++) {
-        a_in[i] = a.step[in_label[i]];
-        b_in[i] = b.step[in_label[i]];
+    strides(k.x, k.stride);
+    for (unsigned i = 0; i < k.x->rank; i++) {
+        k.a_step[i] = a.step[d->out_label[i]];
+        k.b_step[i] = b.step[d->out_label[i]];
     }
-    for (unsigned i = 0; i < x->rank; i++) {
-        a_out[i] = a.step[d->out_label[i]];
-        b_out[i] = b.step[d->out_label[i]];
+    if ((unsigned __int128)magnitude(&c->tensor[d->a]) * magnitude(&c->tensor[d->b]) * k.block.n >>
+        63) /* sums could leave int64_t */
+        return out_of_range(m, t, INT64_MAX);
+    size_t *a_at = contracted_offsets(&a, in_label, in_dim, n_in, k.block.n);
+    size_t *b_at = contracted_offsets(&b, in_label, in_dim, n_in, k.block.n);
+    k.block.a = m->value[d->a] + a.fixed;
+    k.block.b = m->value[d->b] + b.fixed;
+    k.block.a_at = a_at;
+    k.block.b_at = b_at;
+    choose_width(&k);
+    if (k.block.width == 1) {
+        swap_operands(&k);
+        choose_width(&k);
     }
-    const int32_t *av = m->value[d->a] + a.fixed, *bv = m->value[d->b] + b.fixed;
-    size_t stride[MICA_MAX_RANK];
-    strides(x, stride);
-    uint32_t index[MICA_MAX_RANK] = {0};
-    do {
-        const int32_t *ar = av + offset_of(index, a_out, x->rank),
-                      *br = bv + offset_of(index, b_out, x->rank);
-        uint32_t k[MICA_MAX_LABELS] = {0};
-        __int128 sum = 0;
-        do
-            sum += (__int128)ar[offset_of(k, a_in, n_in)] * br[offset_of(k, b_in, n_in)];
-        while (next_index(k, in_dim, n_in));
-        if (sum < INT32_MIN || sum > INT32_MAX)
-            return out_of_range(m, t, sum < 0 ? INT64_MIN : INT64_MAX);
-        if (!store(m, t, offset_of(index, stride, x->rank), (int64_t)sum))
-            return false;
-    } while (next_index(index, x->dim, x->rank));
-    return true;
+    choose_rows(&k);
+    k.block.out = malloc(k.block.rows * k.block.width * sizeof *k.block.out);
+    const bool ok = a_at && b_at && k.block.out
+                        ? run_blocks(m, t, &k)
+                        : mica_fail(m->st, MICA_ERR_MEMORY, "out of memory in the interpreter");
+    free(a_at);
+    free(b_at);
+    free(k.block.out);
+    return ok;
 }
 
 static int64_t factor_flat(const mica_circuit *c, const mica_factor *f, const mica_tensor *x,
