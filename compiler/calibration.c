@@ -1,5 +1,6 @@
 #include "calibration.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ void calibration_free(calibration *c) {
     free(c->lo);
     free(c->hi);
     free(c->least);
+    free(c->rms);
     free(c->integral);
     memset(c, 0, sizeof *c);
 }
@@ -28,6 +30,7 @@ static bool is_integral(double x) {
 
 static bool observe(calibration *c, const graph *g, uint32_t v, const double *x, mica_status *st) {
     const uint64_t n = graph_elements(&g->value[v]);
+    double squares = 0;
     for (uint64_t i = 0; i < n; i++) {
         if (!(x[i] - x[i] == 0)) /* NaN or infinite */
             return mica_fail(st, MICA_ERR_UNSUPPORTED,
@@ -41,7 +44,10 @@ static bool observe(calibration *c, const graph *g, uint32_t v, const double *x,
         if (magnitude > 0 && (c->least[v] == 0 || magnitude < c->least[v]))
             c->least[v] = magnitude;
         c->integral[v] = c->integral[v] && is_integral(x[i]);
+        squares += x[i] * x[i];
     }
+    if (n > 0) /* the mean over samples, which are of one size; its root is taken at the end */
+        c->rms[v] += (squares / (double)n - c->rms[v]) / (c->n_samples + 1);
     return true;
 }
 
@@ -114,9 +120,10 @@ bool calibration_collect(calibration *c, const graph *g, const double *const *co
     c->lo = calloc(g->n_values + 1u, sizeof *c->lo);
     c->hi = calloc(g->n_values + 1u, sizeof *c->hi);
     c->least = calloc(g->n_values + 1u, sizeof *c->least);
+    c->rms = calloc(g->n_values + 1u, sizeof *c->rms);
     c->integral = malloc(g->n_values + 1u);
     double **value = graph_buffers_create(g, st);
-    bool ok = c->lo && c->hi && c->least && c->integral && value;
+    bool ok = c->lo && c->hi && c->least && c->rms && c->integral && value;
     if (!ok)
         (void)mica_fail(st, MICA_ERR_MEMORY, "out of memory for calibration");
     else
@@ -125,6 +132,8 @@ bool calibration_collect(calibration *c, const graph *g, const double *const *co
         ok = observe_all(c, g, sample[s], value, st);
     if (ok && n_samples == 0)
         ok = guess(c, g, value, st);
+    for (uint32_t v = 0; ok && v < g->n_values; v++)
+        c->rms[v] = sqrt(c->rms[v]);
     if (value)
         graph_buffers_free(g, value);
     if (!ok)

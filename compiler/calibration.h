@@ -8,6 +8,7 @@ typedef struct calibration {
     uint32_t n_values; /* of the graph */
     double *lo, *hi;   /* smallest and largest element of each value over all samples; 0, 0 for constants */
     double *least;     /* smallest magnitude other than 0; 0 if nothing else occurs */
+    double *rms;       /* root of the mean square */
     bool *integral;    /* every element was an integer */
     uint32_t n_samples;
     bool guessed; /* no samples were given: the ranges come from pseudo-random inputs in [-1, 1] */

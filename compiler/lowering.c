@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lowering_balance.h"
 #include "lowering_domain.h"
 #include "onnx_types.h"
 #include "ops/op_rules.h"
@@ -611,6 +612,10 @@ static bool attempts(lowering *l, program *p, value_map *map, mica_status *st) {
         wish_scales(l);
         if (attempt(l, p, map, &tried))
             return true;
+        if (tried.code == MICA_ERR_RANGE && l->acc_limit > RANGE_ACC_LIMIT) {
+            l->acc_limit = RANGE_ACC_LIMIT; /* what follows an accumulator may need room */
+            continue;
+        }
         if (tried.code != MICA_ERR_RANGE || l->narrow == NO_INDEX || l->bits[l->narrow] <= FEWEST_BITS) {
             *st = tried;
             return false;
@@ -636,12 +641,15 @@ bool lower_graph(program *p, value_map *map, const graph *g, const calibration *
     l.plain = malloc(n * sizeof *l.plain);
     l.bits = malloc(n);
     l.want_scale = malloc(n * sizeof *l.want_scale);
-    bool ok = l.value && l.small && l.plain && l.bits && l.want_scale;
+    l.tight = calloc(n, sizeof *l.tight);
+    l.acc_limit = RANGE_WEIGHTED_LIMIT;
+    bool ok = l.value && l.small && l.plain && l.bits && l.want_scale && l.tight;
     if (!ok) {
         (void)mica_fail(st, MICA_ERR_MEMORY, "out of memory in the lowering");
     } else {
         l.default_bits = (uint8_t)bits;
         memset(l.bits, (int)bits, n);
+        balance_widths(&l);
         widen_softmax_inputs(&l);
         unary_widen_inputs(&l);
         lowering_widen_factors(&l);
@@ -659,5 +667,6 @@ bool lower_graph(program *p, value_map *map, const graph *g, const calibration *
     free(l.plain);
     free(l.bits);
     free(l.want_scale);
+    free(l.tight);
     return ok;
 }

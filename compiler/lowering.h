@@ -18,6 +18,7 @@ typedef struct lowering_options {
     uint32_t activation_bits; /* 0: chosen from the number of parameters */
     uint32_t weight_bits;     /* likewise */
     uint32_t table_bits;      /* 0: chosen from the number of lookups */
+    bool fine;                /* no resolution is given up for smaller tables */
     uint32_t max_batch;       /* 0: 1 */
     const mica_visibility *input_visibility,
         *output_visibility; /* per graph input and output; NULL: public */
@@ -63,6 +64,8 @@ typedef struct lowering {
     qvalue *plain; /* per graph value: its copy with one tensor axis per ONNX axis, where one was asked for */
     uint8_t default_bits;
     uint8_t *bits; /* per graph value: log2 of the steps between 0 and the largest calibrated magnitude */
+    bool *tight;   /* per graph value: a no-wrap bound of a reader asks for as little head room as possible */
+    int64_t acc_limit;  /* of accumulators with weights */
     double *want_scale; /* per graph value: scale that a reader asks for, 0 if any will do */
     form **owned;       /* pending forms */
     uint32_t n_owned, cap_owned;

@@ -6,6 +6,7 @@
 #include "range.h"
 
 #define FEWEST_WEIGHT_BITS 4
+#define SCALE_MARGIN       1.001 /* of a weight scale over what the bound asks for */
 
 static size_t product(unsigned rank, const uint32_t *dim) {
     size_t n = 1;
@@ -23,26 +24,28 @@ static double largest_magnitude(const double *w, size_t n) {
     return m;
 }
 
-/* The widest weights, from `bits` downwards, with which accumulator and bias keep the no-wrap bound. */
-static bool quantise_weights(const weighted *w, unsigned bits, bound x, double x_scale, int32_t *q,
-                             double *scale, bound *acc) {
+/* The finest weights, `bits` at most, with which accumulator and bias keep the no-wrap bound. */
+static bool quantise_weights(const weighted *w, unsigned bits, int64_t limit, bound x, double x_scale,
+                             int32_t *q, double *scale, bound *acc) {
     const size_t n = product(w->w_rank, w->w_dim);
     const double top = largest_magnitude(w->w, n);
     if (w->exact && top >= (double)RANGE_ACC_LIMIT)
         return false;
-    for (; bits >= FEWEST_WEIGHT_BITS; bits--) {
-        *scale = w->exact ? 1 : top > 0 ? top / (double)((INT64_C(1) << (bits - 1)) - 1) : 1;
+    const double coarsest = top / (double)((1 << (FEWEST_WEIGHT_BITS - 1)) - 1);
+    *scale = w->exact || !(top > 0) ? 1 : top / (double)((INT64_C(1) << (bits - 1)) - 1);
+    for (;;) {
         for (size_t i = 0; i < n; i++)
             q[i] = (int32_t)round_away(w->w[i] / *scale);
         *acc = range_of_rows(q, w->w_rank, w->w_dim, w->contracted, x);
         const double bias = w->bias_max / (*scale * x_scale);
-        if ((double)acc->hi + bias < (double)RANGE_ACC_LIMIT &&
-            (double)-acc->lo + bias < (double)RANGE_ACC_LIMIT)
+        const double largest = (double)(acc->hi > -acc->lo ? acc->hi : -acc->lo) + bias;
+        if (largest < (double)limit)
             return true;
-        if (w->exact)
+        if (w->exact || !(*scale < coarsest))
             return false;
+        /* Rounding changes a row's sum by little: a few rounds at most. */
+        *scale *= largest / (double)limit * SCALE_MARGIN;
     }
-    return false;
 }
 
 static uint64_t multiply_accumulates(const mica_contract *c) {
@@ -59,7 +62,7 @@ bool lowering_weighted(lowering *l, const graph_node *n, const weighted *w, cons
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
     bound acc;
     const mica_tensor *input = &lowering_tensors(l)[x->tensor];
-    if (!quantise_weights(w, l->opt.weight_bits, bound_of(input), x->scale, q, scale, &acc)) {
+    if (!quantise_weights(w, l->opt.weight_bits, l->acc_limit, bound_of(input), x->scale, q, scale, &acc)) {
         free(q);
         l->narrow = x->origin;
         return lowering_fail(l, n, st, MICA_ERR_RANGE,

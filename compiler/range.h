@@ -10,6 +10,9 @@
 /* Accumulators stay within +-RANGE_ACC_LIMIT, so that bias and rounding still fit into 30 bits with the sign.
  */
 #define RANGE_ACC_LIMIT (INT64_C(1) << 28)
+/* Accumulators with weights whose scale is chosen to fill the bound: with the rounding term of a shift below
+ * 2^25 they stay within 2^29, the range that a requantisation admits. */
+#define RANGE_WEIGHTED_LIMIT ((INT64_C(1) << 29) - (INT64_C(1) << 24))
 
 /* Largest and smallest value of sum_k w[row, k] x[k] over all rows and all x in `x` (which contains 0): the
  * row's positive weights times one end plus its negative weights times the other. w: row-major over

@@ -11,6 +11,8 @@
 #define SOFT_BITS_MOST  14
 #define STEPS_BITS_LOST 3  /* resolution given up, at most, for a smaller table */
 #define OUTPUT_BITS     14 /* resolution of a function at a graph output */
+#define NEAREST         1.4142135623730951
+#define TIGHT_MARGIN    1.25 /* head room over the calibrated magnitude where a bound is short of it */
 
 static const double unbounded = __builtin_inf();
 const activation activation_identity = {
@@ -57,7 +59,8 @@ static bool choose_shift(lowering *l, const form *f, double scale, bound r, doub
     unsigned s = 0;
     while (s < RANGE_REQUANTISE_BITS && scale * power_of_two(s + 1) <= wanted)
         s++;
-    while (s < RANGE_REQUANTISE_BITS && key_bits(r, s) > soft && scale * power_of_two(s + 1) <= tolerable)
+    while (!l->opt.fine && s < RANGE_REQUANTISE_BITS && key_bits(r, s) > soft &&
+           scale * power_of_two(s + 1) <= tolerable)
         s++;
     while (s < RANGE_REQUANTISE_BITS && key_bits(r, s) > MAX_TABLE_BITS)
         s++;
@@ -85,10 +88,14 @@ static void choose_clamp(const lowering *l, const activation *act, uint32_t v, d
     const double ratio = p->step / p->out_scale;
     const bound h = {rounded(r, p->shift).lo >> p->shift, rounded(r, p->shift).hi >> p->shift};
     const double largest = (double)(h.hi > -h.lo ? h.hi : -h.lo) * ratio;
-    const double seen = 2 * calibration_magnitude(l->cal, v) / p->out_scale;
+    const double magnitude = calibration_magnitude(l->cal, v) / p->out_scale;
+    const double seen = l->tight[v] ? TIGHT_MARGIN * magnitude : 2 * magnitude;
     double sat = 1;
     while (sat < seen && sat < largest)
         sat = 2 * sat + 1;
+    if (l->tight[v] &&
+        (3 * sat - 1) / 4 >= seen) /* three quarters of it; no finer, so that layers share tables */
+        sat = (3 * sat - 1) / 4;
     p->lo_value = clamp_value(act->lo > -sat * p->out_scale ? act->lo / p->out_scale : -sat);
     p->hi_value = clamp_value(act->hi < sat * p->out_scale ? act->hi / p->out_scale : sat);
 }
@@ -100,6 +107,8 @@ static bool plan_clamp(lowering *l, const form *f, double scale, bound r, const 
     double wanted = want > 0 ? want / 4 : magnitude / power_of_two(l->bits[v]);
     if (!(wanted > 0)) /* never anything but zero on the samples: as coarse as the table allows */
         wanted = scale * power_of_two(r.hi - r.lo > 0 ? mica_log2_ceil((uint64_t)(r.hi - r.lo)) : 0) / 1024;
+    if (l->tight[v] && want == 0) /* the nearest step: this layer's resolution costs the next one's */
+        wanted *= NEAREST;
     if (!choose_shift(l, f, scale, r, wanted, wanted * power_of_two(STEPS_BITS_LOST), p, st))
         return false;
     choose_clamp(l, act, v, want, r, p);
