@@ -396,7 +396,7 @@ START_TEST(wide_layers_are_narrowed) {
     const mica_circuit *c = &p.circuit;
     for (uint32_t t = 0; t < c->n_tensors; t++)
         if (c->tensor[t].kind == MICA_TENSOR_CONTRACT)
-            ck_assert_msg((int64_t)c->tensor[t].hi - c->tensor[t].lo < RANGE_ACC_LIMIT * 2,
+            ck_assert_msg((int64_t)c->tensor[t].hi - c->tensor[t].lo < RANGE_WEIGHTED_LIMIT * 2,
                           "accumulator [%d, %d]", c->tensor[t].lo, c->tensor[t].hi);
     program_free(&p);
 }
