@@ -43,7 +43,7 @@ log=$build/log/build
 # Largest input, and megabytes that one allocation may take: what inputs of this size justify, with room to spare.
 limits() {
     case $1 in
-    fuzz_onnx) echo 16384 1100 ;; # folding may make 2^27 elements
+    fuzz_onnx | fuzz_float) echo 16384 1100 ;; # folding may make 2^27 elements
     fuzz_vk) echo 16384 64 ;;
     fuzz_program) echo 32768 64 ;;
     fuzz_proof) echo 4096 64 ;;

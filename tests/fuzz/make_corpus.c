@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 
 #include "circuit_samples.h"
+#include "float_file.h"
 #include "onnx_writer.h"
+#include "passes.h"
 #include "program.h"
 
 static const char *root;
@@ -21,8 +23,22 @@ static void seed(const char *target, const char *name, const void *data, size_t 
     write_file(seed_path(target, name), data, size);
 }
 
+/* The ONNX file and, where it can be imported, its float model. */
 static void model(onnx_writer *w, const char *name) {
-    ow_save(w, seed_path("fuzz_onnx", name));
+    char path[1024];
+    mica_status st = {0};
+    graph g;
+    uint8_t *bytes;
+    size_t size;
+    (void)snprintf(path, sizeof path, "%s", seed_path("fuzz_onnx", name));
+    ow_save(w, path);
+    if (!onnx_import(&g, path, NULL, 0, &st))
+        return;
+    if (float_file_write(&g, &bytes, &size, &st)) {
+        seed("fuzz_float", name, bytes, size);
+        free(bytes);
+    }
+    graph_free(&g);
 }
 
 /* --- ONNX --- */

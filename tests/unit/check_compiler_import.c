@@ -258,6 +258,42 @@ static bytes external_model(const char *location, const char *offset, const char
     return ow_finish(&w);
 }
 
+/* The digest of a model covers its external data, and how it is cut. */
+START_TEST(digest_of_external_data) {
+    static const float data[4] = {1, 2, 3, 4}, changed[4] = {1, 2, 3, 5};
+    static const struct {
+        const char *offset;
+        const float *data;
+        bool same;
+    } cases[] = {{"0", data, true}, {"4", data, false}, {"0", data, true}, {"8", changed, false}};
+    uint8_t first[32];
+    for (size_t c = 0; c < COUNT(cases); c++) {
+        bytes model = external_model("data.bin", cases[c].offset, "8");
+        mica_status st = {0};
+        graph g;
+        write_file(in_folder("m.onnx"), model.p, model.n);
+        write_file(in_folder("data.bin"), cases[c].data, sizeof data);
+        ck_assert_msg(onnx_import(&g, in_folder("m.onnx"), NULL, 0, &st), "%s", st.message);
+        if (c == 0)
+            memcpy(first, g.digest, sizeof first);
+        ck_assert_int_eq(memcmp(first, g.digest, sizeof first) == 0, cases[c].same);
+        graph_free(&g);
+        free(model.p);
+    }
+    /* the file is the same; only its data differs */
+    bytes model = external_model("data.bin", "0", "8");
+    static const float other[4] = {7, 2, 3, 4};
+    mica_status st = {0};
+    graph g;
+    write_file(in_folder("m.onnx"), model.p, model.n);
+    write_file(in_folder("data.bin"), other, sizeof other);
+    ck_assert(onnx_import(&g, in_folder("m.onnx"), NULL, 0, &st));
+    ck_assert(memcmp(first, g.digest, sizeof first) != 0);
+    graph_free(&g);
+    free(model.p);
+}
+END_TEST
+
 START_TEST(external_data) {
     static const float data[4] = {1, 2, 3, 4};
     static const struct {
@@ -885,6 +921,7 @@ int main(void) {
     tcase_add_test(t, float_types);
     tcase_add_test(t, bad_tensors);
     tcase_add_test(t, external_data);
+    tcase_add_test(t, digest_of_external_data);
     tcase_add_test(t, opsets);
     tcase_add_test(t, broken_graphs);
     tcase_add_test(t, bad_nodes);
