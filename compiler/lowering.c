@@ -7,6 +7,7 @@
 
 #include "lowering_balance.h"
 #include "lowering_domain.h"
+#include "lowering_shown.h"
 #include "onnx_types.h"
 #include "ops/op_rules.h"
 #include "ops/unary.h"
@@ -15,7 +16,7 @@
 
 #define SMALL_MODEL   (UINT64_C(1) << 22) /* parameters */
 #define SMALL_BITS    10                  /* steps between 0 and the largest calibrated magnitude, log2 */
-#define LARGE_BITS    8
+#define LARGE_BITS 8
 #define FEWEST_BITS   5
 #define SMALL_WEIGHTS 9 /* bits with the sign */
 #define LARGE_WEIGHTS 8
@@ -588,6 +589,8 @@ static double wished_scale(const lowering *l, const graph_node *n) {
         sources += n->in[j] != GRAPH_NO_VALUE && !graph_is_const(&l->g->value[n->in[j]]);
     if (asked > 0 || sources < 2)
         return asked;
+    if (n->kind == OP_CONCAT && l->shown[n->out[0]])
+        return 0; /* every part as fine as it can be: lower_concat finds a common scale */
     if (l->cal->integral[n->out[0]] && !l->cal->guessed && magnitude < (double)(1 << (INPUT_EXACT_BITS - 1)))
         return 1;
     double scale = magnitude / (double)(INT64_C(1) << l->bits[n->out[0]]);
@@ -643,12 +646,14 @@ bool lower_graph(program *p, value_map *map, const graph *g, const calibration *
     l.want_scale = malloc(n * sizeof *l.want_scale);
     l.tight = calloc(n, sizeof *l.tight);
     l.acc_limit = RANGE_WEIGHTED_LIMIT;
-    bool ok = l.value && l.small && l.plain && l.bits && l.want_scale && l.tight;
+    l.shown = malloc(n * sizeof *l.shown);
+    bool ok = l.value && l.small && l.plain && l.bits && l.want_scale && l.tight && l.shown;
     if (!ok) {
         (void)mica_fail(st, MICA_ERR_MEMORY, "out of memory in the lowering");
     } else {
         l.default_bits = (uint8_t)bits;
         memset(l.bits, (int)bits, n);
+        lowering_find_shown(g, l.shown);
         balance_widths(&l);
         widen_softmax_inputs(&l);
         unary_widen_inputs(&l);
@@ -668,5 +673,6 @@ bool lower_graph(program *p, value_map *map, const graph *g, const calibration *
     free(l.bits);
     free(l.want_scale);
     free(l.tight);
+    free(l.shown);
     return ok;
 }

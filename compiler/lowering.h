@@ -67,7 +67,9 @@ typedef struct lowering {
     bool *tight;   /* per graph value: a no-wrap bound of a reader asks for as little head room as possible */
     int64_t acc_limit;  /* of accumulators with weights */
     double *want_scale; /* per graph value: scale that a reader asks for, 0 if any will do */
-    form **owned;       /* pending forms */
+    bool *shown; /* per graph value: it reaches graph outputs, and is only moved on its way (lowering_shown.h)
+                  */
+    form **owned; /* pending forms */
     uint32_t n_owned, cap_owned;
     uint32_t narrow; /* graph value to narrow after a failed bound; NO_INDEX if none */
 } lowering;

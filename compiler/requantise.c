@@ -119,13 +119,7 @@ static bool plan_clamp(lowering *l, const form *f, double scale, bound r, const 
 }
 
 unsigned result_bits(const lowering *l, uint32_t v) {
-    bool is_output = false;
-    for (uint32_t i = 0; i < l->g->n_outputs; i++)
-        is_output |= l->g->output[i] == v;
-    for (uint32_t i = 0; is_output && i < l->g->n_nodes; i++)
-        for (uint32_t j = 0; !l->g->node[i].removed && j < l->g->node[i].n_in; j++)
-            is_output &= l->g->node[i].in[j] != v;
-    return is_output && l->bits[v] < OUTPUT_BITS ? OUTPUT_BITS : l->bits[v];
+    return l->shown[v] && l->bits[v] < OUTPUT_BITS ? OUTPUT_BITS : l->bits[v];
 }
 
 /* Sigmoid and tanh: values in (-1, 1), slopes at most 1. */

@@ -28,7 +28,7 @@ bool requantise(lowering *l, const form *f, double scale, const activation *act,
  * least 1 if and only if f >= 1, whatever the s that suits the table. */
 bool step_function(lowering *l, const form *f, uint32_t *tensor, mica_status *st);
 
-/* log2 of the steps that a function's value takes: bits[v], more for a graph output that no node reads. */
+/* log2 of the steps that a function's value takes: bits[v], more for a value that is only shown. */
 unsigned result_bits(const lowering *l, uint32_t v);
 
 /* The output of node n as the activation of its first input: in the table of the requantisation where that

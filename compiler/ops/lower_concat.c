@@ -56,16 +56,60 @@ static bool common_split(lowering *l, const graph_node *n, unsigned axis, bool *
     return true;
 }
 
-/* The coarsest of the operands' scales, unless the wish that their producers have heard is shared by all. */
-static bool common_scale(lowering *l, const graph_node *n, double *scale, mica_status *st) {
-    *scale = 0;
+/* --- scales ---
+ *
+ * Where the result is computed with, its parts share the coarsest of their scales, which is what their
+ * producers have been asked for. Where it is only shown, parts may differ by orders of magnitude (positions
+ * and scores of a detector): the result has a scale of its own, and part i is multiplied by the integer
+ * nearest to scale_i / scale. */
+
+/* A ratio of scales is off by 2^-RATIO_BITS of itself at most. */
+#define RATIO_BITS 12
+
+typedef struct parts {
+    double scale;
+    bool exact; /* parts are multiplied rather than brought to the scale */
+} parts;
+
+static bool operand(lowering *l, uint32_t v, bool plain, qvalue *x, mica_status *st) {
+    return (plain ? lowering_plain_operand : lowering_operand)(l, v, x, st);
+}
+
+static bool near_integer(double ratio) {
+    const double off = ratio - (double)round_away(ratio);
+    return (off < 0 ? -off : off) * (1 << RATIO_BITS) <= ratio;
+}
+
+/* Whether the parts fit beside each other at the scale. */
+static bool suits(lowering *l, const graph_node *n, bool plain, double scale, mica_status *st) {
     for (uint32_t i = 0; i < n->n_in; i++) {
         qvalue x;
-        if (!lowering_operand(l, n->in[i], &x, st))
+        if (!operand(l, n->in[i], plain, &x, st))
             return false;
-        *scale = x.scale > *scale ? x.scale : *scale;
+        const bound r = bound_of(&lowering_tensors(l)[x.tensor]);
+        const double ratio = x.scale / scale, most = (double)(r.hi > -r.lo ? r.hi : -r.lo);
+        if (ratio > (1 << 30) || !near_integer(ratio) || ratio * most >= (1 << 30))
+            return false;
     }
     return true;
+}
+
+static bool choose_scale(lowering *l, const graph_node *n, bool plain, parts *p, mica_status *st) {
+    double least = 0;
+    *p = (parts){0, false};
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        qvalue x;
+        if (!operand(l, n->in[i], plain, &x, st))
+            return false;
+        p->scale = x.scale > p->scale ? x.scale : p->scale;
+        least = least == 0 || x.scale < least ? x.scale : least;
+    }
+    if (!l->shown[n->out[0]] || least == p->scale)
+        return true;
+    for (unsigned t = 0; t <= RATIO_BITS && !p->exact; t++, least /= 2)
+        if (suits(l, n, plain, least, st))
+            *p = (parts){least, true};
+    return st->code == MICA_OK;
 }
 
 bool lower_concat(struct lowering *l, const graph_node *n, mica_status *st) {
@@ -74,20 +118,22 @@ bool lower_concat(struct lowering *l, const graph_node *n, mica_status *st) {
     at += at < 0 ? (int64_t)out->rank : 0;
     const unsigned axis = (unsigned)at - (out->batched ? 1 : 0);
     bool plain;
-    double scale;
+    parts p;
     for (uint32_t i = 0; i < n->n_in; i++)
         if (graph_is_const(&l->g->value[n->in[i]]))
             return lowering_move(l, n, UINT32_MAX, st);
-    if (!common_split(l, n, axis, &plain, st) || !common_scale(l, n, &scale, st) || !lowering_layer(l, n, st))
+    if (!common_split(l, n, axis, &plain, st) || !choose_scale(l, n, plain, &p, st) ||
+        !lowering_layer(l, n, st))
         return false;
     form f;
     layout axes = {0};
     int64_t offset = 0;
     for (uint32_t i = 0; i < n->n_in; i++) {
         qvalue x;
-        if (!(plain ? lowering_plain_operand : lowering_operand)(l, n->in[i], &x, st) ||
-            !lowering_at_scale(l, &x, n->in[i], scale, st))
+        if (!operand(l, n->in[i], plain, &x, st) ||
+            (!p.exact && !lowering_at_scale(l, &x, n->in[i], p.scale, st)))
             return false;
+        const int64_t coef = p.exact ? round_away(x.scale / p.scale) : 1;
         if (i == 0) {
             uint32_t dim[MICA_MAX_RANK] = {(uint32_t)out->dim[at]};
             unsigned rank = 1;
@@ -105,9 +151,9 @@ bool lower_concat(struct lowering *l, const graph_node *n, mica_status *st) {
         const uint32_t t = place(l, &x, axis, offset, f.rank, f.dim);
         if (t == NO_INDEX)
             return false;
-        if (!form_add_tensor(&f, lowering_tensors(l), t, 1))
+        if (!form_add_tensor(&f, lowering_tensors(l), t, coef))
             return lowering_fail(l, n, st, MICA_ERR_LIMIT, "more than %d operands", FORM_MAX_TERMS);
         offset += l->g->value[n->in[i]].dim[at];
     }
-    return lowering_set_tensor(l, n, builder_sum(&l->b, &f), &axes, scale, n->out[0]);
+    return lowering_set_tensor(l, n, builder_sum(&l->b, &f), &axes, p.scale, n->out[0]);
 }
