@@ -139,7 +139,7 @@ uint32_t expand_number(expander *x, double value) {
     return expand_reals(x, 0, NULL, &value);
 }
 
-uint32_t expand_list(expander *x, size_t n, const int64_t *value) {
+static uint32_t add_integers(expander *x, size_t n, const int64_t *value, uint32_t rank) {
     graph_value v = {.dtype = DTYPE_INT, .onnx_dtype = ONNX_INT64};
     const int64_t dim = (int64_t)n;
     int64_t *copy = graph_alloc(x->g, n + 1, sizeof *copy, x->st);
@@ -147,7 +147,15 @@ uint32_t expand_list(expander *x, size_t n, const int64_t *value) {
         return GRAPH_NO_VALUE;
     memcpy(copy, value, n * sizeof *copy);
     v.integer = copy;
-    return add_constant(x, &v, 1, &dim);
+    return add_constant(x, &v, rank, &dim);
+}
+
+uint32_t expand_integer(expander *x, int64_t value) {
+    return add_integers(x, 1, &value, 0);
+}
+
+uint32_t expand_list(expander *x, size_t n, const int64_t *value) {
+    return add_integers(x, n, value, 1);
 }
 
 uint32_t expand_filled(expander *x, uint32_t v, int value) {

@@ -32,6 +32,7 @@ uint32_t expand_op4(expander *x, const char *op, const uint32_t *in);
 /* Constants. elements: of the caller, copied. */
 uint32_t expand_number(expander *x, double value);
 uint32_t expand_reals(expander *x, uint32_t rank, const int64_t *dim, const double *element);
+uint32_t expand_integer(expander *x, int64_t value); /* int64 */
 uint32_t expand_list(expander *x, size_t n, const int64_t *value);
 
 /* A constant of v's type and shape, every element `value`. */
@@ -50,6 +51,13 @@ bool expand_composite(expander *x);
 uint32_t expand_gemm(expander *x);
 uint32_t expand_clip(expander *x);
 uint32_t expand_castlike(expander *x);
+uint32_t expand_linear_classifier(expander *x);
+uint32_t expand_linear_regressor(expander *x);
+uint32_t expand_normalizer(expander *x);
+uint32_t expand_scaler(expander *x);
+uint32_t expand_binarizer(expander *x);
+uint32_t expand_imputer(expander *x);
+uint32_t expand_feature_extractor(expander *x);
 uint32_t expand_scatter(expander *x);
 /* Whether they are replaced. */
 bool expand_gemm_applies(const graph *g, const graph_node *n);

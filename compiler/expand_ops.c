@@ -367,6 +367,13 @@ static expansion *const expansions[OP_KINDS] = {
     [OP_VARIANCE] = expand_variance,
     [OP_LPNORMALIZATION] = expand_lp_normalization,
     [OP_CASTLIKE] = expand_castlike,
+    [OP_LINEARCLASSIFIER] = expand_linear_classifier,
+    [OP_LINEARREGRESSOR] = expand_linear_regressor,
+    [OP_NORMALIZER] = expand_normalizer,
+    [OP_SCALER] = expand_scaler,
+    [OP_BINARIZER] = expand_binarizer,
+    [OP_IMPUTER] = expand_imputer,
+    [OP_FEATUREEXTRACTOR] = expand_feature_extractor,
     [OP_GEMM] = expand_gemm,
     [OP_CLIP] = expand_clip,
 };

@@ -91,10 +91,11 @@ bool lowering_product(lowering *l, const graph_node *n, const form *a, const for
 
 /* --- bits of factors --- */
 
-#define FACTOR_BITS  13 /* (2^14 - 1)^2 < 2^28: two saturated factors keep the bound */
-#define FACTOR_CELLS 512
-#define DIVISOR_BITS 15
-#define WIDEN_DEPTH  16
+#define FACTOR_BITS   13 /* (2^14 - 1)^2 < 2^28: two saturated factors keep the bound */
+#define COMPARED_BITS 14 /* differences of saturated values have 16 bits and a sign */
+#define FACTOR_CELLS  512
+#define DIVISOR_BITS  15
+#define WIDEN_DEPTH   16
 
 /* The input that node n passes on, with a constant factor or a summand at most; GRAPH_NO_VALUE if there is
  * none.
@@ -142,6 +143,17 @@ static void widen_selected(lowering *l, const graph_node *n) {
     }
 }
 
+/* The place of a maximum jumps where two values are close: few values, and what they are a product of, get as
+ * many steps as the maximum's table and the product's bound allow. */
+static void widen_compared(lowering *l, uint32_t v) {
+    const uint32_t p = l->g->value[v].producer;
+    const graph_node *n = p == UINT32_MAX ? NULL : &l->g->node[p];
+    widen(l, v, COMPARED_BITS);
+    if (n && (n->kind == OP_GEMM || n->kind == OP_MATMUL) && lowering_is_constant(l, n->in[1]) &&
+        graph_elements(&l->g->value[n->in[0]]) <= FACTOR_CELLS)
+        widen(l, n->in[0], FACTOR_BITS);
+}
+
 void lowering_widen_factors(lowering *l) {
     for (uint32_t i = 0; i < l->g->n_nodes; i++) {
         const graph_node *n = &l->g->node[i];
@@ -152,6 +164,9 @@ void lowering_widen_factors(lowering *l) {
         if (!n->removed && (n->kind == OP_WHERE || n->kind == OP_MAX || n->kind == OP_MIN) &&
             graph_elements(&l->g->value[n->out[0]]) <= FACTOR_CELLS)
             widen_selected(l, n);
+        if (!n->removed && (n->kind == OP_ARGMAX || n->kind == OP_ARGMIN) &&
+            graph_elements(&l->g->value[n->in[0]]) <= FACTOR_CELLS)
+            widen_compared(l, n->in[0]);
         if (!n->removed && n->kind == OP_REDUCE_SUM_SQUARE &&
             graph_elements(&l->g->value[n->in[0]]) <= FACTOR_CELLS)
             widen(l, n->in[0], FACTOR_BITS);

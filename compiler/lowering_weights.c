@@ -6,6 +6,7 @@
 #include "range.h"
 
 #define FEWEST_WEIGHT_BITS 4
+#define MOST_WEIGHT_BITS   16
 #define SCALE_MARGIN       1.001 /* of a weight scale over what the bound asks for */
 
 static size_t product(unsigned rank, const uint32_t *dim) {
@@ -55,6 +56,12 @@ static uint64_t multiply_accumulates(const mica_contract *c) {
     return n;
 }
 
+/* A result that is given more steps than others deserves weights that are as much finer. */
+static unsigned weight_bits(const lowering *l, const graph_node *n) {
+    const unsigned own = l->bits[n->out[0]], more = own > l->default_bits ? own - l->default_bits : 0;
+    return l->opt.weight_bits + more < MOST_WEIGHT_BITS ? l->opt.weight_bits + more : MOST_WEIGHT_BITS;
+}
+
 bool lowering_weighted(lowering *l, const graph_node *n, const weighted *w, const qvalue *x, form *f,
                        double *scale, mica_status *st) {
     int32_t *q = malloc(product(w->w_rank, w->w_dim) * sizeof *q);
@@ -62,7 +69,7 @@ bool lowering_weighted(lowering *l, const graph_node *n, const weighted *w, cons
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
     bound acc;
     const mica_tensor *input = &lowering_tensors(l)[x->tensor];
-    if (!quantise_weights(w, l->opt.weight_bits, l->acc_limit, bound_of(input), x->scale, q, scale, &acc)) {
+    if (!quantise_weights(w, weight_bits(l, n), l->acc_limit, bound_of(input), x->scale, q, scale, &acc)) {
         free(q);
         l->narrow = x->origin;
         return lowering_fail(l, n, st, MICA_ERR_RANGE,

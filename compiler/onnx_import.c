@@ -288,6 +288,15 @@ static bool attr_string(importer *im, const Onnx__AttributeProto *p, graph_attr 
                           MAX_NAME_BYTES);
 }
 
+/* No operator reads the text of a list of strings: their lengths stand for them. */
+static bool attr_string_lengths(importer *im, const Onnx__AttributeProto *p, graph_attr *a) {
+    int64_t *x = graph_alloc(im->g, p->n_strings + 1, sizeof *x, im->st);
+    for (size_t i = 0; x && i < p->n_strings; i++)
+        x[i] = (int64_t)p->strings[i].len;
+    *a = (graph_attr){.name = a->name, .type = ATTR_INTS, .n = p->n_strings, .ints = x};
+    return x != NULL;
+}
+
 static bool attr_tensor(importer *im, const Onnx__AttributeProto *p, graph_attr *a) {
     graph_value v = {0};
     a->type = ATTR_TENSOR;
@@ -321,6 +330,11 @@ static bool read_attr(importer *im, const Onnx__AttributeProto *p, bool constant
         break;
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING:
         ok = attr_string(im, p, a);
+        break;
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS:
+        if (constant)
+            return mica_fail(im->st, MICA_ERR_UNSUPPORTED, "a constant of strings");
+        ok = attr_string_lengths(im, p, a);
         break;
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR:
         return attr_tensor(im, p, a);
@@ -370,7 +384,7 @@ static bool name_node(importer *im, const Onnx__NodeProto *p, size_t index, grap
                          "node %zu (%.60s): opset %lld; this operator is supported from opset %lld", index,
                          p->op_type, (long long)im->g->opset, (long long)op_since(p->op_type));
     n->op = copy_name(im, text);
-    n->kind = standard ? op_find(p->op_type) : OP_UNSUPPORTED;
+    n->kind = op_find(text);
     if (p->name && *p->name) {
         n->name = copy_name(im, p->name);
     } else {
@@ -616,6 +630,8 @@ static bool read_opset(importer *im, const Onnx__ModelProto *m) {
         im->g->opset = o->version;
         im->standard_domain = true;
     }
+    if (!im->standard_domain) /* that of the operators of which those of other domains are made */
+        im->g->opset = MAX_OPSET;
     return true;
 }
 

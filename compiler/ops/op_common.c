@@ -138,8 +138,9 @@ uint32_t op_outputs(uint32_t kind) {
         return UINT32_MAX;
     case OP_LAYERNORM: /* and Mean, InvStdDev */
         return 3;
-    case OP_DROPOUT: /* and mask */
-    case OP_MAXPOOL: /* and Indices */
+    case OP_DROPOUT:          /* and mask */
+    case OP_MAXPOOL:          /* and Indices */
+    case OP_LINEARCLASSIFIER: /* label, scores */
         return 2;
     default:
         return 1;

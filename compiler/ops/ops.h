@@ -27,7 +27,14 @@
     X(LRN, lrn, "LRN", 1, 1)                                                                                 \
     X(VARIANCE, variance, "mica.Variance", 2, 2)                                                             \
     X(LPNORMALIZATION, lpnormalization, "LpNormalization", 1, 1)                                             \
-    X(CASTLIKE, castlike, "CastLike", 2, 2)
+    X(CASTLIKE, castlike, "CastLike", 2, 2)                                                                  \
+    X(LINEARCLASSIFIER, linearclassifier, "ai.onnx.ml.LinearClassifier", 1, 1)                               \
+    X(LINEARREGRESSOR, linearregressor, "ai.onnx.ml.LinearRegressor", 1, 1)                                  \
+    X(NORMALIZER, normalizer, "ai.onnx.ml.Normalizer", 1, 1)                                                 \
+    X(SCALER, scaler, "ai.onnx.ml.Scaler", 1, 1)                                                             \
+    X(BINARIZER, binarizer, "ai.onnx.ml.Binarizer", 1, 1)                                                    \
+    X(IMPUTER, imputer, "ai.onnx.ml.Imputer", 1, 1)                                                          \
+    X(FEATUREEXTRACTOR, featureextractor, "ai.onnx.ml.ArrayFeatureExtractor", 2, 2)
 
 /* X(kind, symbol, ONNX operator type, fewest inputs, most inputs) over opsets 7 to 21. Every node has one
  * output: an operator with several (op_outputs) is imported as one node for each, whose rules ask op_part
@@ -180,7 +187,8 @@ typedef struct op_rule {
 
 extern const op_rule op_rules[OP_KINDS]; /* ops.c; the entry of OP_UNSUPPORTED is empty */
 
-/* The kind of an operator of the default domain; OP_UNSUPPORTED if it is not in the list. */
+/* The kind of an operator, its domain before its name unless it is the default one; OP_UNSUPPORTED if it is
+ * not in the list. */
 op_kind op_find(const char *type);
 
 /* Outputs of the operator that have rules; UINT32_MAX for Split. */
