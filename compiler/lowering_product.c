@@ -143,15 +143,17 @@ static void widen_selected(lowering *l, const graph_node *n) {
     }
 }
 
-/* The place of a maximum jumps where two values are close: few values, and what they are a product of, get as
- * many steps as the maximum's table and the product's bound allow. */
+/* A classifier: the place of a maximum jumps where two values are close. Few products with weights that are
+ * compared, and what they are products of, get as many steps as the maximum's table and the product's bound
+ * allow. */
 static void widen_compared(lowering *l, uint32_t v) {
     const uint32_t p = l->g->value[v].producer;
     const graph_node *n = p == UINT32_MAX ? NULL : &l->g->node[p];
+    if (!n || (n->kind != OP_GEMM && n->kind != OP_MATMUL) || !lowering_is_constant(l, n->in[1]) ||
+        graph_elements(&l->g->value[n->in[0]]) > FACTOR_CELLS)
+        return;
     widen(l, v, COMPARED_BITS);
-    if (n && (n->kind == OP_GEMM || n->kind == OP_MATMUL) && lowering_is_constant(l, n->in[1]) &&
-        graph_elements(&l->g->value[n->in[0]]) <= FACTOR_CELLS)
-        widen(l, n->in[0], FACTOR_BITS);
+    widen(l, n->in[0], FACTOR_BITS);
 }
 
 void lowering_widen_factors(lowering *l) {

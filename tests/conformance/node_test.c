@@ -1,0 +1,261 @@
+#include "node_test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "accuracy.h"
+#include "calibration.h"
+#include "io/tensor_file.h"
+#include "lowering.h"
+#include "mica/prove.h"
+#include "mica/verify.h"
+#include "ops/ops.h"
+#include "passes.h"
+
+#define TIME_LIMIT 120 /* seconds for one test */
+
+static const program *running;
+
+/* Interprets one item; tensors that the prover does not keep get memory of their own. */
+static void interpret(const mica_frame *f) {
+    const mica_circuit *c = &running->circuit;
+    int32_t **value = calloc(c->n_tensors, sizeof *value);
+    mica_status st = {0};
+    for (uint32_t t = 0; t < c->n_tensors; t++)
+        value[t] =
+            f->value[t] ? f->value[t] : calloc((size_t)1 << mica_item_bits(&c->tensor[t]), sizeof(int32_t));
+    if (!program_interpret(running, value, &st))
+        (void)fprintf(stderr, "%s\n", st.message);
+    for (uint32_t t = 0; t < c->n_tensors; t++) {
+        if (value[t] != f->value[t])
+            free(value[t]);
+    }
+    free(value);
+}
+
+static bool fail(result *r, outcome o, const char *what, const char *message) {
+    r->outcome = o;
+    (void)snprintf(r->message, sizeof r->message, "%s%s%s", what, *message ? ": " : "", message);
+    return false;
+}
+
+static bool read_ports(const node_test *t, const char *stem, bool skip_frozen, tensor_data *out, uint32_t n,
+                       mica_status *st) {
+    char path[4096];
+    uint32_t file = 0;
+    for (uint32_t i = 0; i < n; i++, file++) {
+        while (skip_frozen && file < MAX_PORTS && t->frozen[file])
+            file++;
+        (void)snprintf(path, sizeof path, "%s/%s/test_data_set_0/%s_%u.pb", t->folder, t->name, stem, file);
+        if (!tensor_file_read(&out[i], path, st))
+            return false;
+    }
+    return true;
+}
+
+static bool load_graph(const node_test *t, graph *g, tensor_data *input, mica_status *st) {
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/%s/%s", t->folder, t->name, t->file);
+    if (!onnx_import(g, path, NULL, 0, st))
+        return false;
+    if (g->n_inputs > MAX_PORTS || g->n_outputs > MAX_PORTS)
+        return mica_fail(st, MICA_ERR_LIMIT, "too many inputs or outputs");
+    if (!read_ports(t, "input", true, input, g->n_inputs, st))
+        return false;
+    for (uint32_t i = 0; i < g->n_inputs; i++) {
+        if (!graph_bind_input(g, i, input[i].rank, input[i].dim, st))
+            return false;
+    }
+    return graph_infer_shapes(g, st) && graph_fold_constants(g, st) && graph_canonicalise(g, st);
+}
+
+/* As `mica compile` does, with its accuracy report. */
+static bool compile(const graph *g, const tensor_data *input, program *p, result *r, mica_status *st) {
+    const double *sample[MAX_PORTS];
+    const double *const *samples[1] = {sample};
+    calibration cal;
+    value_map map;
+    accuracy a;
+    const lowering_options options = {.max_batch = 1};
+    for (uint32_t i = 0; i < g->n_inputs; i++)
+        sample[i] = input[i].value;
+    if (!calibration_collect(&cal, g, samples, 1, st) || !lower_graph(p, &map, g, &cal, &options, st) ||
+        !accuracy_measure(&a, p, &map, g, samples, 1, NULL, NULL, st))
+        return false;
+    for (uint32_t i = 0; i < a.n_outputs; i++)
+        r->promised = a.output[i].max > r->promised ? a.output[i].max : r->promised;
+    return true;
+}
+
+static void note_range(const tensor_data *input, uint32_t n, result *r) {
+    for (uint32_t i = 0; i < n; i++)
+        for (uint64_t k = 0; k < input[i].count; k++) {
+            const double x = input[i].value[k];
+            r->lo = (i == 0 && k == 0) || x < r->lo ? x : r->lo;
+            r->hi = (i == 0 && k == 0) || x > r->hi ? x : r->hi;
+        }
+}
+
+/* Whether every value of the outputs is one of the inputs, or a constant. */
+static bool only_moves(const graph *g) {
+    for (uint32_t i = 0; i < g->n_nodes; i++)
+        if (!g->node[i].removed && !op_moves((op_kind)g->node[i].kind))
+            return false;
+    return true;
+}
+
+/* Of one output: distances to the stored values. */
+typedef struct distance {
+    double mean, largest, magnitude, range; /* range > 0: the values', or their magnitude if all are equal */
+} distance;
+
+static distance distance_to(const double *got, const tensor_data *want) {
+    double lo = want->value[0], hi = want->value[0];
+    distance x = {0};
+    for (uint64_t i = 0; i < want->count; i++) {
+        const double d = fabs(got[i] - want->value[i]);
+        lo = fmin(lo, want->value[i]);
+        hi = fmax(hi, want->value[i]);
+        x.largest = fmax(x.largest, d);
+        x.mean += d / (double)want->count;
+    }
+    x.magnitude = fmax(hi, -lo);
+    x.range = hi > lo ? hi - lo : x.magnitude > 0 ? x.magnitude : 1;
+    return x;
+}
+
+/* Stored values are that far from what they stand for. */
+#define STORED_PRECISION      0x1p-22
+#define STORED_PRECISION_HALF 0x1p-10 /* of half-precision floats */
+
+/* Half a step of the coarsest input. */
+static double half_step(const mica_circuit *c) {
+    double unit = 0;
+    for (uint32_t i = 0; i < c->n_inputs; i++)
+        unit = fmax(unit, ldexp((double)c->input[i].mantissa, c->input[i].exponent));
+    return unit / 2;
+}
+
+static bool wrong(result *r, const char *format, double a, double b) {
+    r->outcome = OUTCOME_WRONG;
+    (void)snprintf(r->message, sizeof r->message, format, a, b);
+    return false;
+}
+
+/* Integers are exact. Reals keep the promise, which is at most 1 %; values that only move are those of the
+ * quantised input. */
+static bool judge_output(const node_test *t, const graph *g, const mica_circuit *c, const distance *x,
+                         result *r) {
+    const double stored = (t->half ? STORED_PRECISION_HALF : STORED_PRECISION) * x->magnitude,
+                 error = x->largest / x->range;
+    if (t->integer ? error > 1e-9 : error > 0.01)
+        return wrong(r, "differs by %.3g of the range, %.3g is allowed", error, t->integer ? 0 : 0.01);
+    if (r->promised > 0.01)
+        return wrong(r, "an error of %.3g of the range is promised, at most %.3g is allowed", r->promised,
+                     0.01);
+    if (x->largest > r->promised * x->range + stored)
+        return wrong(r, "differs by %.3g of the range, %.3g is promised", error, r->promised);
+    if (!t->integer && only_moves(g) && x->largest > half_step(c) * (1 + 1e-9) + stored)
+        return wrong(r, "moved values differ by %.3g, half a step is %.3g", x->largest, half_step(c));
+    return true;
+}
+
+static bool compare(const node_test *t, const graph *g, const mica_circuit *c, const mica_statement *s,
+                    result *r) {
+    tensor_data want[MAX_PORTS] = {{0}};
+    mica_status st = {0};
+    if (!read_ports(t, "output", false, want, g->n_outputs, &st))
+        return fail(r, OUTCOME_WRONG, "stored outputs", st.message);
+    for (uint32_t i = 0; i < g->n_outputs; i++) {
+        const uint64_t cells = mica_port_cells(c, &c->output[i]);
+        double *got = malloc((size_t)cells * sizeof *got);
+        if (cells != want[i].count)
+            return fail(r, OUTCOME_WRONG, "the output has another shape", "");
+        mica_port_dequantise(c, &c->output[i], s->output[i], got);
+        const distance x = distance_to(got, &want[i]);
+        free(got);
+        r->largest = fmax(r->largest, x.largest / x.range);
+        r->mean = fmax(r->mean, x.mean / x.range);
+        r->elements += cells;
+        if (!judge_output(t, g, c, &x, r))
+            return false;
+    }
+    return true;
+}
+
+static bool prove_and_compare(const node_test *t, const graph *g, const program *p, const tensor_data *input,
+                              result *r) {
+    mica_status st = {0};
+    mica_vk vk = {.circuit = p->circuit, .security_bits = MICA_DEFAULT_SECURITY_BITS}, read;
+    mica_report report;
+    mica_statement s, claimed;
+    mica_verdict v = {0};
+    uint8_t *weights, *bytes, *proof;
+    size_t weights_size, size, proof_size, used;
+    if (!mica_weights_commit(&vk, (const int32_t *const *)p->weight, &weights, &weights_size, &st) ||
+        !mica_vk_write(&vk, &bytes, &size, &st) || !mica_report_make(&vk, 1, &report, &st))
+        return fail(r, OUTCOME_WRONG, "parameters", st.message);
+    r->lookups = report.lookups;
+    r->rows = report.table_rows;
+    r->cells = report.witness_cells - report.table_rows;
+    const mica_model model = {bytes, size, weights, weights_size, 64, interpret, NULL};
+    running = p;
+    mica_prover *prover = mica_prover_create(&model, 1, &st);
+    if (!prover || !mica_statement_create(&s, &p->circuit, 1, &st))
+        return fail(r, OUTCOME_WRONG, "prover", st.message);
+    for (uint32_t i = 0; i < p->circuit.n_inputs; i++) {
+        if (!mica_port_quantise(&p->circuit, &p->circuit.input[i], input[i].value, s.input[i], NULL, &st))
+            return fail(r, OUTCOME_WRONG, "input", st.message);
+    }
+    if (!mica_prover_prove(prover, &s, &proof, &proof_size, NULL, NULL, NULL, &st))
+        return fail(r, OUTCOME_WRONG, "prove", st.message);
+    if (!mica_vk_read(&read, bytes, size, &st) ||
+        !mica_statement_read(&claimed, &read.circuit, proof, proof_size, &used, &st, &v) ||
+        !mica_verify(&read, &claimed, proof + used, proof_size - used, NULL, &v, &st))
+        return fail(r, OUTCOME_WRONG, mica_verdict_name(v.code), st.message[0] ? st.message : v.detail);
+    return compare(t, g, &read.circuit, &claimed, r);
+}
+
+static void run_test(const node_test *t, result *r) {
+    graph g;
+    program p;
+    mica_status st = {0};
+    tensor_data input[MAX_PORTS] = {{0}};
+    r->outcome = OUTCOME_PASS;
+    if (!load_graph(t, &g, input, &st) || !compile(&g, input, &p, r, &st)) {
+        /* A limit of the readers (empty tensors) is a refusal too; anything that Mica itself broke is not. */
+        const bool refused =
+            st.code != MICA_ERR_INTERNAL && st.code != MICA_ERR_MEMORY && st.code != MICA_ERR_IO;
+        (void)fail(r, refused ? OUTCOME_REFUSED : OUTCOME_WRONG, st.message, "");
+        return;
+    }
+    note_range(input, g.n_inputs, r);
+    (void)prove_and_compare(t, &g, &p, input, r);
+}
+
+result node_test_run(const node_test *t) {
+    result r = {.outcome = OUTCOME_WRONG, .message = "crashed or ran too long"};
+    int ends[2];
+    (void)fflush(NULL);
+    if (pipe(ends) != 0)
+        return r;
+    const pid_t child = fork();
+    if (child == 0) {
+        result mine = {0};
+        (void)alarm(TIME_LIMIT);
+        run_test(t, &mine);
+        _exit(write(ends[1], &mine, sizeof mine) == (ssize_t)sizeof mine ? 0 : 1);
+    }
+    (void)close(ends[1]);
+    result got;
+    if (child > 0 && read(ends[0], &got, sizeof got) == (ssize_t)sizeof got)
+        r = got;
+    (void)close(ends[0]);
+    if (child > 0)
+        (void)waitpid(child, NULL, 0);
+    return r;
+}
