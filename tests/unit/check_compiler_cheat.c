@@ -249,8 +249,30 @@ static uint32_t build_wrap(net *t, uint32_t x) {
     with_int(t, "to", ONNX_INT8);
     return op(t, "Cast", 1, wide);
 }
+/* Exponents and bases vary; some bases are 0. */
+static uint32_t build_power(net *t, uint32_t x) {
+    return op(t, "Pow", 2, op(t, "Relu", 1, x), op(t, "Abs", 1, x));
+}
+static uint32_t build_integer_power(net *t, uint32_t x) {
+    const uint32_t k = build_argmax(t, x);
+    return op(t, "Pow", 2, op(t, "Add", 2, k, k), k);
+}
+static uint32_t build_remainder(net *t, uint32_t x) {
+    const uint32_t y = op(t, "Add", 2, op(t, "Abs", 1, x), constant(t, -0.6, 0.1, SHAPE(1, 5)));
+    with_int(t, "fmod", 1);
+    return op(t, "Mod", 2, x, y);
+}
+static uint32_t build_clip(net *t, uint32_t x) {
+    with_int(t, "keepdims", 0);
+    const uint32_t mean = op(t, "ReduceMean", 1, x);
+    return op(t, "Clip", 2, x, mean);
+}
 
 static const model_case cases[] = {
+    {"Pow", build_power},
+    {"Pow of integers", build_integer_power},
+    {"Mod of reals", build_remainder},
+    {"Clip at the mean", build_clip},
     {"Softmax", build_softmax},
     {"ArgMax", build_argmax},
     {"ReduceMax", build_reduce_max},
