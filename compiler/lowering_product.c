@@ -92,7 +92,7 @@ bool lowering_product(lowering *l, const graph_node *n, const form *a, const for
 /* --- bits of factors --- */
 
 #define FACTOR_BITS   13 /* (2^14 - 1)^2 < 2^28: two saturated factors keep the bound */
-#define COMPARED_BITS 14 /* differences of saturated values have 16 bits and a sign */
+#define COMPARED_BITS 15 /* differences of values saturated at twice that have 17 bits and a sign */
 #define FACTOR_CELLS  512
 #define DIVISOR_BITS  15
 #define WIDEN_DEPTH   16
