@@ -139,8 +139,8 @@ uint32_t expand_number(expander *x, double value) {
     return expand_reals(x, 0, NULL, &value);
 }
 
-static uint32_t add_integers(expander *x, size_t n, const int64_t *value, uint32_t rank) {
-    graph_value v = {.dtype = DTYPE_INT, .onnx_dtype = ONNX_INT64};
+static uint32_t add_integers(expander *x, int type, size_t n, const int64_t *value, uint32_t rank) {
+    graph_value v = {.dtype = DTYPE_INT, .onnx_dtype = type};
     const int64_t dim = (int64_t)n;
     int64_t *copy = graph_alloc(x->g, n + 1, sizeof *copy, x->st);
     if (!copy)
@@ -151,11 +151,15 @@ static uint32_t add_integers(expander *x, size_t n, const int64_t *value, uint32
 }
 
 uint32_t expand_integer(expander *x, int64_t value) {
-    return add_integers(x, 1, &value, 0);
+    return expand_integer_of(x, ONNX_INT64, value);
+}
+
+uint32_t expand_integer_of(expander *x, int type, int64_t value) {
+    return add_integers(x, type, 1, &value, 0);
 }
 
 uint32_t expand_list(expander *x, size_t n, const int64_t *value) {
-    return add_integers(x, n, value, 1);
+    return add_integers(x, ONNX_INT64, n, value, 1);
 }
 
 uint32_t expand_filled(expander *x, uint32_t v, int value) {

@@ -33,6 +33,7 @@ uint32_t expand_op4(expander *x, const char *op, const uint32_t *in);
 uint32_t expand_number(expander *x, double value);
 uint32_t expand_reals(expander *x, uint32_t rank, const int64_t *dim, const double *element);
 uint32_t expand_integer(expander *x, int64_t value); /* int64 */
+uint32_t expand_integer_of(expander *x, int type, int64_t value);
 uint32_t expand_list(expander *x, size_t n, const int64_t *value);
 
 /* A constant of v's type and shape, every element `value`. */
@@ -51,6 +52,12 @@ bool expand_composite(expander *x);
 uint32_t expand_gemm(expander *x);
 uint32_t expand_clip(expander *x);
 uint32_t expand_castlike(expander *x);
+uint32_t expand_sinh(expander *x);
+uint32_t expand_cosh(expander *x);
+uint32_t expand_asinh(expander *x);
+uint32_t expand_acosh(expander *x);
+uint32_t expand_atanh(expander *x);
+uint32_t expand_bitwise_not(expander *x);
 uint32_t expand_linear_classifier(expander *x);
 uint32_t expand_linear_regressor(expander *x);
 uint32_t expand_normalizer(expander *x);

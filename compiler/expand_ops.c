@@ -374,6 +374,12 @@ static expansion *const expansions[OP_KINDS] = {
     [OP_BINARIZER] = expand_binarizer,
     [OP_IMPUTER] = expand_imputer,
     [OP_FEATUREEXTRACTOR] = expand_feature_extractor,
+    [OP_SINH] = expand_sinh,
+    [OP_COSH] = expand_cosh,
+    [OP_ASINH] = expand_asinh,
+    [OP_ACOSH] = expand_acosh,
+    [OP_ATANH] = expand_atanh,
+    [OP_BITWISENOT] = expand_bitwise_not,
     [OP_GEMM] = expand_gemm,
     [OP_CLIP] = expand_clip,
 };

@@ -27,6 +27,12 @@
     X(LRN, lrn, "LRN", 1, 1)                                                                                 \
     X(VARIANCE, variance, "mica.Variance", 2, 2)                                                             \
     X(LPNORMALIZATION, lpnormalization, "LpNormalization", 1, 1)                                             \
+    X(SINH, sinh, "Sinh", 1, 1)                                                                              \
+    X(COSH, cosh, "Cosh", 1, 1)                                                                              \
+    X(ASINH, asinh, "Asinh", 1, 1)                                                                           \
+    X(ACOSH, acosh, "Acosh", 1, 1)                                                                           \
+    X(ATANH, atanh, "Atanh", 1, 1)                                                                           \
+    X(BITWISENOT, bitwisenot, "BitwiseNot", 1, 1)                                                            \
     X(CASTLIKE, castlike, "CastLike", 2, 2)                                                                  \
     X(LINEARCLASSIFIER, linearclassifier, "ai.onnx.ml.LinearClassifier", 1, 1)                               \
     X(LINEARREGRESSOR, linearregressor, "ai.onnx.ml.LinearRegressor", 1, 1)                                  \

@@ -123,6 +123,25 @@ static void remainders(net *t) { /* sawteeth: only where the quotients agree are
     output(t, op(t, "Mod", 2, z, number(t, 64)));
 }
 
+/* --- functions of one variable --- */
+
+static void functions(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 60)), narrow = op(t, "Mul", 2, x, number(t, 0.9));
+    static const char *const types[] = {"Sinh", "Cosh", "Asinh", "Atanh"};
+    for (unsigned i = 0; i < 4; i++)
+        output(t, op(t, types[i], 1, i == 3 ? narrow : x));
+    output(t, op(t, "Asinh", 1, op(t, "Mul", 2, x, number(t, 100))));
+    output(t, op(t, "Acosh", 1, op(t, "Add", 2, op(t, "Relu", 1, x), number(t, 1)))); /* 1 among them */
+}
+
+static void bitwise_not(net *t) {
+    const uint32_t x = int_input(t, ONNX_INT32, SHAPE(20));
+    output(t, op(t, "BitwiseNot", 1, x));
+    const uint32_t magnitude = op(t, "Abs", 1, x);
+    with_int(t, "to", ONNX_UINT8);
+    output(t, op(t, "BitwiseNot", 1, op(t, "Cast", 1, magnitude)));
+}
+
 /* --- norms and statistics --- */
 
 static void lp_normalization(net *t) {
@@ -244,6 +263,8 @@ static const struct {
     {"powers_of_zero", powers_of_zero, false, 0.005, 0.05},
     {"powers_of_integers", powers_of_integers, false, EXACT, EXACT},
     {"remainders", remainders, true, 0.02, 1},
+    {"functions", functions, true, 0.004, 0.02},
+    {"bitwise_not", bitwise_not, false, EXACT, EXACT},
     {"lp_normalization", lp_normalization, true, 0.003, 0.01},
     {"classifiers", classifiers, true, 0.003, 0.01},
     {"regressors", regressors, true, 0.003, 0.01},
