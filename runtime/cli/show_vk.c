@@ -12,7 +12,7 @@ static void show_record(FILE *out, const mica_record *record, bool ranges) {
     (void)fprintf(out, "record of how the parameters were made:\n");
     for (size_t at = 0; mica_record_next(record, &at, &line);) {
         if (ranges || strcmp(line.key, "range") != 0)
-            (void)fprintf(out, "  %-18s %.*s\n", line.key, (int)line.size, line.value); /* size <= 2^24 */
+            (void)fprintf(out, "  %-24s %.*s\n", line.key, (int)line.size, line.value); /* size <= 2^24 */
         else
             left_out++;
     }
