@@ -135,6 +135,11 @@ uint32_t expand_reals(expander *x, uint32_t rank, const int64_t *dim, const doub
     return add_constant(x, &v, rank, dim);
 }
 
+uint32_t expand_shared_reals(expander *x, uint32_t rank, const int64_t *dim, const double *element) {
+    graph_value v = {.dtype = DTYPE_FLOAT, .onnx_dtype = ONNX_FLOAT, .real = element};
+    return add_constant(x, &v, rank, dim);
+}
+
 uint32_t expand_number(expander *x, double value) {
     return expand_reals(x, 0, NULL, &value);
 }

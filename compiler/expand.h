@@ -32,6 +32,8 @@ uint32_t expand_op4(expander *x, const char *op, const uint32_t *in);
 /* Constants. elements: of the caller, copied. */
 uint32_t expand_number(expander *x, double value);
 uint32_t expand_reals(expander *x, uint32_t rank, const int64_t *dim, const double *element);
+/* Elements of the graph's own, of an attribute, not copied: nodes that read them are equal. */
+uint32_t expand_shared_reals(expander *x, uint32_t rank, const int64_t *dim, const double *element);
 uint32_t expand_integer(expander *x, int64_t value); /* int64 */
 uint32_t expand_integer_of(expander *x, int type, int64_t value);
 uint32_t expand_list(expander *x, size_t n, const int64_t *value);

@@ -31,7 +31,7 @@ static uint32_t scores(expander *x, const ml_linear *m) {
     }
     if (input(x)->rank == 1)
         v = expand_reshape(x, v, 2, shape);
-    const uint32_t w = expand_reals(x, 2, weights, m->coefficient);
+    const uint32_t w = expand_shared_reals(x, 2, weights, m->coefficient);
     const uint32_t bias = expand_reals(x, 1, &m->targets, m->intercept ? m->intercept : zeros);
     free(zeros);
     expand_int(x, "transB", 1);

@@ -6,7 +6,7 @@
 #include "ops/op_rules.h"
 #include "passes.h"
 
-#define SMALL_CONSTANT 64 /* elements; larger ones are equal if they are the same value */
+#define SMALL_CONSTANT 64 /* elements; larger ones are equal if they share them */
 
 typedef struct merging {
     graph *g;
@@ -28,17 +28,23 @@ static uint64_t mix_text(uint64_t hash, const char *s) {
 
 /* --- constants --- */
 
+static const void *elements_of(const graph_value *v) {
+    return v->real ? (const void *)v->real : (const void *)v->integer;
+}
+
 static bool same_constant(const graph_value *a, const graph_value *b) {
+    const void *x = elements_of(a), *y = elements_of(b);
     const size_t n = (size_t)graph_elements(a);
     if (a->dtype != b->dtype || a->onnx_dtype != b->onnx_dtype || a->rank != b->rank ||
         (a->real == NULL) != (b->real == NULL) || memcmp(a->dim, b->dim, a->rank * sizeof *a->dim) != 0)
         return false;
-    return !memcmp(a->real ? (const void *)a->real : (const void *)a->integer,
-                   b->real ? (const void *)b->real : (const void *)b->integer, n * sizeof(int64_t));
+    return x == y || (n <= SMALL_CONSTANT && !memcmp(x, y, n * sizeof(int64_t)));
 }
 
 static uint64_t hash_constant(const graph_value *v) {
     uint64_t hash = mix((uint64_t)v->onnx_dtype, v->rank), bits;
+    if (graph_elements(v) > SMALL_CONSTANT)
+        return mix(hash, (uint64_t)(uintptr_t)elements_of(v));
     for (size_t i = 0; i < (size_t)graph_elements(v); i++) {
         memcpy(&bits, v->real ? (const void *)&v->real[i] : (const void *)&v->integer[i], sizeof bits);
         hash = mix(hash, bits);
@@ -51,7 +57,7 @@ static void merge_constants(merging *m) {
     for (uint32_t v = 0; v < m->g->n_values; v++) {
         const graph_value *x = &m->g->value[v];
         m->same[v] = v;
-        if (!graph_is_const(x) || graph_elements(x) > SMALL_CONSTANT)
+        if (!graph_is_const(x))
             continue;
         uint32_t *head = &m->head[hash_constant(x) & (m->buckets - 1)];
         for (uint32_t i = *head; i != UINT32_MAX && m->same[v] == v; i = m->next[i])
