@@ -182,7 +182,8 @@ static bool lower(compilation *c, mica_status *st) {
 
 static bool run_lowering(compilation *c, const sample_set *samples, mica_status *st) {
     progress(c->request, "calibrating");
-    if (!calibration_collect(&c->calibration, &c->graph, samples->sample, samples->n, st))
+    if (!graph_equalise(&c->graph, samples->sample, samples->n, st) ||
+        !calibration_collect(&c->calibration, &c->graph, samples->sample, samples->n, st))
         return false;
     progress(c->request, "lowering to integers");
     if (!lower(c, st) || !set_max_batch(c, st))

@@ -38,6 +38,11 @@ bool graph_merge(graph *g, mica_status *st);
  * preceding Conv/Gemm/MatMul; MatMul + Add becomes Gemm. */
 bool graph_canonicalise(graph *g, mica_status *st);
 
+/* equalise.c: channels between convolutions get like ranges, by powers of two that the weights before and
+ * behind them take in; what the graph computes does not change. sample[s][i]: as calibration_collect; without
+ * samples nothing happens. */
+bool graph_equalise(graph *g, const double *const *const *sample, uint32_t n_samples, mica_status *st);
+
 /* reference.c: evaluates the graph on float inputs, deterministically (fixed order, no contraction). value[v]
  * receives the elements of value v (allocated by the caller for every non-constant value; integers are stored
  * as doubles). */
