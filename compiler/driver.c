@@ -235,12 +235,11 @@ static bool run_emission(compilation *c, const toolchain *t, const workplace *w,
 
 static bool run_build(compilation *c, const toolchain *t, const workplace *w, const sample_set *samples,
                       mica_status *st) {
-    double seconds;
     progress(c->request, "compiling the generated code");
     if (!build_executable(t, c->name, w->temporary, w->executable, !c->request->no_cache, &c->build, st))
         return false;
     progress(c->request, "self-test: proving and verifying one sample");
-    if (!self_test(c, samples, w->temporary, w->executable, &seconds, st))
+    if (!self_test(c, samples, w->temporary, w->executable, &c->tested, st))
         return false;
     progress(c->request, "self-test passed");
     return true;
@@ -343,14 +342,14 @@ static bool compile_in(compilation *c, const toolchain *t, workplace *w, sample_
         warn_calibration(c);
     if (!run_measurement(c, samples, st) || !run_commitment(c, samples, st) || !make_workplace(w, c, st))
         return false;
-    if (!c->request->quiet)
+    if (!c->request->quiet && !c->request->json)
         summary_print(c);
     return run_emission(c, t, w, st) && go_on(st) &&
            (c->request->emit_only || run_build(c, t, w, samples, st)) && go_on(st) && publish(c, t, w, st);
 }
 
 static void list_outputs(const compile_request *r) {
-    if (r->quiet)
+    if (r->quiet || r->json)
         return;
     if (!r->emit_only)
         printf("written      %s-prover, %s.float, %s.vk, %s.report.html, %s-src/\n", r->output, r->output,
@@ -374,9 +373,10 @@ bool compile_model(const compile_request *request, mica_status *st) {
                          "'%s': an output's name has letters, digits, '_', '-' and '.' only and "
                          "starts with a letter or digit; -o NAME chooses one",
                          c.name);
-    const bool ok = toolchain_find(&t, st) && compile_in(&c, &t, &w, &samples, st);
+    bool ok = toolchain_find(&t, st) && compile_in(&c, &t, &w, &samples, st);
     if (ok)
         list_outputs(request);
+    ok = ok && (!request->json || summary_print_json(&c, st));
     remove_workplace(&w, c.name);
     interrupt_release();
     sample_set_free(&samples);

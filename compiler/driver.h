@@ -13,6 +13,13 @@
 #include "mica/prove.h"
 #include "mica/verify.h"
 
+/* What the self-test measured: one proof by the executable, on this machine. */
+typedef struct self_test_result {
+    bool ran; /* false without an executable */
+    double seconds, phase[MICA_PHASES];
+    uint64_t proof_bytes;
+} self_test_result;
+
 /* What a compilation has produced so far; owned by the driver. */
 struct sample_set;
 typedef struct compilation {
@@ -30,6 +37,7 @@ typedef struct compilation {
     mica_report report;
     build_result build;
     uint64_t parameters, macs;
+    self_test_result tested;
 } compilation;
 
 /* Runs every pass, prints what the model will cost and prove, and leaves the outputs under their names, or
@@ -59,11 +67,14 @@ void summary_print(const compilation *c);
 /* warn.c: no samples, or few: which input ranges are guesses, on stderr. */
 void warn_calibration(const compilation *c);
 
+/* summary_json.c: the same, what the self-test measured, and figures of every layer, as one line of JSON. */
+bool summary_print_json(const compilation *c, mica_status *st);
+
 /* report_html.c: the same and more as one page. */
 bool report_html_write(const compilation *c, const char *templates, const char *path, mica_status *st);
 
 /* self_test.c: proves the first sample (or a constant input) with the executable and verifies the proof. */
 bool self_test(const compilation *c, const sample_set *samples, const char *directory, const char *executable,
-               double *seconds, mica_status *st);
+               self_test_result *result, mica_status *st);
 
 #endif

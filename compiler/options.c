@@ -47,6 +47,7 @@ static const compile_option options[] = {
     {"no-cache", 0, KIND_FLAG, ON_FILES, FIELD(no_cache), 0, 0, NULL,
      "do not use or fill the cache of built executables"},
     {"quiet", 'q', KIND_FLAG, ON_FILES, FIELD(quiet), 0, 0, NULL, "print errors only"},
+    {"json", 0, KIND_FLAG, ON_FILES, FIELD(json), 0, 0, NULL, "print the summary as one line of JSON"},
     {"dump", 0, KIND_TEXT, ON_FILES, FIELD(dump), 0, 0, "PASS",
      "print the result of a pass as well: import, shapes, fold, canonical, program"},
     {"help", 'h', KIND_FLAG, ON_FILES, FIELD(help), 0, 0, NULL, "print this"},

@@ -29,7 +29,7 @@ typedef struct compile_request {
     uint32_t max_batch;                              /* 0: 256, halved until the circuit's bounds admit it */
     uint32_t security_bits;
     size_t embed_limit; /* EMIT_EMBED_LIMIT */
-    bool emit_only, no_cache, quiet, help;
+    bool emit_only, no_cache, quiet, json, help;
 
     /* Made by options_finish. */
     dim_binding *dims;

@@ -3,10 +3,10 @@
 #include "emit/spawn.h"
 #include "file_read.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { PATH_BYTES = 4096 };
@@ -44,14 +44,23 @@ static bool verify_proof(const compilation *c, const uint8_t *file, size_t size,
                                  mica_verdict_name(verdict.code), verdict.detail);
 }
 
-static double now(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+/* What `prove --json` says of its cost. */
+static bool read_cost(self_test_result *result, const text *said, mica_status *st) {
+    json_t *o = json_loadb(said->bytes ? said->bytes : "", said->size, 0, NULL);
+    const json_t *phases = json_object_get(o, "phases");
+    result->seconds = json_number_value(json_object_get(o, "seconds"));
+    result->proof_bytes = (uint64_t)json_integer_value(json_object_get(o, "proof_bytes"));
+    for (int i = 0; i < MICA_PHASES; i++)
+        result->phase[i] = json_number_value(json_object_get(phases, mica_phase_name((mica_phase)i)));
+    result->ran = phases != NULL;
+    json_decref(o);
+    return result->ran ||
+           mica_fail(st, MICA_ERR_INTERNAL, "self-test: the prover did not say what its proof cost");
 }
 
-static bool run_prover(const char *executable, const char *input, const char *proof, mica_status *st) {
-    const char *const argv[] = {executable, "prove", "--quiet", "-o", proof, input, NULL};
+static bool run_prover(self_test_result *result, const char *executable, const char *input, const char *proof,
+                       mica_status *st) {
+    const char *const argv[] = {executable, "prove", "--quiet", "--json", "-o", proof, input, NULL};
     text said;
     int code = 0;
     text_create(&said, st);
@@ -59,20 +68,19 @@ static bool run_prover(const char *executable, const char *input, const char *pr
     if (ok && code != 0)
         ok = mica_fail(st, MICA_ERR_INTERNAL, "self-test: the prover ended with exit code %d: %.500s", code,
                        said.bytes ? said.bytes : "");
+    ok = ok && read_cost(result, &said, st);
     text_free(&said);
     return ok;
 }
 
 bool self_test(const compilation *c, const sample_set *samples, const char *directory, const char *executable,
-               double *seconds, mica_status *st) {
+               self_test_result *result, mica_status *st) {
     char input[PATH_BYTES], proof[PATH_BYTES];
     size_t size = 0;
     uint8_t *file = NULL;
     (void)snprintf(input, sizeof input, "%.4000s/self-test.json", directory);
     (void)snprintf(proof, sizeof proof, "%.4000s/self-test.proof", directory);
-    const double start = now();
-    bool ok = write_input(c, samples, input, st) && run_prover(executable, input, proof, st);
-    *seconds = now() - start;
+    bool ok = write_input(c, samples, input, st) && run_prover(result, executable, input, proof, st);
     if (ok) {
         file = file_read(proof, 0, FILE_READ_REST, largest_proof, &size, st);
         ok = file && verify_proof(c, file, size, st);

@@ -3,7 +3,8 @@
 
 Only Python's standard library. Exit code 0 if nothing failed. The parts are in end_to_end/: zoo.py lists the models,
 judging.py and detectors.py hold the criteria, tampering.py what must be rejected, command_line.py the programs,
-artefacts.py what their files say of themselves, visibility.py what proofs do not show.
+artefacts.py what their files say of themselves, visibility.py what proofs do not show,
+pages.py the HTML report.
 """
 import argparse
 import concurrent.futures
@@ -14,7 +15,7 @@ import sys
 import time
 
 import check_reference_verifier
-from end_to_end import artefacts, command_line, tampering, visibility, zoo
+from end_to_end import artefacts, command_line, pages, tampering, visibility, zoo
 from end_to_end.harness import Results
 from end_to_end.model import find
 
@@ -68,6 +69,7 @@ def main():
     for group in (*command_line.GROUPS, *artefacts.GROUPS, *visibility.GROUPS) if lenet5 else ():
         results.guarded("lenet5", group, lenet5)
     reference_verifier(models, results)
+    pages.reports(lenet5, find(models, "fastestdet"), results)
     results.guarded("two inputs", command_line.two_inputs, mica, args.node_tests.resolve(), work, results)
 
     if args.results:

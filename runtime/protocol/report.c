@@ -64,3 +64,21 @@ bool mica_report_make(const mica_vk *vk, uint32_t batch, mica_report *report, mi
     plan_free(&p);
     return true;
 }
+
+bool mica_report_strata(const mica_vk *vk, uint32_t *stratum, mica_status *st) {
+    plan p;
+    uint32_t number = 0;
+    if (!plan_build(&p, vk, 1, st))
+        return false;
+    memset(stratum, 0, vk->circuit.n_tensors * sizeof *stratum);
+    for (uint32_t e = 0; e < p.n_events; e++) {
+        const plan_event *event = &p.event[e];
+        if (event->kind != EVENT_CONTRACT && event->kind != EVENT_PLACEMENT)
+            continue;
+        number++;
+        for (uint32_t i = 0; i < event->count; i++)
+            stratum[p.instance[event->first + i].tensor] = number;
+    }
+    plan_free(&p);
+    return true;
+}

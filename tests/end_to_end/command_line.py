@@ -95,6 +95,12 @@ def reports(m):
         print(f"     {m.name}: prove {1000 * bench['prove_seconds']:.1f} ms, verify "
               f"{1000 * bench['verify_seconds']:.2f} ms, proof {bench['proof_bytes'] / 1000:.1f} KB, "
               f"{bench['proven_bits']:.1f} bits, peak {bench['peak_rss_bytes'] / 1e6:.1f} MB", flush=True)
+    command = [m.mica, "compile", m.onnx, "--calibration", m.data / "calibration", "--json", "--quiet", "-o", m.work / "summary"]
+    code, out, err = run(command)
+    summary = json.loads(out) if code == 0 else {}
+    m.check("compile --json", code == 0 and summary["self_test"]["prove_seconds"] > 0 and summary["proven_bits"] >= 100 and
+            [layer["op"] for layer in summary["layers"]][:2] == ["Input", "Conv + Relu"] and
+            summary["accuracy"]["outputs"][0]["mean"] < 0.01, tail(out[:300] + err))
     m.expect("too few proven bits: rejected", [m.prover, "verify", m.single, "--min-security", "120"], 1)
 
 

@@ -38,4 +38,8 @@ typedef struct mica_report {
 /* Plans a batch of the vk and fills the report. */
 bool mica_report_make(const mica_vk *vk, uint32_t batch, mica_report *report, mica_status *st);
 
+/* stratum[t], t < circuit.n_tensors: which stratum reduces the claims on tensor t in a proof of one input,
+ * counted from 1; 0 for tensors without one (committed, public and linear ones). */
+bool mica_report_strata(const mica_vk *vk, uint32_t *stratum, mica_status *st);
+
 #endif
