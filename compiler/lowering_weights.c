@@ -7,7 +7,10 @@
 
 #define FEWEST_WEIGHT_BITS 4
 #define MOST_WEIGHT_BITS   16
-#define SCALE_MARGIN       1.001 /* of a weight scale over what the bound asks for */
+#define SCALE_MARGIN       1.001   /* of a weight scale over what the bound asks for */
+#define WHOLE_MOST         65536.0 /* integers below it are taken as they are */
+#define WHOLE_STEPS        255
+#define STEP_ERROR         1e-4 /* of a product in single precision, in steps */
 
 static size_t product(unsigned rank, const uint32_t *dim) {
     size_t n = 1;
@@ -25,24 +28,56 @@ static double largest_magnitude(const double *w, size_t n) {
     return m;
 }
 
-/* The finest weights, `bits` at most, with which accumulator and bias keep the no-wrap bound. */
+/* The step of which all weights are multiples, at most WHOLE_STEPS: those of integer types, less zero points
+ * and times a scale. 0 if there is none. Integers have step 1. */
+static double common_step(const double *w, size_t n, double top) {
+    bool whole = top < WHOLE_MOST;
+    for (size_t i = 0; whole && i < n; i++)
+        whole = w[i] == (double)round_away(w[i]);
+    if (whole)
+        return 1;
+    for (int k = 1; k <= WHOLE_STEPS && top > 0; k++) {
+        const double unit = top / k;
+        bool all = true;
+        for (size_t i = 0; all && i < n; i++) {
+            const double off = w[i] / unit - (double)round_away(w[i] / unit);
+            all = off < STEP_ERROR && off > -STEP_ERROR;
+        }
+        if (all)
+            return unit;
+    }
+    return 0;
+}
+
+/* The largest magnitude of accumulator and bias with weights of the given scale. */
+static double quantise_at(const weighted *w, bound x, double x_scale, double scale, int32_t *q, bound *acc) {
+    const size_t n = product(w->w_rank, w->w_dim);
+    for (size_t i = 0; i < n; i++)
+        q[i] = (int32_t)round_away(w->w[i] / scale);
+    *acc = range_of_rows(q, w->w_rank, w->w_dim, w->contracted, x);
+    return (double)(acc->hi > -acc->lo ? acc->hi : -acc->lo) + w->bias_max / (scale * x_scale);
+}
+
+/* Weights as they are if they count a common step; otherwise the finest, `bits` at most, with which
+ * accumulator and bias keep the no-wrap bound. */
 static bool quantise_weights(const weighted *w, unsigned bits, int64_t limit, bound x, double x_scale,
                              int32_t *q, double *scale, bound *acc) {
     const size_t n = product(w->w_rank, w->w_dim);
     const double top = largest_magnitude(w->w, n);
     if (w->exact && top >= (double)RANGE_ACC_LIMIT)
         return false;
+    *scale = w->exact ? 1 : common_step(w->w, n, top);
+    if (*scale > 0 && quantise_at(w, x, x_scale, *scale, q, acc) < (double)RANGE_ACC_LIMIT)
+        return true;
+    if (w->exact)
+        return false;
     const double coarsest = top / (double)((1 << (FEWEST_WEIGHT_BITS - 1)) - 1);
-    *scale = w->exact || !(top > 0) ? 1 : top / (double)((INT64_C(1) << (bits - 1)) - 1);
+    *scale = top > 0 ? top / (double)((INT64_C(1) << (bits - 1)) - 1) : 1;
     for (;;) {
-        for (size_t i = 0; i < n; i++)
-            q[i] = (int32_t)round_away(w->w[i] / *scale);
-        *acc = range_of_rows(q, w->w_rank, w->w_dim, w->contracted, x);
-        const double bias = w->bias_max / (*scale * x_scale);
-        const double largest = (double)(acc->hi > -acc->lo ? acc->hi : -acc->lo) + bias;
+        const double largest = quantise_at(w, x, x_scale, *scale, q, acc);
         if (largest < (double)limit)
             return true;
-        if (w->exact || !(*scale < coarsest))
+        if (!(*scale < coarsest))
             return false;
         /* Rounding changes a row's sum by little: a few rounds at most. */
         *scale *= largest / (double)limit * SCALE_MARGIN;

@@ -118,9 +118,25 @@ static bool wrap(lowering *l, const graph_node *n, mica_status *st) {
            lowering_set_tensor(l, n, builder_sum(&l->b, &low), &x.axes, 1, n->out[0]);
 }
 
+/* Casts inside integer operators: what is not an integer of scale 1 has no exact result. */
+static bool lower_exact_cast(lowering *l, const graph_node *n, mica_status *st) {
+    const uint32_t from = n->in[0];
+    qvalue x = l->value[from];
+    if (x.scale != 1)
+        return lowering_fail(l, n, st, MICA_ERR_RANGE, "its exact accumulators leave the field");
+    if (l->g->value[from].dtype == DTYPE_FLOAT) {
+        lowering_set_alias(l, n, from, &x.axes);
+        return true;
+    }
+    return lowering_layer(l, n, st) && lowering_operand(l, from, &x, st) &&
+           lowering_set_tensor(l, n, x.tensor, &x.axes, 1, n->out[0]);
+}
+
 static bool lower_cast_value(lowering *l, const graph_node *n, mica_status *st) {
     const graph_value *from = &l->g->value[n->in[0]], *to = &l->g->value[n->out[0]];
     const layout axes = l->value[n->in[0]].axes;
+    if (graph_attr_int(n, "mica_exact", 0) != 0)
+        return lower_exact_cast(l, n, st);
     if (to->onnx_dtype == ONNX_BOOL && from->onnx_dtype != ONNX_BOOL)
         return cast_to_bool(l, n, st);
     if (to->dtype == DTYPE_FLOAT || from->dtype == DTYPE_INT || is_whole(l->value[n->in[0]].scale)) {

@@ -5,12 +5,14 @@
 #include "ops/window.h"
 
 bool infer_conv(op_context *c, const graph_node *n, mica_status *st) {
+    return op_all_float(c->g, n, st) && infer_conv_shape(c, n, st);
+}
+
+bool infer_conv_shape(op_context *c, const graph_node *n, mica_status *st) {
     const graph_value *x = op_in(c->g, n, 0), *w = op_in(c->g, n, 1), *b = op_in(c->g, n, 2);
     int64_t group = graph_attr_int(n, "group", 1);
     int64_t dim[GRAPH_MAX_RANK];
     op_window win;
-    if (!op_all_float(c->g, n, st))
-        return false;
     if (w->batched || (b && b->batched))
         return op_mixes_batch(c);
     if (x->rank < 3 || w->rank != x->rank)

@@ -109,10 +109,12 @@ static bool matmul_keeps_batch(const graph_value *a, const graph_value *b, const
 }
 
 bool infer_matmul(op_context *c, const graph_node *n, mica_status *st) {
+    return op_all_float(c->g, n, st) && infer_matmul_shape(c, n, st);
+}
+
+bool infer_matmul_shape(op_context *c, const graph_node *n, mica_status *st) {
     const graph_value *a = op_in(c->g, n, 0), *b = op_in(c->g, n, 1);
     matmul_shape s;
-    if (!op_all_float(c->g, n, st))
-        return false;
     if (!matmul_resolve(&s, c->g, n))
         return op_fail(c->g, n, st, MICA_ERR_FORMAT, "the shapes do not multiply");
     bool batched = a->batched || b->batched;

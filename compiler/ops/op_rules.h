@@ -38,6 +38,10 @@ bool op_all_float(const graph *g, const graph_node *n, mica_status *st);
 bool op_axis(const graph *g, const graph_node *n, const char *name, int64_t otherwise, uint32_t rank,
              uint32_t past_end, uint32_t *axis, mica_status *st);
 
+/* The rules of Conv and MatMul for operands of any type, which the output has then. */
+bool infer_conv_shape(op_context *c, const graph_node *n, mica_status *st);
+bool infer_matmul_shape(op_context *c, const graph_node *n, mica_status *st);
+
 /* Numpy broadcasting of `count` shapes aligned at the last axis; false if they do not fit. */
 bool op_broadcast(const graph_value *const *v, size_t count, uint32_t *rank, int64_t *dim);
 

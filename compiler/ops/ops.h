@@ -25,6 +25,10 @@
     X(GROUPNORM, groupnorm, "GroupNormalization", 3, 3)                                                      \
     X(MVN, mvn, "MeanVarianceNormalization", 1, 1)                                                           \
     X(LRN, lrn, "LRN", 1, 1)                                                                                 \
+    X(MATMULINTEGER, matmulinteger, "MatMulInteger", 2, 4)                                                   \
+    X(CONVINTEGER, convinteger, "ConvInteger", 2, 4)                                                         \
+    X(QLINEARMATMUL, qlinearmatmul, "QLinearMatMul", 8, 8)                                                   \
+    X(QLINEARCONV, qlinearconv, "QLinearConv", 8, 9)                                                         \
     X(VARIANCE, variance, "mica.Variance", 2, 2)                                                             \
     X(LPNORMALIZATION, lpnormalization, "LpNormalization", 1, 1)                                             \
     X(SINH, sinh, "Sinh", 1, 1)                                                                              \
@@ -150,6 +154,7 @@
     X(CAST, cast, "Cast", 1, 1)                                                                              \
     X(QUANTIZELINEAR, quantizelinear, "QuantizeLinear", 2, 3)                                                \
     X(DEQUANTIZELINEAR, dequantizelinear, "DequantizeLinear", 2, 3)                                          \
+    X(REQUANTIZE, requantize, "mica.Requantize", 3, 3)                                                       \
     X(SHAPE, shape, "Shape", 1, 1)                                                                           \
     X(SIZE, size, "Size", 1, 1)                                                                              \
     X(RANGE, range, "Range", 3, 3)                                                                           \

@@ -268,6 +268,29 @@ static uint32_t build_clip(net *t, uint32_t x) {
     return op(t, "Clip", 2, x, mean);
 }
 
+static uint32_t narrow(net *t, uint32_t v) {
+    t->g.value[v].onnx_dtype = ONNX_INT8;
+    return v;
+}
+/* Two columns, of which one has ties if `scale` is a power of two. */
+static uint32_t scaled_product(net *t, uint32_t x, double scale) {
+    const uint32_t large = op(t, "Mul", 2, x, number(t, 8));
+    with_int(t, "to", ONNX_INT8);
+    const uint32_t a = op(t, "Cast", 1, large), zero = narrow(t, shape_constant(t, SHAPE(0)));
+    const uint32_t ten = narrow(t, shape_constant(t, SHAPE(3, -2, 7, 1, 5, -6, 2, 4, -1, 1)));
+    t->g.value[ten].rank = 2;
+    t->g.value[ten].dim[0] = 5;
+    t->g.value[ten].dim[1] = 2;
+    return op(t, "QLinearMatMul", 8, a, number(t, scale), zero, ten, number(t, 0.25), zero, number(t, 1),
+              zero);
+}
+static uint32_t build_scaling(net *t, uint32_t x) {
+    return scaled_product(t, x, 0.37);
+}
+static uint32_t build_ties(net *t, uint32_t x) {
+    return scaled_product(t, x, 0.5);
+}
+
 static const model_case cases[] = {
     {"Pow", build_power},
     {"Pow of integers", build_integer_power},
@@ -286,6 +309,8 @@ static const model_case cases[] = {
     {"ScatterElements, min", build_scatter_min},
     {"GatherND", build_gather_nd},
     {"long Softmax", build_long_softmax},
+    {"exact scaling", build_scaling},
+    {"exact scaling, ties", build_ties},
     {"MaxPool indices", build_places},
     {"wrapping Cast", build_wrap},
 };

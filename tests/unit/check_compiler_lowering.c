@@ -368,14 +368,14 @@ END_TEST
 
 /* --- no-wrap --- */
 
-/* A dense layer of `length` inputs whose weights all have magnitude 1 (so that narrower weights do not help
+/* A dense layer of `length` inputs whose weights are all close to 1 (so that narrower weights do not help
  * beyond their scale), with more activation bits than the bound allows. */
 static bool lower_dense(int64_t length, unsigned activation_bits, unsigned weight_bits, program *p,
                         mica_status *st) {
     net t;
     net_create(&t, 7, true);
     const uint32_t x = input(&t, SHAPE(1, length));
-    output(&t, op(&t, "Relu", 1, op(&t, "Gemm", 2, x, constant(&t, 1, 0, SHAPE(length, 2)))));
+    output(&t, op(&t, "Relu", 1, op(&t, "Gemm", 2, x, constant(&t, 1, 0.01, SHAPE(length, 2)))));
     const lowering_options options = {.activation_bits = activation_bits, .weight_bits = weight_bits};
     calibration cal;
     double ***samples = make_samples(&t);

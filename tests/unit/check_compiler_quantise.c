@@ -112,6 +112,55 @@ START_TEST(lowered) {
 }
 END_TEST
 
+/* --- integer operators: no unit off --- */
+
+static void integer_products(net *t) {
+    const uint32_t x = int_input(t, ONNX_INT8, SHAPE(1, 4, 7)), z = integer(t, ONNX_INT8, 5);
+    const int64_t w[] = {-128, 3, 127, 0, 77, -5, 9, 100, -100, 1, 2, -3, 4, 90};
+    const int64_t points[] = {-4, 11};
+    output(t, op(t, "MatMulInteger", 4, x, integers(t, ONNX_INT8, SHAPE(7, 2), w), z,
+                 integers(t, ONNX_INT8, SHAPE(2), points)));
+    const uint32_t y = int_input(t, ONNX_INT8, SHAPE(1, 2, 5, 5));
+    with_ints(t, "pads", SHAPE(1, 0, 1, 0));
+    output(t, op(t, "ConvInteger", 3, y, integers(t, ONNX_INT8, SHAPE(1, 2, 3, 2), w),
+                 integer(t, ONNX_INT8, -7)));
+}
+
+static void both_at_run_time(net *t) {
+    const uint32_t x = int_input(t, ONNX_INT8, SHAPE(3, 7)), y = int_input(t, ONNX_INT8, SHAPE(7, 4));
+    output(t, op(t, "MatMulInteger", 4, x, y, int_input(t, ONNX_INT8, SHAPE(3)),
+                 int_input(t, ONNX_INT8, SHAPE(1))));
+}
+
+static void scaled_products(net *t) {
+    const double scales[] = {0.0117, 0.0031};
+    const int64_t w[] = {-128, 3,  127, 0,  77, -5, 9,   100, -100, 1, 2, -3,
+                         4,    90, 8,   -9, 60, 61, -62, 63,  5,    6, 7, 8};
+    const int64_t bias[] = {1000, -333};
+    const uint32_t x = int_input(t, ONNX_INT8, SHAPE(1, 2, 5, 5)), zero = integer(t, ONNX_INT8, 3);
+    with_ints(t, "strides", SHAPE(2, 1));
+    output(t, op(t, "QLinearConv", 9, x, number(t, 0.021), zero, integers(t, ONNX_INT8, SHAPE(2, 2, 3, 2), w),
+                 reals(t, SHAPE(2), scales), integer(t, ONNX_INT8, 0), number(t, 0.0391),
+                 integer(t, ONNX_UINT8, 99), integers(t, ONNX_INT32, SHAPE(2), bias)));
+}
+
+/* Scales whose quotient is a power of two: halves go to the even side. */
+static void scaled_with_ties(net *t) {
+    const int64_t w[] = {-12, 3, 17, 1, 7, -5, 9, 2, -1, 1, 2, -3, 4, 9};
+    const uint32_t x = int_input(t, ONNX_INT8, SHAPE(1, 6, 7)), zero = integer(t, ONNX_INT8, 0);
+    const uint32_t scale = number(t, 0.25), unit = number(t, 1);
+    output(t, op(t, "QLinearMatMul", 8, x, scale, zero, integers(t, ONNX_INT8, SHAPE(7, 2), w), scale, zero,
+                 unit, integer(t, ONNX_INT8, 1)));
+}
+
+START_TEST(integer_operators) {
+    run_case("integer products", integer_products, 11, true, 0, 0);
+    run_case("both at run time", both_at_run_time, 12, false, 0, 0);
+    run_case("scaled products", scaled_products, 13, true, 0, 0);
+    run_case("ties", scaled_with_ties, 14, true, 0, 0);
+}
+END_TEST
+
 static void expect_refusal(net *t, uint32_t y, const char *want) {
     mica_status st = {0};
     output(t, y);
@@ -141,6 +190,7 @@ int main(void) {
     Suite *s = suite_create("quantise");
     TCase *c = tcase_create("quantise");
     tcase_set_timeout(c, 120);
+    tcase_add_test(c, integer_operators);
     tcase_add_test(c, quantise_values);
     tcase_add_test(c, axes_and_blocks);
     tcase_add_test(c, lowered);
