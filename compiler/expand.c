@@ -215,13 +215,6 @@ static bool rebuild(graph *g, const graph_node *old, uint32_t n, mica_status *st
     return true;
 }
 
-static void set_producers(graph *g) {
-    for (uint32_t j = 0; j < g->n_nodes; j++)
-        for (uint32_t i = 0; !g->node[j].removed && i < g->node[j].n_out; i++)
-            if (g->node[j].out[i] != GRAPH_NO_VALUE)
-                g->value[g->node[j].out[i]].producer = j;
-}
-
 /* Expansions may hold composites themselves; none of them holds its own kind. */
 #define DEEPEST 4
 
@@ -242,7 +235,7 @@ bool graph_expand(graph *g, mica_status *st) {
         free(old);
         if (!ok)
             return false;
-        set_producers(g);
+        graph_set_producers(g, 0);
     }
     return true;
 }

@@ -110,6 +110,13 @@ uint32_t graph_add_node(graph *g, const graph_node *n, mica_status *st) {
     return g->n_nodes++;
 }
 
+void graph_set_producers(graph *g, uint32_t first) {
+    for (uint32_t j = first; j < g->n_nodes; j++)
+        for (uint32_t i = 0; !g->node[j].removed && i < g->node[j].n_out; i++)
+            if (g->node[j].out[i] != GRAPH_NO_VALUE)
+                g->value[g->node[j].out[i]].producer = j;
+}
+
 const graph_attr *graph_attr_find(const graph_node *n, const char *name) {
     for (uint32_t i = 0; i < n->n_attrs; i++)
         if (!strcmp(n->attr[i].name, name))

@@ -39,9 +39,20 @@ static inline bool graph_is_const(const graph_value *v) {
     return v->real != NULL || v->integer != NULL;
 }
 
+struct graph_node;
+
+/* A subgraph: what the nodes of If, Loop and Scan run. Its values are values of the graph in which nothing is
+ * computed; control flow (control.c) copies the nodes, with values of their own, to where they run. */
+typedef struct graph_body {
+    uint32_t n_in, n_out, n_nodes, capacity;
+    uint32_t *in, *out; /* value indices; outputs may be values of a graph around */
+    struct graph_node *node;
+    uint32_t first_value, end_value; /* values that the subgraph and those within it have */
+} graph_body;
+
 typedef struct graph_attr {
     const char *name;
-    enum { ATTR_INT, ATTR_FLOAT, ATTR_STRING, ATTR_INTS, ATTR_FLOATS, ATTR_TENSOR } type;
+    enum { ATTR_INT, ATTR_FLOAT, ATTR_STRING, ATTR_INTS, ATTR_FLOATS, ATTR_TENSOR, ATTR_GRAPH } type;
     int64_t i;
     double f;
     const char *s;
@@ -49,6 +60,7 @@ typedef struct graph_attr {
     const int64_t *ints;
     const double *floats;
     uint32_t tensor; /* a constant value of the graph */
+    const graph_body *body;
 } graph_attr;
 
 typedef struct graph_node {
@@ -59,7 +71,8 @@ typedef struct graph_node {
     uint32_t *in, *out; /* value indices */
     uint32_t n_attrs;
     graph_attr *attr;
-    bool removed; /* folded, fused or dead */
+    bool removed;        /* folded, fused or dead */
+    const char *trouble; /* why graph_infer_report could not handle it; NULL: it could */
 } graph_node;
 
 typedef struct graph_pool graph_pool; /* bump allocator, private to graph.c */
@@ -82,9 +95,10 @@ typedef struct graph {
     uint32_t *input, *output; /* value indices; initialisers that are listed as inputs are not inputs */
     graph_free_dim *free_dim;
     uint32_t n_free_dims;
-    uint64_t folded; /* elements of all constants that folding made */
-    bool batched;    /* axis 0 of every input is the batch axis; shapes.c clears it if an operator mixes that
-                        axis */
+    uint64_t folded;   /* elements of all constants that folding made */
+    uint64_t unrolled; /* nodes that control flow has become */
+    bool batched; /* axis 0 of every input is the batch axis; shapes.c clears it if an operator mixes that
+                     axis */
     graph_pool *pool;
 } graph;
 
@@ -94,6 +108,8 @@ void graph_free(graph *g);
 void *graph_alloc(graph *g, size_t count, size_t element, mica_status *st);
 uint32_t graph_add_value(graph *g, const graph_value *v, mica_status *st);
 uint32_t graph_add_node(graph *g, const graph_node *n, mica_status *st);
+/* Tells the outputs of the nodes from `first` on which node computes them, after nodes have moved. */
+void graph_set_producers(graph *g, uint32_t first);
 
 static inline uint64_t graph_elements(const graph_value *v) {
     uint64_t n = 1;

@@ -72,14 +72,16 @@ static void count_nodes(findings *f) {
 }
 
 static bool collect(graph *g, findings *f, mica_status *st) {
-    size_t slots = g->n_nodes ? g->n_nodes : 1;
     *f = (findings){.g = g, .parameters = count_parameters(g)};
+    if (!graph_infer_report(g, st))
+        return false;
+    const size_t slots = g->n_nodes ? g->n_nodes : 1;
     f->reason = calloc(slots, sizeof *f->reason);
     f->op = calloc(slots, sizeof *f->op);
     if (!f->reason || !f->op)
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory");
-    if (!graph_infer_report(g, f->reason, st))
-        return false;
+    for (uint32_t j = 0; j < g->n_nodes; j++)
+        f->reason[j] = g->node[j].trouble;
     count_nodes(f);
     return true;
 }

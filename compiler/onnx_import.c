@@ -1,374 +1,23 @@
-/* ONNX file to graph. The only file that sees protobuf. Everything in the file is hostile: names, counts,
- * nesting and sizes are checked before they are used. */
-#include <errno.h>
+/* ONNX file to graph: models, their graphs and nodes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "file_read.h"
-#include "name_map.h"
-#include "onnx.pb-c.h"
-#include "onnx_tensor.h"
+#include "onnx_importer.h"
+#include "onnx_parse.h"
 #include "onnx_types.h"
 #include "ops/op_versions.h"
 #include "ops/ops.h"
-#include "passes.h"
 
-#define MIN_OPSET      1 /* below 7: operators that did not change since (op_versions.h) */
-#define MAX_OPSET      21
-#define MAX_FILE_BYTES (((uint64_t)1 << 31) - 1) /* protobuf's own limit */
-#define MAX_NESTING    48 /* messages within messages; 12 levels reach a subgraph's tensor */
-#define MAX_NAME_BYTES 4096
-
-/* --- Parsing
- * ------------------------------------------------------------------------------------------------------ */
-
-/* A base-128 number; false past the end or beyond 64 bits. */
-static bool read_varint(const uint8_t **p, const uint8_t *end, uint64_t *value) {
-    *value = 0;
-    for (unsigned shift = 0; shift < 64 && *p < end; shift += 7) {
-        uint8_t byte = *(*p)++;
-        *value |= (uint64_t)(byte & 127) << shift;
-        if (byte < 128)
-            return true;
-    }
-    return false;
-}
-
-/* Whether messages nest at most `depth` levels. The parser recurses without limit, so this must hold before
- * it runs. */
-static bool nesting_bounded(const ProtobufCMessageDescriptor *m, const uint8_t *p, const uint8_t *end,
-                            unsigned depth) {
-    static const uint8_t fixed_size[8] = {[1] = 8, [5] = 4};
-    while (p < end) {
-        uint64_t tag, size;
-        if (!read_varint(&p, end, &tag))
-            return false;
-        switch (tag & 7) {
-        case 0:
-            if (!read_varint(&p, end, &size))
-                return false;
-            continue;
-        case 1:
-        case 5:
-            size = fixed_size[tag & 7];
-            break;
-        case 2:
-            if (!read_varint(&p, end, &size))
-                return false;
-            break;
-        default:
-            return false;
-        }
-        if (size > (uint64_t)(end - p))
-            return false;
-        const ProtobufCFieldDescriptor *f =
-            tag >> 3 <= UINT32_MAX ? protobuf_c_message_descriptor_get_field(m, (unsigned)(tag >> 3)) : NULL;
-        if (f && f->type == PROTOBUF_C_TYPE_MESSAGE && (tag & 7) == 2 &&
-            (depth == 0 || !nesting_bounded(f->descriptor, p, p + size, depth - 1)))
-            return false;
-        p += size;
-    }
-    return true;
-}
-
-/* A file of two-byte messages would unpack to a hundred times its size: memory is granted up to a budget. */
-static void *budget_alloc(void *budget, size_t size) {
-    size_t *left = budget;
-    if (size > *left)
-        return NULL;
-    *left -= size;
-    return malloc(size ? size : 1);
-}
-
-static void budget_free(void *budget, void *p) {
-    (void)budget;
-    free(p);
-}
-
-static void model_free(Onnx__ModelProto *m) {
-    size_t unused = 0;
-    ProtobufCAllocator a = {budget_alloc, budget_free, &unused};
-    if (m)
-        onnx__model_proto__free_unpacked(m, &a);
-}
-
-static Onnx__ModelProto *model_read(const char *path, digest_hash *digest, mica_status *st) {
-    size_t size = 0;
-    uint8_t *bytes = file_read(path, 0, FILE_READ_REST, MAX_FILE_BYTES, &size, st);
-    Onnx__ModelProto *m = NULL;
-    if (!bytes)
-        return NULL;
-    digest_u64(digest, size);
-    digest_bytes(digest, bytes, size);
-    if (nesting_bounded(&onnx__model_proto__descriptor, bytes, bytes + size, MAX_NESTING)) {
-        size_t budget = ((size_t)256 << 20) + 4 * size;
-        ProtobufCAllocator a = {budget_alloc, budget_free, &budget};
-        m = onnx__model_proto__unpack(&a, size, bytes);
-    }
-    free(bytes);
-    if (!m)
-        mica_fail(st, MICA_ERR_FORMAT, "%s is not an ONNX model", path);
-    else if (!m->graph)
-        mica_fail(st, MICA_ERR_FORMAT, "%s is not an ONNX model: it has no graph", path);
-    if (m && !m->graph) {
-        model_free(m);
-        return NULL;
-    }
-    return m;
-}
-
-/* --- Names
- * -------------------------------------------------------------------------------------------------------- */
-
-typedef struct importer {
-    graph *g;
-    const char *path;
-    name_map values;
-    const dim_binding *dims;
-    size_t n_dims;
-    digest_hash *digest;
-    bool standard_domain; /* the model declares an opset of the default domain */
-    mica_status *st;
-} importer;
-
-/* A copy in the graph's pool. Control characters are refused, so that names can go to terminals and files as
- * they are. */
-static const char *copy_name(importer *im, const char *s) {
-    size_t n = s ? strlen(s) : 0;
-    if (n > MAX_NAME_BYTES) {
-        mica_fail(im->st, MICA_ERR_LIMIT, "a name has %zu bytes, at most %d are supported", n,
-                  MAX_NAME_BYTES);
-        return NULL;
-    }
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f) {
-            mica_fail(im->st, MICA_ERR_FORMAT, "a name contains control characters");
-            return NULL;
-        }
-    char *copy = graph_alloc(im->g, n + 1, 1, im->st);
-    if (copy && n)
-        memcpy(copy, s, n);
-    return copy;
-}
-
-static bool is_default_domain(const char *domain) {
-    return !domain || !*domain || !strcmp(domain, "ai.onnx");
-}
-
-/* Adds a value under a name that must be new. */
-static uint32_t add_value(importer *im, graph_value *v, const char *name, const char *what) {
-    v->name = copy_name(im, name);
-    if (!v->name)
-        return UINT32_MAX;
-    if (name_map_get(&im->values, v->name) != NAME_MAP_NONE) {
-        mica_fail(im->st, MICA_ERR_FORMAT, "%s: the value '%.200s' is defined twice", what, v->name);
-        return UINT32_MAX;
-    }
-    uint32_t index = graph_add_value(im->g, v, im->st);
-    if (index == UINT32_MAX || !name_map_add(&im->values, v->name, index, im->st))
-        return UINT32_MAX;
-    return index;
-}
-
-/* --- Tensors
- * ------------------------------------------------------------------------------------------------------ */
-
-static bool read_number(const char *s, uint64_t *value) {
-    char *end;
-    errno = 0;
-    *value = strtoull(s, &end, 10);
-    return *s >= '0' && *s <= '9' && *end == 0 && errno == 0;
-}
-
-static bool read_external(const Onnx__TensorProto *p, onnx_tensor *t, mica_status *st) {
-    t->length = FILE_READ_REST;
-    for (size_t i = 0; i < p->n_external_data; i++) {
-        const char *key = p->external_data[i]->key, *value = p->external_data[i]->value;
-        bool ok = key && value;
-        if (ok && !strcmp(key, "location"))
-            t->location = value;
-        else if (ok && !strcmp(key, "offset"))
-            ok = read_number(value, &t->offset);
-        else if (ok && !strcmp(key, "length"))
-            ok = read_number(value, &t->length);
-        if (!ok)
-            return mica_fail(st, MICA_ERR_FORMAT, "tensor '%.200s': malformed external data", t->name);
-    }
-    return t->location ||
-           mica_fail(st, MICA_ERR_FORMAT, "tensor '%.200s': external data without a location", t->name);
-}
-
-static bool read_tensor(importer *im, const Onnx__TensorProto *p, graph_value *v) {
-    onnx_tensor t = {
-        .name = p->name ? p->name : "",
-        .type = p->has_data_type ? p->data_type : 0,
-        .n_dims = p->n_dims,
-        .dims = p->dims,
-        /* An empty raw_data stands for no elements. */
-        .raw = p->has_raw_data ? (p->raw_data.data ? p->raw_data.data : (const uint8_t *)"") : NULL,
-        .raw_size = p->has_raw_data ? p->raw_data.len : 0,
-        .n_float = p->n_float_data,
-        .n_int32 = p->n_int32_data,
-        .n_int64 = p->n_int64_data,
-        .n_double = p->n_double_data,
-        .n_uint64 = p->n_uint64_data,
-        .f32 = p->float_data,
-        .i32 = p->int32_data,
-        .i64 = p->int64_data,
-        .f64 = p->double_data,
-        .u64 = p->uint64_data,
-        .digest = im->digest,
-    };
-    if (p->segment)
-        return mica_fail(im->st, MICA_ERR_UNSUPPORTED, "tensor '%.200s' is stored in segments", t.name);
-    if (p->has_data_location && p->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL &&
-        !read_external(p, &t, im->st))
-        return false;
-    v->producer = UINT32_MAX;
-    return onnx_tensor_decode(im->g, &t, im->path, v, im->st);
-}
-
-/* --- Attributes
- * --------------------------------------------------------------------------------------------------- */
-
-static uint32_t add_constant(importer *im, const char *name, graph_value *v) {
-    v->name = name;
-    v->producer = UINT32_MAX;
-    v->has_shape = true;
-    return graph_add_value(im->g, v, im->st);
-}
-
-/* The constant that Constant's scalar and list attributes stand for. */
-static bool attr_as_constant(importer *im, graph_attr *a) {
-    bool list = a->type == ATTR_INTS || a->type == ATTR_FLOATS;
-    bool real = a->type == ATTR_FLOAT || a->type == ATTR_FLOATS;
-    graph_value v = {.dtype = real ? DTYPE_FLOAT : DTYPE_INT, .onnx_dtype = real ? ONNX_FLOAT : ONNX_INT64};
-    v.rank = list ? 1 : 0;
-    v.dim[0] = list ? (int64_t)a->n : 0;
-    if (real) {
-        double *x = graph_alloc(im->g, list ? a->n : 1, sizeof *x, im->st);
-        for (size_t i = 0; x && i < (list ? a->n : 1); i++)
-            x[i] = list ? a->floats[i] : a->f;
-        v.real = x;
-    } else {
-        int64_t *x = graph_alloc(im->g, list ? a->n : 1, sizeof *x, im->st);
-        for (size_t i = 0; x && i < (list ? a->n : 1); i++)
-            x[i] = list ? a->ints[i] : a->i;
-        v.integer = x;
-    }
-    if (!graph_is_const(&v))
-        return false;
-    a->tensor = add_constant(im, a->name, &v);
-    return a->tensor != UINT32_MAX;
-}
-
-static bool attr_lists(importer *im, const Onnx__AttributeProto *p, graph_attr *a) {
-    if (p->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS) {
-        int64_t *x = graph_alloc(im->g, p->n_ints, sizeof *x, im->st);
-        for (size_t i = 0; x && i < p->n_ints; i++)
-            x[i] = p->ints[i];
-        *a = (graph_attr){.name = a->name, .type = ATTR_INTS, .n = p->n_ints, .ints = x};
-        return x != NULL;
-    }
-    double *x = graph_alloc(im->g, p->n_floats, sizeof *x, im->st);
-    for (size_t i = 0; x && i < p->n_floats; i++)
-        x[i] = (double)p->floats[i];
-    *a = (graph_attr){.name = a->name, .type = ATTR_FLOATS, .n = p->n_floats, .floats = x};
-    return x != NULL;
-}
-
-static bool attr_string(importer *im, const Onnx__AttributeProto *p, graph_attr *a) {
-    char *s = p->s.len <= MAX_NAME_BYTES ? graph_alloc(im->g, p->s.len + 1, 1, im->st) : NULL;
-    if (s && p->s.len)
-        memcpy(s, p->s.data, p->s.len);
-    a->type = ATTR_STRING;
-    a->s = s;
-    return s || mica_fail(im->st, MICA_ERR_LIMIT, "attribute '%.60s' is longer than %d bytes", a->name,
-                          MAX_NAME_BYTES);
-}
-
-/* No operator reads the text of a list of strings: their lengths stand for them. */
-static bool attr_string_lengths(importer *im, const Onnx__AttributeProto *p, graph_attr *a) {
-    int64_t *x = graph_alloc(im->g, p->n_strings + 1, sizeof *x, im->st);
-    for (size_t i = 0; x && i < p->n_strings; i++)
-        x[i] = (int64_t)p->strings[i].len;
-    *a = (graph_attr){.name = a->name, .type = ATTR_INTS, .n = p->n_strings, .ints = x};
-    return x != NULL;
-}
-
-static bool attr_tensor(importer *im, const Onnx__AttributeProto *p, graph_attr *a) {
-    graph_value v = {0};
-    a->type = ATTR_TENSOR;
-    if (!p->t)
-        return mica_fail(im->st, MICA_ERR_FORMAT, "attribute '%.60s' has no tensor", a->name);
-    if (!read_tensor(im, p->t, &v))
-        return false;
-    a->tensor = add_constant(im, a->name, &v);
-    return a->tensor != UINT32_MAX;
-}
-
-static bool read_attr(importer *im, const Onnx__AttributeProto *p, bool constant, graph_attr *a) {
-    *a = (graph_attr){.name = copy_name(im, p->name)};
-    if (!a->name)
-        return false;
-    bool ok;
-    switch (p->type) {
-    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT:
-        a->type = ATTR_INT;
-        a->i = p->i;
-        ok = true;
-        break;
-    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT:
-        a->type = ATTR_FLOAT;
-        a->f = (double)p->f;
-        ok = true;
-        break;
-    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS:
-    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS:
-        ok = attr_lists(im, p, a);
-        break;
-    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING:
-        ok = attr_string(im, p, a);
-        break;
-    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS:
-        if (constant)
-            return mica_fail(im->st, MICA_ERR_UNSUPPORTED, "a constant of strings");
-        ok = attr_string_lengths(im, p, a);
-        break;
-    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR:
-        return attr_tensor(im, p, a);
-    default:
-        return mica_fail(im->st, MICA_ERR_UNSUPPORTED,
-                         "attribute '%.60s' has type %d, which no supported operator has", a->name,
-                         (int)p->type);
-    }
-    a->tensor = GRAPH_NO_VALUE;
-    return ok && (!constant || a->type == ATTR_STRING || attr_as_constant(im, a));
-}
-
-static bool read_attrs(importer *im, const Onnx__NodeProto *p, graph_node *n) {
-    n->attr = graph_alloc(im->g, p->n_attribute, sizeof *n->attr, im->st);
-    if (!n->attr)
-        return false;
-    for (size_t i = 0; i < p->n_attribute; i++) {
-        mica_status inner = {0};
-        importer scope = *im;
-        scope.st = &inner;
-        if (!read_attr(&scope, p->attribute[i], n->kind == OP_CONSTANT, &n->attr[i]))
-            return mica_fail(im->st, inner.code, "node '%.100s' (%.60s): %.600s", n->name, n->op,
-                             inner.message);
-        n->n_attrs++;
-    }
-    return true;
-}
+#define MIN_OPSET 1 /* below 7: operators that did not change since (op_versions.h) */
+#define MAX_OPSET 21
 
 /* --- Nodes
  * -------------------------------------------------------------------------------------------------------- */
 
 static bool name_node(importer *im, const Onnx__NodeProto *p, size_t index, graph_node *n) {
-    bool standard = is_default_domain(p->domain);
-    char text[MAX_NAME_BYTES];
+    bool standard = import_default_domain(p->domain);
+    char text[IMPORT_MAX_NAME];
     if (!p->op_type || !*p->op_type)
         return mica_fail(im->st, MICA_ERR_FORMAT, "node %zu has no operator", index);
     if (standard && !im->standard_domain)
@@ -383,13 +32,13 @@ static bool name_node(importer *im, const Onnx__NodeProto *p, size_t index, grap
         return mica_fail(im->st, MICA_ERR_UNSUPPORTED,
                          "node %zu (%.60s): opset %lld; this operator is supported from opset %lld", index,
                          p->op_type, (long long)im->g->opset, (long long)op_since(p->op_type));
-    n->op = copy_name(im, text);
-    n->kind = op_find(text);
+    n->op = import_name(im, text);
+    n->kind = strncmp(text, "mica.", 5) != 0 ? op_find(text) : OP_UNSUPPORTED; /* the compiler's own */
     if (p->name && *p->name) {
-        n->name = copy_name(im, p->name);
+        n->name = import_name(im, p->name);
     } else {
         (void)snprintf(text, sizeof text, "%.60s_%zu", p->op_type, index);
-        n->name = copy_name(im, text);
+        n->name = import_name(im, text);
     }
     return n->name && n->op;
 }
@@ -418,7 +67,7 @@ static bool read_inputs(importer *im, const Onnx__GraphProto *graph_proto, const
         n->in[i] = GRAPH_NO_VALUE;
         if (!*p->input[i])
             continue;
-        n->in[i] = name_map_get(&im->values, p->input[i]);
+        n->in[i] = import_find(im, p->input[i]);
         if (n->in[i] == NAME_MAP_NONE)
             return fail_unknown_input(im, graph_proto, n, p->input[i]);
         n->n_in = (uint32_t)i + 1; /* trailing absent inputs are not counted */
@@ -434,14 +83,34 @@ static bool read_outputs(importer *im, const Onnx__NodeProto *p, graph_node *n) 
     if (!n->out)
         return false;
     for (size_t i = 0; i < p->n_output; i++) {
-        graph_value v = {.producer = im->g->n_nodes};
+        graph_value v = {.producer = im->body ? UINT32_MAX : im->g->n_nodes};
         n->out[i] = GRAPH_NO_VALUE;
         if (!*p->output[i])
             continue;
-        n->out[i] = add_value(im, &v, p->output[i], what);
+        n->out[i] = import_value(im, &v, p->output[i], what);
         if (n->out[i] == UINT32_MAX)
             return false;
     }
+    return true;
+}
+
+/* To the graph, or to the subgraph that is being read. */
+static bool add_node(importer *im, const graph_node *n) {
+    graph_body *b = im->body;
+    if (!b)
+        return graph_add_node(im->g, n, im->st) != UINT32_MAX;
+    if (b->n_nodes == b->capacity) {
+        const uint32_t capacity = b->capacity ? 2 * b->capacity : 16;
+        graph_node *more =
+            capacity <= GRAPH_MAX_ITEMS ? graph_alloc(im->g, capacity, sizeof *more, im->st) : NULL;
+        if (!more)
+            return mica_fail(im->st, MICA_ERR_LIMIT, "a subgraph has more than %d nodes", GRAPH_MAX_ITEMS);
+        if (b->n_nodes)
+            memcpy(more, b->node, b->n_nodes * sizeof *more);
+        b->node = more;
+        b->capacity = capacity;
+    }
+    b->node[b->n_nodes++] = *n;
     return true;
 }
 
@@ -459,9 +128,10 @@ static bool add_parts(importer *im, const graph_node *whole) {
             continue;
         part.out = &whole->out[i];
         part.n_out = 1;
-        im->g->value[part.out[0]].producer = im->g->n_nodes;
+        if (!im->body)
+            im->g->value[part.out[0]].producer = im->g->n_nodes;
         if (i == 0 && whole->kind != OP_SPLIT) { /* a node like any other */
-            if (graph_add_node(im->g, &part, im->st) == UINT32_MAX)
+            if (!add_node(im, &part))
                 return false;
             continue;
         }
@@ -475,7 +145,7 @@ static bool add_parts(importer *im, const graph_node *whole) {
             (graph_attr){.name = "mica_parts", .type = ATTR_INT, .i = whole->n_out, .tensor = GRAPH_NO_VALUE};
         if (whole->n_attrs)
             memcpy(part.attr + 2, whole->attr, whole->n_attrs * sizeof *part.attr);
-        if (graph_add_node(im->g, &part, im->st) == UINT32_MAX)
+        if (!add_node(im, &part))
             return false;
     }
     return true;
@@ -490,12 +160,12 @@ static bool read_node(importer *im, const Onnx__GraphProto *graph_proto, size_t 
         return mica_fail(im->st, MICA_ERR_LIMIT, "node '%.100s' has too many inputs, outputs or attributes",
                          n.name);
     /* Attributes of operators outside the list may hold anything, and nothing reads them. */
-    if (!read_inputs(im, graph_proto, p, &n) || (n.kind != OP_UNSUPPORTED && !read_attrs(im, p, &n)) ||
+    if (!read_inputs(im, graph_proto, p, &n) || (n.kind != OP_UNSUPPORTED && !import_attrs(im, p, &n)) ||
         !read_outputs(im, p, &n))
         return false;
     if (n.kind == OP_SPLIT || (n.n_out > 1 && op_outputs(n.kind) > 1))
         return add_parts(im, &n);
-    return graph_add_node(im->g, &n, im->st) != UINT32_MAX;
+    return add_node(im, &n);
 }
 
 /* --- Inputs and outputs
@@ -512,7 +182,7 @@ static bool read_free_dim(importer *im, uint32_t value, uint32_t axis, const cha
     graph_free_dim *d = &im->g->free_dim[im->g->n_free_dims++];
     *d = (graph_free_dim){.value = value, .axis = axis};
     if (name && *name)
-        d->name = copy_name(im, name);
+        d->name = import_name(im, name);
     return d->name || !name || !*name;
 }
 
@@ -555,7 +225,7 @@ static bool read_input(importer *im, const Onnx__ValueInfoProto *p) {
         return mica_fail(im->st, MICA_ERR_UNSUPPORTED,
                          "input '%.200s' has element type %d; supported are floats, integers and bool", name,
                          v.onnx_dtype);
-    uint32_t index = add_value(im, &v, name, "graph inputs");
+    uint32_t index = import_value(im, &v, name, "graph inputs");
     if (index == UINT32_MAX)
         return false;
     im->g->input[im->g->n_inputs++] = index;
@@ -607,11 +277,63 @@ static bool read_initialisers(importer *im, const Onnx__GraphProto *p) {
         return mica_fail(im->st, MICA_ERR_UNSUPPORTED, "sparse initialisers are not supported");
     for (size_t i = 0; i < p->n_initializer; i++) {
         graph_value v = {0};
-        if (!read_tensor(im, p->initializer[i], &v) ||
-            add_value(im, &v, p->initializer[i]->name, "initialisers") == UINT32_MAX)
+        if (!import_tensor(im, p->initializer[i], &v) ||
+            import_value(im, &v, p->initializer[i]->name, "initialisers") == UINT32_MAX)
             return false;
     }
     return true;
+}
+
+/* --- Subgraphs
+ * ---------------------------------------------------------------------------------------------------- */
+
+static bool read_body(importer *im, const Onnx__GraphProto *p) {
+    graph_body *b = im->body;
+    if (p->n_input > GRAPH_MAX_ITEMS || p->n_output > GRAPH_MAX_ITEMS)
+        return mica_fail(im->st, MICA_ERR_LIMIT, "a subgraph has too many inputs or outputs");
+    b->in = graph_alloc(im->g, p->n_input, sizeof *b->in, im->st);
+    b->out = graph_alloc(im->g, p->n_output, sizeof *b->out, im->st);
+    if (!b->in || !b->out || !read_initialisers(im, p))
+        return false;
+    for (size_t i = 0; i < p->n_input; i++) {
+        graph_value v = {.producer = UINT32_MAX};
+        b->in[b->n_in] =
+            import_value(im, &v, p->input[i]->name ? p->input[i]->name : "", "inputs of a subgraph");
+        if (b->in[b->n_in++] == UINT32_MAX)
+            return false;
+    }
+    for (size_t i = 0; i < p->n_node; i++)
+        if (!read_node(im, p, i))
+            return false;
+    for (size_t i = 0; i < p->n_output; i++) {
+        const char *name = p->output[i]->name ? p->output[i]->name : "";
+        b->out[b->n_out] = import_find(im, name);
+        if (b->out[b->n_out++] == NAME_MAP_NONE)
+            return mica_fail(im->st, MICA_ERR_FORMAT, "nothing computes the output '%.200s' of a subgraph",
+                             name);
+    }
+    return true;
+}
+
+graph_body *import_body(importer *im, const Onnx__GraphProto *p) {
+    importer inner = *im;
+    graph_body *b = graph_alloc(im->g, 1, sizeof *b, im->st);
+    if (!b)
+        return NULL;
+    if (im->depth == IMPORT_MAX_DEPTH) {
+        (void)mica_fail(im->st, MICA_ERR_LIMIT, "more than %d subgraphs within one another",
+                        IMPORT_MAX_DEPTH);
+        return NULL;
+    }
+    inner.values = (name_map){0};
+    inner.outer = im;
+    inner.body = b;
+    inner.depth = im->depth + 1;
+    b->first_value = im->g->n_values;
+    const bool ok = read_body(&inner, p);
+    b->end_value = im->g->n_values;
+    name_map_free(&inner.values);
+    return ok ? b : NULL;
 }
 
 /* --- Model
@@ -620,7 +342,7 @@ static bool read_initialisers(importer *im, const Onnx__GraphProto *p) {
 static bool read_opset(importer *im, const Onnx__ModelProto *m) {
     for (size_t i = 0; i < m->n_opset_import; i++) {
         const Onnx__OperatorSetIdProto *o = m->opset_import[i];
-        if (!is_default_domain(o->domain))
+        if (!import_default_domain(o->domain))
             continue;
         if (im->standard_domain && o->version != im->g->opset)
             return mica_fail(im->st, MICA_ERR_FORMAT, "the model declares two opsets of the default domain");
@@ -637,8 +359,8 @@ static bool read_opset(importer *im, const Onnx__ModelProto *m) {
 
 static bool read_model(importer *im, const Onnx__ModelProto *m) {
     const Onnx__GraphProto *p = m->graph;
-    im->g->name = copy_name(im, p->name);
-    im->g->file = copy_name(im, im->path);
+    im->g->name = import_name(im, p->name);
+    im->g->file = import_name(im, im->path);
     if (!im->g->name || !im->g->file || !read_opset(im, m) || !read_initialisers(im, p) ||
         !read_graph_inputs(im, p))
         return false;

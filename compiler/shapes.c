@@ -1,8 +1,10 @@
 #include "shapes.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "control.h"
 #include "fold.h"
 #include "ops/op_rules.h"
 #include "passes.h"
@@ -145,22 +147,60 @@ static const char *copy_text(graph *g, const char *s, mica_status *st) {
     return copy ? strcpy(copy, s) : NULL;
 }
 
-/* One walk over all nodes. Without `reason` the first failure ends it. */
-static bool infer_all(op_context *c, const char **reason, mica_status *st) {
+/* One walk over all nodes, those that control flow becomes on the way included. Unless it is a `report`, the
+ * first failure ends it. */
+static bool infer_all(op_context *c, bool report, mica_status *st) {
     graph *g = c->g;
     forget_shapes(g);
     for (uint32_t j = 0; j < g->n_nodes; j++) {
         mica_status own = {0};
-        if (g->node[j].removed || infer_node(c, j, &own))
+        while (j < g->n_nodes && control_is_flow(&g->node[j]) && control_inline(g, j, &own))
+            ; /* another node stands here now */
+        if (j == g->n_nodes)
+            break;
+        if (g->node[j].removed || (own.code == MICA_OK && infer_node(c, j, &own)))
             continue;
         if (c->mixes_batch)
             return false;
-        if (!reason)
+        if (!report)
             return mica_fail(st, own.code, "%s", own.message);
-        reason[j] = copy_text(g, own.message, st);
-        if (!reason[j])
+        g->node[j].trouble = copy_text(g, own.message, st);
+        if (!g->node[j].trouble)
             return false;
     }
+    return true;
+}
+
+/* The nodes before control flow is replaced: a second walk, in which sizes differ, starts from them. */
+typedef struct first_nodes {
+    graph_node *node; /* NULL: there is no control flow */
+    uint32_t n;
+} first_nodes;
+
+static bool keep_nodes(const graph *g, first_nodes *f, mica_status *st) {
+    bool any = false;
+    for (uint32_t j = 0; j < g->n_nodes; j++)
+        any |= control_is_flow(&g->node[j]);
+    *f = (first_nodes){.n = g->n_nodes};
+    if (!any)
+        return true;
+    f->node = malloc(g->n_nodes * sizeof *f->node);
+    if (!f->node)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory");
+    memcpy(f->node, g->node, g->n_nodes * sizeof *f->node);
+    return true;
+}
+
+static bool restore_nodes(graph *g, const first_nodes *f, mica_status *st) {
+    if (!f->node)
+        return true;
+    for (uint32_t j = g->n_nodes; j < f->n; j++)
+        if (graph_add_node(g, &f->node[0], st) == UINT32_MAX)
+            return false;
+    memcpy(g->node, f->node, f->n * sizeof *f->node);
+    g->n_nodes = f->n;
+    g->unrolled = 0;
+    graph_set_producers(g, 0);
     return true;
 }
 
@@ -184,26 +224,37 @@ static bool check_inputs_size(const graph *g, mica_status *st) {
     return true;
 }
 
-static bool infer(graph *g, const char **reason, mica_status *st) {
+static bool infer_twice(graph *g, const first_nodes *nodes, bool report, mica_status *st) {
     op_context c = {.g = g};
     mica_status first = {0};
     graph_set_batched(g, g->batched);
     if (!check_inputs_size(g, st))
         return false;
-    if (infer_all(&c, reason, &first))
+    if (infer_all(&c, report, &first))
         return true;
     if (!g->batched || !(c.mixes_batch || batch_axis_bound(g)))
         return mica_fail(st, first.code, "%s", first.message);
     c.mixes_batch = false;
     unfold(g);
-    for (uint32_t j = 0; reason && j < g->n_nodes; j++)
-        reason[j] = NULL;
+    if (!restore_nodes(g, nodes, st))
+        return false;
+    for (uint32_t j = 0; j < g->n_nodes; j++)
+        g->node[j].trouble = NULL;
     graph_set_batched(g, false);
-    return check_inputs_size(g, st) && infer_all(&c, reason, st);
+    return check_inputs_size(g, st) && infer_all(&c, report, st);
 }
 
-bool graph_infer_report(graph *g, const char **reason, mica_status *st) {
-    return infer(g, reason, st);
+static bool infer(graph *g, bool report, mica_status *st) {
+    first_nodes nodes;
+    if (!keep_nodes(g, &nodes, st))
+        return false;
+    const bool ok = infer_twice(g, &nodes, report, st);
+    free(nodes.node);
+    return ok;
+}
+
+bool graph_infer_report(graph *g, mica_status *st) {
+    return infer(g, true, st);
 }
 
 /* "LSTM (2 nodes, first 'lstm_1'), Gather (1 node, 'gather_7'), ..." */
@@ -229,5 +280,5 @@ static bool fail_unsupported(const graph *g, mica_status *st) {
 }
 
 bool graph_infer_shapes(graph *g, mica_status *st) {
-    return fail_unsupported(g, st) && infer(g, NULL, st);
+    return fail_unsupported(g, st) && infer(g, false, st);
 }

@@ -4,8 +4,8 @@
 
 #include "graph.h"
 
-/* As graph_infer_shapes, but goes on past nodes that it cannot handle: reason[j] says why for node j (NULL:
- * supported), and the outputs of such nodes have no shape. Strings belong to the graph. */
-bool graph_infer_report(graph *g, const char **reason, mica_status *st);
+/* As graph_infer_shapes, but goes on past nodes that it cannot handle: their `trouble` says why, and their
+ * outputs have no shape. */
+bool graph_infer_report(graph *g, mica_status *st);
 
 #endif

@@ -51,12 +51,23 @@ bool infer_not(op_context *c, const graph_node *n, mica_status *st) {
     return infer_logic(c, n, st);
 }
 
+static bool same_shape(const graph_value *a, const graph_value *b) {
+    bool same = a->rank == b->rank;
+    for (uint32_t i = 0; same && i < a->rank; i++)
+        same = a->dim[i] == b->dim[i];
+    return same;
+}
+
 bool infer_where(op_context *c, const graph_node *n, mica_status *st) {
     const graph_value like = *op_in(c->g, n, 1);
     if (op_in(c->g, n, 0)->onnx_dtype != ONNX_BOOL)
         return op_fail(c->g, n, st, MICA_ERR_FORMAT, "the condition is not of type bool");
     if (like.onnx_dtype != op_in(c->g, n, 2)->onnx_dtype)
         return op_fail(c->g, n, st, MICA_ERR_FORMAT, "inputs 1 and 2 have different element types");
+    if (graph_attr_int(n, "mica_branches", 0) && !same_shape(&like, op_in(c->g, n, 2)))
+        return op_fail(
+            c->g, n, st, MICA_ERR_UNSUPPORTED,
+            "its condition depends on the network's inputs, and its branches give different shapes");
     return elementwise_infer(c, n, &like, st);
 }
 

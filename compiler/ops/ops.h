@@ -46,12 +46,19 @@
     X(IMPUTER, imputer, "ai.onnx.ml.Imputer", 1, 1)                                                          \
     X(FEATUREEXTRACTOR, featureextractor, "ai.onnx.ml.ArrayFeatureExtractor", 2, 2)
 
+/* Control flow, which control.c replaces before anything else of a node is asked for. */
+#define MICA_CONTROL_OPS(X)                                                                                  \
+    X(IF, if, "If", 1, 1)                                                                                    \
+    X(LOOP, loop, "Loop", 0, UINT32_MAX)                                                                     \
+    X(SCAN, scan, "Scan", 1, UINT32_MAX)
+
 /* X(kind, symbol, ONNX operator type, fewest inputs, most inputs) over opsets 7 to 21. Every node has one
  * output: an operator with several (op_outputs) is imported as one node for each, whose rules ask op_part
  * which of them they are. Further outputs of the standard (statistics of BatchNormalization's training mode)
  * are refused where they are used. */
 #define MICA_OPS(X)                                                                                          \
     MICA_COMPOSITE_OPS(X)                                                                                    \
+    MICA_CONTROL_OPS(X)                                                                                      \
     X(CONV, conv, "Conv", 2, 3)                                                                              \
     X(CONVTRANSPOSE, convtranspose, "ConvTranspose", 2, 3)                                                   \
     X(GEMM, gemm, "Gemm", 2, 3)                                                                              \
