@@ -16,6 +16,13 @@ bool control_is_flow(const graph_node *n) {
     return n->kind == OP_IF || n->kind == OP_LOOP || n->kind == OP_SCAN;
 }
 
+bool control_any(const graph *g) {
+    bool any = false;
+    for (uint32_t j = 0; j < g->n_nodes; j++)
+        any |= control_is_flow(&g->node[j]);
+    return any;
+}
+
 /* Axes in the way of the model's opset. */
 static uint32_t unsqueeze(flow *f, uint32_t v, int64_t axis) {
     graph_attr *a;
@@ -103,7 +110,7 @@ static bool end_loop(flow *f, uint32_t carried, uint32_t scans, uint32_t iterati
     for (uint32_t i = 0; ok && i < carried; i++)
         ok = flow_output(f, i, in[i]);
     for (uint32_t k = 0; ok && k < scans; k++) {
-        const uint32_t out = f->node.out[carried + k];
+        const uint32_t out = carried + k < f->node.n_out ? f->node.out[carried + k] : GRAPH_NO_VALUE;
         if (out == GRAPH_NO_VALUE)
             continue;
         if (iterations == 0)
@@ -161,13 +168,13 @@ static bool step_loop(flow *f, const graph_body *b, uint32_t carried, uint32_t s
 static bool inline_loop(flow *f) {
     const graph_attr *a = graph_attr_find(&f->node, "body");
     const uint32_t iteration = (uint32_t)graph_attr_int(&f->node, "mica_iteration", 0);
-    bool on;
+    bool on = false;
     if (!a || a->type != ATTR_GRAPH || a->body->n_in < 2 || a->body->n_out < 1)
         return flow_fail(f, MICA_ERR_FORMAT,
                          "its body takes an iteration number and a condition, and gives one");
     const uint32_t carried = a->body->n_in - 2;
     if ((carried && f->node.n_in < 2 + carried) || (iteration == 0 && f->node.n_in > 2 + carried) ||
-        a->body->n_out < 1 + carried || f->node.n_out != a->body->n_out - 1)
+        a->body->n_out < 1 + carried || f->node.n_out > a->body->n_out - 1)
         return flow_fail(f, MICA_ERR_FORMAT,
                          "%u inputs and %u outputs do not fit a body of %u inputs and %u outputs",
                          f->node.n_in, f->node.n_out, a->body->n_in, a->body->n_out);

@@ -5,6 +5,8 @@
 #include "graph.h"
 
 bool control_is_flow(const graph_node *n);
+/* Whether the graph has such a node. */
+bool control_any(const graph *g);
 
 /* Replaces node j, whose inputs have shapes, by nodes that stand in its place, still without shapes: the next
  * one to infer is again node j. A Loop is replaced by its next iteration and a Loop of the others, so that

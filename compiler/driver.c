@@ -1,5 +1,6 @@
 #include "driver.h"
 
+#include "control.h"
 #include "emit/check_generated.h"
 #include "float_file.h"
 #include "interrupt.h"
@@ -129,9 +130,13 @@ static bool run_front_end(compilation *c, sample_set *samples, mica_status *st) 
         return false;
     c->parameters = count_parameters(&c->graph);
     dump_graph(c, "import");
+    /* The float model is the graph as it was read, but for control flow, which the walk over shapes replaces.
+     */
+    const bool flow = control_any(&c->graph);
     if (!sample_set_read(samples, &c->graph, r->calibration, st) ||
-        !float_file_write(&c->graph, &c->float_bytes, &c->float_size, st) ||
-        !graph_infer_shapes(&c->graph, st))
+        (!flow && !float_file_write(&c->graph, &c->float_bytes, &c->float_size, st)) ||
+        !graph_infer_shapes(&c->graph, st) ||
+        (flow && !float_file_write(&c->graph, &c->float_bytes, &c->float_size, st)))
         return false;
     c->n_samples = samples->n;
     dump_graph(c, "shapes");

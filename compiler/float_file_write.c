@@ -92,6 +92,7 @@ static void put_attr(byte_writer *w, const graph_attr *a) {
             put_double(w, a->floats[i]);
         break;
     case ATTR_TENSOR:
+    case ATTR_GRAPH: /* of control flow, which has been replaced */
         break;
     }
 }
@@ -104,6 +105,13 @@ static void put_node(byte_writer *w, const graph_node *n) {
     write_u32(w, n->n_attrs);
     for (uint32_t i = 0; i < n->n_attrs; i++)
         put_attr(w, &n->attr[i]);
+}
+
+static uint32_t live_nodes(const graph *g) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < g->n_nodes; i++)
+        n += !g->node[i].removed;
+    return n;
 }
 
 bool float_file_write(const graph *g, uint8_t **bytes, size_t *size, mica_status *st) {
@@ -126,9 +134,10 @@ bool float_file_write(const graph *g, uint8_t **bytes, size_t *size, mica_status
         write_u32(&w, g->free_dim[i].axis);
         write_u64(&w, (uint64_t)g->free_dim[i].size);
     }
-    write_u32(&w, g->n_nodes);
+    write_u32(&w, live_nodes(g));
     for (uint32_t i = 0; i < g->n_nodes; i++)
-        put_node(&w, &g->node[i]);
+        if (!g->node[i].removed)
+            put_node(&w, &g->node[i]);
     put_ids(&w, g->output, g->n_outputs);
     if (w.failed) {
         free(w.data);

@@ -4,6 +4,7 @@
 #ifndef MICA_COMPILER_ONNX_IMPORTER_H
 #define MICA_COMPILER_ONNX_IMPORTER_H
 
+#include "digest.h"
 #include "graph.h"
 #include "name_map.h"
 #include "onnx.pb-c.h"
@@ -17,8 +18,9 @@ typedef struct importer {
     const char *path;
     name_map values; /* of this graph; those of the graphs around it are found through `outer` */
     const struct importer *outer;
-    graph_body *body; /* that nodes are added to; NULL: to the graph itself */
-    unsigned depth;   /* graphs around this one */
+    graph_body *body;    /* that nodes are added to; NULL: to the graph itself */
+    unsigned depth;      /* graphs around this one */
+    digest_hash *digest; /* of all files that the model consists of */
     const dim_binding *dims;
     size_t n_dims;
     bool standard_domain; /* the model declares an opset of the default domain */

@@ -10,10 +10,10 @@ typedef struct dim_binding {
     int64_t size;
 } dim_binding;
 
-/* onnx_import.c, the only file that sees protobuf: file -> graph. External data is read relative to the file.
- * Nodes of unknown operators are kept with kind OP_UNSUPPORTED. The first dimension of a graph input is the
- * batch dimension if it is free (symbolic) or 1 and the input has rank >= 2, unless a later pass finds an
- * operator that mixes it. */
+/* onnx_import.c, which with onnx_attr.c and onnx_parse.c alone sees protobuf: file -> graph. External data is
+ * read relative to the file. Nodes of unknown operators are kept with kind OP_UNSUPPORTED. The first
+ * dimension of a graph input is the batch dimension if it is free (symbolic) or 1 and the input has rank >=
+ * 2, unless a later pass finds an operator that mixes it. */
 bool onnx_import(graph *g, const char *path, const dim_binding *dims, size_t n_dims, mica_status *st);
 
 /* shapes.c: gives the free dimensions of graph input `index` (a position in g->input) the sizes of a caller's

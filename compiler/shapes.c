@@ -178,11 +178,8 @@ typedef struct first_nodes {
 } first_nodes;
 
 static bool keep_nodes(const graph *g, first_nodes *f, mica_status *st) {
-    bool any = false;
-    for (uint32_t j = 0; j < g->n_nodes; j++)
-        any |= control_is_flow(&g->node[j]);
     *f = (first_nodes){.n = g->n_nodes};
-    if (!any)
+    if (!control_any(g))
         return true;
     f->node = malloc(g->n_nodes * sizeof *f->node);
     if (!f->node)

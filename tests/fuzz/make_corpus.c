@@ -451,6 +451,35 @@ static void scripts(void) {
     seed("fuzz_proof", "raw", "\0\3MICAPRF\n\1\0\0\0", 14);
 }
 
+/* Subgraphs within one another that read values around them. */
+static void control(void) {
+    onnx_writer w = {.opset = 13}, body = {0}, yes = {0}, no = {0};
+    ow_input(&w, "x", 1, DIMS(4));
+    ow_output(&w, "y");
+    ow_ints(&w, "count", 0, NULL, DIMS(3));
+    ow_floats(&w, "zero", 0, NULL, ramp(1));
+    ow_node(&yes, "Neg", "sum", "r");
+    ow_output(&yes, "r");
+    ow_node(&no, "Relu", "sum", "r");
+    ow_output(&no, "r");
+    ow_port(&body, 11, "i", 7, 0, NULL);
+    ow_port(&body, 11, "on", 9, 0, NULL);
+    ow_port(&body, 11, "v", 1, 1, DIMS(4));
+    ow_node(&body, "Add", "v x", "sum");
+    ow_attr_int(&body, "keepdims", 0);
+    ow_node(&body, "ReduceMax", "sum", "top");
+    ow_node(&body, "Less", "top zero", "c");
+    ow_attr_graph(&body, "then_branch", &yes);
+    ow_attr_graph(&body, "else_branch", &no);
+    ow_node(&body, "If", "c", "next");
+    ow_output(&body, "on");
+    ow_output(&body, "next");
+    ow_output(&body, "top");
+    ow_attr_graph(&w, "body", &body);
+    ow_node(&w, "Loop", "count - x", "y tops");
+    model(&w, "control");
+}
+
 int main(int argc, char **argv) {
     if (argc != 2) {
         (void)fprintf(stderr, "usage: make_corpus FOLDER\n");
@@ -465,6 +494,7 @@ int main(int argc, char **argv) {
     functions();
     amplifiers();
     copies();
+    control();
     typed();
     tensor_files();
     circuits();

@@ -159,6 +159,16 @@ static inline void ow_attr_ints(onnx_writer *w, const char *name, size_t n, cons
     put_message(&w->attributes, 5, &a);
 }
 
+/* The graph that `body` has written; body is empty again. */
+static inline void ow_attr_graph(onnx_writer *w, const char *name, onnx_writer *body) {
+    bytes a = {0};
+    put_text(&a, 1, name);
+    put_message(&a, 6, &body->graph);
+    put_int(&a, 20, 5);
+    put_message(&w->attributes, 5, &a);
+    *body = (onnx_writer){0};
+}
+
 /* Names separated by blanks; "-" is an absent one. */
 static inline void ow_names(bytes *node, unsigned field, const char *names) {
     while (*names) {
