@@ -528,11 +528,11 @@ START_TEST(unsupported_operators) {
     put_message(&a, 6, &branch);
     put_int(&a, 20, 5);
     put_message(&w.attributes, 5, &a);
-    ow_node(&w, "If", "c", "d");
+    ow_node(&w, "Unique", "c", "d");
     ow_output(&w, "d");
     expect_not_inferred(
         &w, MICA_ERR_UNSUPPORTED,
-        "unsupported operators: com.example.Gelu (1 node, 'n0'), NonZero (2 nodes, first 'n1'), If (1 node");
+        "unsupported operators: com.example.Gelu (1 node, 'n0'), NonZero (2 nodes, first 'n1'), Unique (1 node");
 }
 END_TEST
 
