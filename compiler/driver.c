@@ -18,7 +18,7 @@
 enum { PATH_BYTES = 4096, DEFAULT_BATCH = 256 };
 
 /* Multiply-accumulates that the accuracy measurement may spend in the interpreter. */
-static const uint64_t accuracy_macs = UINT64_C(600000000);
+static const uint64_t accuracy_macs = UINT64_C(2400000000);
 
 /* Files of the folder NAME-src. %s is the model's name. */
 static const char *const members[] = {"%s.c",  "%s.h",       "model_data.c", "main.c",  "build.sh",
@@ -173,13 +173,46 @@ static bool set_max_batch(compilation *c, mica_status *st) {
     return mica_circuit_validate(circuit, st);
 }
 
-static bool lower(compilation *c, mica_status *st) {
+/* The compiler's own target where the user has none. */
+static accuracy_target target_of(const compile_request *r) {
+    const bool asked = r->max_error || r->min_agreement;
+    return (accuracy_target){.max_error = r->max_error ? r->max_error_percent / 100
+                                          : asked      ? 1
+                                                       : ACCURACY_DEFAULT_ERROR,
+                             .min_agreement = r->min_agreement ? r->min_agreement_percent / 100 : 0,
+                             .required = asked};
+}
+
+/* With samples the widths are chosen by the error on them; the same for an audit as for a compilation. */
+static bool search_widths(compilation *c, const sample_set *samples, const lowering_options *options,
+                          mica_status *st) {
+    accuracy_result r;
+    const accuracy_request request = {.g = &c->graph,
+                                      .cal = &c->calibration,
+                                      .sample = samples->sample,
+                                      .n_samples = accuracy_samples(c),
+                                      .target = target_of(c->request),
+                                      .options = *options,
+                                      .progress = progress_share,
+                                      .progress_ctx = (void *)c->request};
+    if (!accuracy_search(&r, &request, st))
+        return false;
+    c->program = r.program;
+    c->map = r.map;
+    c->accuracy = r.accuracy;
+    c->search = r.report;
+    return true;
+}
+
+static bool lower(compilation *c, const sample_set *samples, mica_status *st) {
     mica_visibility *inputs = visibility_choose(&c->request->input_visibility, &c->graph, true, st);
     mica_visibility *outputs = visibility_choose(&c->request->output_visibility, &c->graph, false, st);
     const lowering_options options = {
         .max_batch = 1, .input_visibility = inputs, .output_visibility = outputs};
     const bool ok =
-        inputs && outputs && lower_graph(&c->program, &c->map, &c->graph, &c->calibration, &options, st);
+        inputs && outputs &&
+        (samples->n ? search_widths(c, samples, &options, st)
+                    : lower_graph(&c->program, &c->map, &c->graph, &c->calibration, &options, st));
     free(inputs);
     free(outputs);
     return ok;
@@ -190,18 +223,11 @@ static bool run_lowering(compilation *c, const sample_set *samples, mica_status 
     if (!graph_equalise(&c->graph, samples->sample, samples->n, st) ||
         !calibration_collect(&c->calibration, &c->graph, samples->sample, samples->n, st))
         return false;
-    progress(c->request, "lowering to integers");
-    if (!lower(c, st) || !set_max_batch(c, st))
+    progress(c->request,
+             samples->n ? "lowering to integers, measuring the accuracy" : "lowering to integers");
+    if (!lower(c, samples, st) || !set_max_batch(c, st))
         return false;
     return !dump_wanted(c->request, "program") || program_dump(&c->program, "/dev/stdout", st);
-}
-
-static bool run_measurement(compilation *c, const sample_set *samples, mica_status *st) {
-    if (samples->n == 0)
-        return true;
-    progress(c->request, "measuring the accuracy");
-    return accuracy_measure(&c->accuracy, &c->program, &c->map, &c->graph, samples->sample,
-                            accuracy_samples(c), progress_share, (void *)c->request, st);
 }
 
 static bool run_commitment(compilation *c, const sample_set *samples, mica_status *st) {
@@ -345,7 +371,7 @@ static bool compile_in(compilation *c, const toolchain *t, workplace *w, sample_
         return false;
     if (!c->request->quiet)
         warn_calibration(c);
-    if (!run_measurement(c, samples, st) || !run_commitment(c, samples, st) || !make_workplace(w, c, st))
+    if (!run_commitment(c, samples, st) || !make_workplace(w, c, st))
         return false;
     if (!c->request->quiet && !c->request->json)
         summary_print(c);

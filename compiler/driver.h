@@ -3,6 +3,7 @@
 #define MICA_COMPILER_DRIVER_H
 
 #include "accuracy.h"
+#include "accuracy_search.h"
 #include "calibration.h"
 #include "emit/build.h"
 #include "graph.h"
@@ -31,6 +32,7 @@ typedef struct compilation {
     program program;
     value_map map;
     accuracy accuracy;
+    accuracy_search_report search;             /* rungs tried; none without samples */
     mica_vk vk;                                /* its circuit is the program's */
     uint8_t *vk_bytes, *weights, *float_bytes; /* float_bytes: NAME.float */
     size_t vk_size, weights_size, float_size;

@@ -16,7 +16,7 @@
 
 #define SMALL_MODEL   (UINT64_C(1) << 22) /* parameters */
 #define SMALL_BITS    10                  /* steps between 0 and the largest calibrated magnitude, log2 */
-#define LARGE_BITS 8
+#define LARGE_BITS    8
 #define FEWEST_BITS   5
 #define SMALL_WEIGHTS 9 /* bits with the sign */
 #define LARGE_WEIGHTS 8

@@ -41,6 +41,10 @@ static const compile_option options[] = {
      "most inputs that one proof may cover (default: 256, or what the size admits)"},
     {"security", 0, KIND_NUMBER, ON_PARAMETERS, FIELD(security_bits), 1, 120, "BITS",
      "proven security, 1 to 120 (default 100)"},
+    {"max-error", 0, KIND_TEXT, ON_PARAMETERS, FIELD(max_error), 0, 0, "PERCENT",
+     "largest mean error of any output on the samples, in percent of its range; fails if it is not reached"},
+    {"min-agreement", 0, KIND_TEXT, ON_PARAMETERS, FIELD(min_agreement), 0, 0, "PERCENT",
+     "least share of samples whose largest output is the float network's; fails if it is not reached"},
     {"model-id", 0, KIND_TEXT, ON_PARAMETERS, FIELD(model_id), 0, 0, "ID",
      "name of the model in its verifier parameters (default: NAME)"},
     {"emit-only", 0, KIND_FLAG, ON_FILES, FIELD(emit_only), 0, 0, NULL, "stop before the C compiler"},
@@ -128,12 +132,43 @@ static bool bind_dims(compile_request *r, mica_status *st) {
     return true;
 }
 
+/* Digits and at most one point: the same number whatever the locale and C library. */
+static bool parse_percent(const char *text, const char *option, double *percent, mica_status *st) {
+    double x = 0, unit = 1;
+    bool point = false, digit = false;
+    *percent = -1;
+    if (!text)
+        return true;
+    const char *c = text;
+    for (; (*c >= '0' && *c <= '9') || (*c == '.' && !point); c++) {
+        point |= *c == '.';
+        digit |= *c != '.';
+        if (*c == '.')
+            continue;
+        x = 10 * x + (*c - '0');
+        unit *= point ? 10 : 1;
+    }
+    if (*c || !digit || !(unit < 1e15) || x / unit > 100)
+        return mica_fail(st, MICA_ERR_USAGE, "--%s %.40s: expected a percentage from 0 to 100", option, text);
+    *percent = x / unit;
+    return true;
+}
+
+static bool parse_targets(compile_request *r, mica_status *st) {
+    if (!parse_percent(r->max_error, "max-error", &r->max_error_percent, st) ||
+        !parse_percent(r->min_agreement, "min-agreement", &r->min_agreement_percent, st))
+        return false;
+    return r->calibration || !(r->max_error || r->min_agreement) ||
+           mica_fail(st, MICA_ERR_USAGE,
+                     "--max-error and --min-agreement are measured on samples: they need --calibration");
+}
+
 bool options_finish(compile_request *r, mica_status *st) {
     if (r->model_id && strlen(r->model_id) >= MICA_NAME_BYTES)
         return mica_fail(st, MICA_ERR_USAGE, "--model-id: at most %d bytes", MICA_NAME_BYTES - 1);
     if (r->dump && !known_pass(r->dump))
         return mica_fail(st, MICA_ERR_USAGE, "--dump %s: no such pass; see mica compile --help", r->dump);
-    return bind_dims(r, st);
+    return parse_targets(r, st) && bind_dims(r, st);
 }
 
 void options_free(compile_request *r) {

@@ -28,10 +28,12 @@ typedef struct compile_request {
     option_list input_visibility, output_visibility; /* visibility.h */
     uint32_t max_batch;                              /* 0: 256, halved until the circuit's bounds admit it */
     uint32_t security_bits;
-    size_t embed_limit; /* EMIT_EMBED_LIMIT */
+    const char *max_error, *min_agreement; /* percentages as given; NULL: the compiler's own target */
+    size_t embed_limit;                    /* EMIT_EMBED_LIMIT */
     bool emit_only, no_cache, quiet, json, help;
 
     /* Made by options_finish. */
+    double max_error_percent, min_agreement_percent; /* negative: not given */
     dim_binding *dims;
     size_t n_dims;
     char *replayed; /* memory of replayed arguments */

@@ -6,8 +6,8 @@
 
 #define MAX_TABLE_BITS  16
 #define MAX_LIMB_BITS   12
-#define MAX_LIMBS       (STEP_MAX_TENSORS - 2)
-#define SOFT_BITS_LEAST 10 /* tables up to 2^10 rows are cheap whatever the network */
+#define MAX_LIMBS       (STEP_MAX_TENSORS - 3) /* one more for the low limb of two stages */
+#define SOFT_BITS_LEAST 10                     /* tables up to 2^10 rows are cheap whatever the network */
 #define SOFT_BITS_MOST  14
 #define STEPS_BITS_LOST 3  /* resolution given up, at most, for a smaller table */
 #define OUTPUT_BITS     14 /* resolution of a function at a graph output */
@@ -25,6 +25,11 @@ typedef struct plan {
     double out_scale;
     int32_t lo_value, hi_value;
     bool exact; /* y = h: no table needed */
+    /* In two stages, if low > 0: h = 2^low g + l, and h' = 2^low clamp(g, lo_high, hi_high) + l is the key of
+     * the table, of the `bits` that are left; high_bits are those of g. */
+    unsigned low, high_bits;
+    double needed; /* the saturation must not be below, in units of y */
+    int32_t lo_high, hi_high;
 } plan;
 
 static double power_of_two(unsigned k) {
@@ -51,28 +56,41 @@ static unsigned soft_table_bits(const lowering *l, const form *f) {
     return c > SOFT_BITS_MOST ? SOFT_BITS_MOST : c;
 }
 
+static bool fits_field(const lowering *l, bound r, const plan *p, mica_status *st) {
+    const unsigned bits = p->low ? p->low + p->high_bits : p->bits;
+    return p->shift + bits <= RANGE_REQUANTISE_BITS ||
+           mica_fail(st, MICA_ERR_RANGE,
+                     "layer '%s': the accumulator's range [%lld, %lld] does not fit 30 bits; "
+                     "requantisation could wrap",
+                     l->b.p.circuit.layer[l->b.layer].name, (long long)r.lo, (long long)r.hi);
+}
+
+static void set_shift(plan *p, bound r, double scale, unsigned s) {
+    p->shift = s;
+    p->bits = key_bits(r, s);
+    p->step = scale * power_of_two(s);
+}
+
+static unsigned finest_shift(double scale, double wanted) {
+    unsigned s = 0;
+    while (s < RANGE_REQUANTISE_BITS && scale * power_of_two(s + 1) <= wanted)
+        s++;
+    return s;
+}
+
 /* s: the finest step that reaches `wanted`, then coarser steps, but not beyond `tolerable`, while the table
  * is larger than worth its cost; then whatever the largest table asks for. */
 static bool choose_shift(lowering *l, const form *f, double scale, bound r, double wanted, double tolerable,
                          plan *p, mica_status *st) {
     const unsigned soft = soft_table_bits(l, f);
-    unsigned s = 0;
-    while (s < RANGE_REQUANTISE_BITS && scale * power_of_two(s + 1) <= wanted)
-        s++;
+    unsigned s = finest_shift(scale, wanted);
     while (!l->opt.fine && s < RANGE_REQUANTISE_BITS && key_bits(r, s) > soft &&
            scale * power_of_two(s + 1) <= tolerable)
         s++;
     while (s < RANGE_REQUANTISE_BITS && key_bits(r, s) > MAX_TABLE_BITS)
         s++;
-    p->shift = s;
-    p->bits = key_bits(r, s);
-    p->step = scale * power_of_two(s);
-    if (s + p->bits > RANGE_REQUANTISE_BITS)
-        return mica_fail(st, MICA_ERR_RANGE,
-                         "layer '%s': the accumulator's range [%lld, %lld] does not fit 30 bits; "
-                         "requantisation could wrap",
-                         l->b.p.circuit.layer[l->b.layer].name, (long long)r.lo, (long long)r.hi);
-    return true;
+    set_shift(p, r, scale, s);
+    return fits_field(l, r, p, st);
 }
 
 static int32_t clamp_value(double x) {
@@ -89,7 +107,7 @@ static void choose_clamp(const lowering *l, const activation *act, uint32_t v, d
     const bound h = {rounded(r, p->shift).lo >> p->shift, rounded(r, p->shift).hi >> p->shift};
     const double largest = (double)(h.hi > -h.lo ? h.hi : -h.lo) * ratio;
     const double magnitude = calibration_magnitude(l->cal, v) / p->out_scale;
-    const double seen = l->tight[v] ? TIGHT_MARGIN * magnitude : 2 * magnitude;
+    const double seen = p->needed = l->tight[v] ? TIGHT_MARGIN * magnitude : 2 * magnitude;
     double sat = 1;
     while (sat < seen && sat < largest)
         sat = 2 * sat + 1;
@@ -98,6 +116,64 @@ static void choose_clamp(const lowering *l, const activation *act, uint32_t v, d
         sat = (3 * sat - 1) / 4;
     p->lo_value = clamp_value(act->lo > -sat * p->out_scale ? act->lo / p->out_scale : -sat);
     p->hi_value = clamp_value(act->hi < sat * p->out_scale ? act->hi / p->out_scale : sat);
+}
+
+/* --- two stages --- */
+
+/* The keys outside of which the table of p has one value each. */
+static bound saturation_keys(const plan *p) {
+    const double ratio = p->out_scale / p->step;
+    if (ratio == 1)
+        return (bound){p->lo_value, p->hi_value};
+    return (bound){(int64_t)(((double)p->lo_value - 1) * ratio) - 1,
+                   (int64_t)(((double)p->hi_value + 1) * ratio) + 1};
+}
+
+/* The stages for l low bits; false if the table would not be smaller than a table of all keys. */
+static bool split_keys(plan *p, unsigned all_bits, unsigned low) {
+    const bound k = saturation_keys(p);
+    const int64_t unit = INT64_C(1) << low;
+    /* h >= 2^low hi_high has h' >= 2^low hi_high >= k.hi, and so the value of k.hi; below likewise. */
+    p->hi_high = (int32_t)((k.hi + unit - 1) / unit);
+    p->lo_high = (int32_t) - ((unit - 1 - k.lo + unit - 1) / unit);
+    p->low = low;
+    p->high_bits = all_bits - low;
+    p->bits = range_key_bits((bound){unit * p->lo_high, unit * p->hi_high + unit - 1}, 0);
+    return p->bits < all_bits && p->bits <= MAX_TABLE_BITS && p->high_bits <= MAX_TABLE_BITS;
+}
+
+static uint64_t stage_rows(const plan *p) {
+    return (UINT64_C(1) << p->bits) + (UINT64_C(1) << p->high_bits) + (UINT64_C(1) << p->low);
+}
+
+/* Saturation at 2^k - 1 would need one more bit for the overflow of l: 2^k - 2^low does as well, if that
+ * much is not needed. */
+static void lower_top(plan *p, unsigned low) {
+    const int32_t top = p->hi_value + 1 - (INT32_C(1) << low);
+    if ((p->hi_value & (p->hi_value + 1)) != 0 || (double)top < p->needed)
+        return;
+    if (p->lo_value == -p->hi_value)
+        p->lo_value = -top;
+    p->hi_value = top;
+}
+
+/* Replaces the table of all keys by two stages where it is too large, or costs more than they do. False if no
+ * table is small enough. */
+static bool plan_stages(const form *f, plan *p) {
+    const plan single = *p;
+    uint64_t least = p->bits <= MAX_TABLE_BITS ? UINT64_C(1) << p->bits : UINT64_MAX;
+    for (unsigned low = 1; low <= MAX_LIMB_BITS && low < single.bits; low++) {
+        plan q = single;
+        lower_top(&q, low);
+        if (!split_keys(&q, single.bits, low))
+            continue;
+        const uint64_t cost = stage_rows(&q) + 2 * form_padded_cells(f); /* two more lookups per cell */
+        if (cost < least) {
+            least = cost;
+            *p = q;
+        }
+    }
+    return p->bits <= MAX_TABLE_BITS;
 }
 
 static bool plan_clamp(lowering *l, const form *f, double scale, bound r, const activation *act, uint32_t v,
@@ -109,13 +185,21 @@ static bool plan_clamp(lowering *l, const form *f, double scale, bound r, const 
         wanted = scale * power_of_two(r.hi - r.lo > 0 ? mica_log2_ceil((uint64_t)(r.hi - r.lo)) : 0) / 1024;
     if (l->tight[v] && want == 0) /* the nearest step: this layer's resolution costs the next one's */
         wanted *= NEAREST;
-    if (!choose_shift(l, f, scale, r, wanted, wanted * power_of_two(STEPS_BITS_LOST), p, st))
-        return false;
-    choose_clamp(l, act, v, want, r, p);
+    bool planned = false;
+    if (l->opt.fine) { /* as fine as wanted, in two stages if need be */
+        set_shift(p, r, scale, finest_shift(scale, wanted));
+        choose_clamp(l, act, v, want, r, p);
+        planned = plan_stages(f, p);
+    }
+    if (!planned) {
+        if (!choose_shift(l, f, scale, r, wanted, wanted * power_of_two(STEPS_BITS_LOST), p, st))
+            return false;
+        choose_clamp(l, act, v, want, r, p);
+    }
     const bound h = {r.lo >> p->shift, r.hi >> p->shift};
     p->exact = want == 0 && p->shift == 0 && h.lo >= 2 * (int64_t)p->lo_value &&
                h.hi <= 2 * (int64_t)p->hi_value && act->lo == -unbounded && act->hi == unbounded;
-    return true;
+    return planned ? fits_field(l, r, p, st) : true;
 }
 
 unsigned result_bits(const lowering *l, uint32_t v) {
@@ -166,7 +250,9 @@ static bool table_scales(mica_table_def *def, const plan *p, const activation *a
     return ok;
 }
 
-static uint32_t plan_table(lowering *l, const plan *p, const activation *act, mica_status *st) {
+/* The table of p, looked up by a form with a shift. */
+static uint32_t plan_table(lowering *l, const plan *p, unsigned shift, const activation *act,
+                           mica_status *st) {
     mica_table_def def = {.kind = act->kind,
                           .bits = (uint8_t)p->bits,
                           .lo_key = -(INT32_C(1) << (p->bits - 1)),
@@ -179,7 +265,7 @@ static uint32_t plan_table(lowering *l, const plan *p, const activation *act, mi
                         l->b.p.circuit.layer[l->b.layer].name);
         return NO_INDEX;
     }
-    return builder_clamp_table(&l->b, &def, p->shift);
+    return builder_clamp_table(&l->b, &def, shift);
 }
 
 /* --- remainder limbs --- */
@@ -308,26 +394,75 @@ static void note_range(lowering *l, bound r, unsigned shift) {
         note->acc_hi = r.hi;
 }
 
-static bool emit(lowering *l, const form *f, bound r, const plan *p, const activation *act, uint32_t *tensor,
-                 mica_status *st) {
+static uint32_t witness_like(lowering *l, const form *f, bound range) {
+    return builder_witness(&l->b, f->batched, f->rank, f->dim, range);
+}
+
+/* y = T(h) by the step's table, h being its LINEAR. */
+static bool emit_lookup(lowering *l, const form *f, step *s, bound values) {
+    if (s->table == NO_INDEX || s->tensor[0] == NO_INDEX)
+        return false;
+    s->tensor[1] = witness_like(l, f, values);
+    return s->tensor[1] != NO_INDEX && builder_lookup(&l->b, s->table, s->tensor[0], s->tensor[1]) &&
+           builder_step(&l->b, s);
+}
+
+/* The low limb l of h; subtracts 2^shift l from `sum`. */
+static bool emit_low(lowering *l, const plan *p, form *sum, step *s, mica_status *st) {
+    const uint32_t limb = witness_like(l, sum, (bound){0, (INT64_C(1) << p->low) - 1});
+    if (limb == NO_INDEX || !builder_lookup(&l->b, builder_range_table(&l->b, p->low), limb, NO_INDEX))
+        return false;
+    s->tensor[2 + s->n_limbs++] = limb;
+    return form_add_tensor(sum, lowering_tensors(l), limb, -(INT64_C(1) << p->shift)) ||
+           too_many_terms(l, st);
+}
+
+/* g = clamp(floor(h / 2^low)) has been looked up by `high`: y = T(2^low g + l). */
+static bool emit_second_stage(lowering *l, const form *f, const plan *p, const activation *act,
+                              const step *high, step *s, mica_status *st) {
+    form key;
+    form_create(&key, f->batched, f->rank, f->dim);
+    if (!form_add_tensor(&key, lowering_tensors(l), high->tensor[1], INT64_C(1) << p->low) ||
+        !form_add_tensor(&key, lowering_tensors(l), high->tensor[1 + high->n_limbs], 1))
+        return too_many_terms(l, st);
+    s->table = plan_table(l, p, 0, act, st);
+    s->tensor[0] = builder_linear(&l->b, &key, 0);
+    return emit_lookup(l, f, s, (bound){p->lo_value, p->hi_value});
+}
+
+static uint32_t high_table(lowering *l, const plan *p) {
+    mica_table_def def = {.kind = MICA_TABLE_IDENTITY,
+                          .bits = (uint8_t)p->high_bits,
+                          .lo_key = -(INT32_C(1) << (p->high_bits - 1)),
+                          .lo_value = p->lo_high,
+                          .hi_value = p->hi_high};
+    (void)mica_dyadic_from_double(&def.in_scale, 1); /* 1 is in range */
+    def.out_scale = def.in_scale;
+    return builder_clamp_table(&l->b, &def, p->shift + p->low);
+}
+
+static step new_step(const lowering *l) {
     step s = {.kind = STEP_REQUANTISE, .layer = l->b.layer};
     memset(s.tensor, 0xff, sizeof s.tensor);
-    s.table = plan_table(l, p, act, st);
-    if (s.table == NO_INDEX)
-        return false;
+    return s;
+}
+
+static bool emit(lowering *l, const form *f, bound r, const plan *p, const activation *act, uint32_t *tensor,
+                 mica_status *st) {
+    step s = new_step(l), second = new_step(l);
+    s.table = p->low ? high_table(l, p) : plan_table(l, p, p->shift, act, st);
     form sum = *f;
     s.n_limbs = p->shift ? choose_limbs(l, p->shift, form_padded_cells(f)) : 0;
     if (p->shift && !form_add_constant(&sum, INT64_C(1) << (p->shift - 1)))
         return too_many_terms(l, st);
-    if (!emit_limbs(l, &sum, p->shift, s.n_limbs, &s, st))
+    if (!emit_limbs(l, &sum, p->shift, s.n_limbs, &s, st) || (p->low && !emit_low(l, p, &sum, &s, st)))
         return false;
-    s.tensor[0] = builder_linear(&l->b, &sum, p->shift);
-    s.tensor[1] = builder_witness(&l->b, f->batched, f->rank, f->dim, (bound){p->lo_value, p->hi_value});
-    if (s.tensor[0] == NO_INDEX || s.tensor[1] == NO_INDEX ||
-        !builder_lookup(&l->b, s.table, s.tensor[0], s.tensor[1]) || !builder_step(&l->b, &s))
+    s.tensor[0] = builder_linear(&l->b, &sum, p->shift + p->low);
+    const bound values = p->low ? (bound){p->lo_high, p->hi_high} : (bound){p->lo_value, p->hi_value};
+    if (!emit_lookup(l, f, &s, values) || (p->low && !emit_second_stage(l, f, p, act, &s, &second, st)))
         return false;
     note_range(l, r, p->shift);
-    *tensor = s.tensor[1];
+    *tensor = p->low ? second.tensor[1] : s.tensor[1];
     return true;
 }
 

@@ -92,6 +92,52 @@ static void print_accuracy(const compilation *c) {
                (unsigned long long)a->saturated);
 }
 
+/* What the search tried, and what each rung costs. */
+static void print_search(const compilation *c) {
+    const accuracy_search_report *s = &c->search;
+    for (uint32_t i = 0; i < s->n; i++) {
+        const accuracy_rung *r = &s->rung[i];
+        char words[64];
+        if (!r->lowered)
+            continue;
+        if (r->activation_bits)
+            (void)snprintf(words, sizeof words, "up to %u bits, weights %u", r->activation_bits,
+                           r->weight_bits);
+        else
+            (void)snprintf(words, sizeof words, "by the network's size");
+        printf("%s%-28s mean error %.4f %%, about %.3g s of proving%s\n",
+               i == 0 ? "widths       " : "             ", words, 100 * r->mean_error, r->cost.seconds,
+               i == s->chosen ? ", taken" : "");
+    }
+    if (s->n && !s->met)
+        printf("             the compiler's own target, a mean error of %g %%, is not reached\n",
+               100 * ACCURACY_DEFAULT_ERROR);
+}
+
+#define LOSSES 3
+/* The values at which the error grows most over what they are computed from. */
+static void print_losses(const compilation *c) {
+    const accuracy *a = &c->accuracy;
+    double below = INFINITY;
+    for (int k = 0; k < LOSSES; k++) {
+        uint32_t worst = a->n_values;
+        double most = 0;
+        for (uint32_t i = 0; i < a->n_values; i++) {
+            const double x = accuracy_increase(a, &c->graph, i);
+            if (x > most && x < below) {
+                most = x;
+                worst = i;
+            }
+        }
+        if (worst == a->n_values)
+            return;
+        below = most;
+        const char *name = c->graph.value[a->inner[worst].value].name;
+        printf("%svalue '%s': mean error %.4f %%, %.4f %% of it new\n", k ? "             " : "precision    ",
+               name ? name : "?", 100 * a->inner[worst].mean, 100 * most);
+    }
+}
+
 void summary_print(const compilation *c) {
     const mica_report *r = &c->report;
     char a[32], b[32];
@@ -104,6 +150,8 @@ void summary_print(const compilation *c) {
            (unsigned long long)r->table_rows, r->strata);
     print_ports(c);
     print_accuracy(c);
+    print_search(c);
+    print_losses(c);
     printf("security     %.1f bits proven (unique decoding, no conjecture), the minimum of\n",
            r->proven_bits);
     for (unsigned i = 0; i < r->n_lines; i++)
