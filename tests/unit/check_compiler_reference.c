@@ -111,14 +111,6 @@ static bool in_list(const json_t *test) {
 static const struct {
     const char *name, *word;
 } refused_cases[] = {
-    {"test_dropout_default_mask", "output 1 ('z') is used"},
-    {"test_dropout_default_mask_ratio", "output 1 ('z') is used"},
-    {"test_layer_normalization_2d_axis0", "output 1 ('Mean') is used"},
-    {"test_layer_normalization_2d_axis1", "output 1 ('Mean') is used"},
-    {"test_layer_normalization_2d_axis_negative_1", "output 1 ('Mean') is used"},
-    {"test_layer_normalization_2d_axis_negative_2", "output 1 ('Mean') is used"},
-    {"test_layer_normalization_3d_axis0_epsilon", "output 1 ('Mean') is used"},
-    {"test_layer_normalization_3d_axis1_epsilon", "output 1 ('Mean') is used"},
     {"test_range_float_type_positive_delta", "input 0 is not one constant"},
     {"test_range_int32_type_negative_delta", "input 0 is not one constant"},
     {"test_reduce_log_sum_exp_empty_set", "a reduction over no elements"},
