@@ -20,13 +20,15 @@ static void judge(accuracy_rung *rung, const accuracy *a) {
     for (uint32_t i = 0; i < a->n_outputs; i++) {
         const value_error *e = &a->output[i];
         rung->mean_error = e->mean > rung->mean_error ? e->mean : rung->mean_error;
+        rung->largest_error = e->max > rung->largest_error ? e->max : rung->largest_error;
         if (e->has_top1 && e->top1_agree < rung->agreement * a->n_samples)
             rung->agreement = (double)e->top1_agree / a->n_samples;
     }
 }
 
 static bool meets(const accuracy_rung *rung, const accuracy_target *t) {
-    return rung->mean_error <= t->max_error && rung->agreement >= t->min_agreement;
+    return rung->mean_error <= t->max_error && rung->agreement >= t->min_agreement &&
+           (t->max_largest <= 0 || rung->largest_error <= t->max_largest);
 }
 
 static bool better(const accuracy_rung *a, const accuracy_rung *b, const accuracy_target *t) {

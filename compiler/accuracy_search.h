@@ -9,17 +9,20 @@
 /* What the user, or the compiler by default, wants on the samples that are measured. */
 typedef struct accuracy_target {
     double max_error;     /* bound on the mean error of every output, as a share of its range */
+    double max_largest;   /* bound on the largest error of every output, as a share of its range; 0: none */
     double min_agreement; /* share of the samples whose largest element is at the same place; 0: any */
     bool required;        /* fail where it is not met */
 } accuracy_target;
 
 #define ACCURACY_DEFAULT_ERROR 0.005
+#define ACCURACY_DEFAULT_LARGEST 0.05 /* what promises to users allow at most */
 
 /* One rung that was tried. */
 typedef struct accuracy_rung {
     uint32_t activation_bits, weight_bits; /* at most; 0: by the size of the network */
     bool lowered;                          /* a circuit exists for it */
     double mean_error;                     /* of the worst output */
+    double largest_error;                  /* of the worst output */
     double agreement;                      /* of the worst output with two elements or more, else 1 */
     program_cost cost;
 } accuracy_rung;

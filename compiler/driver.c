@@ -179,6 +179,7 @@ static accuracy_target target_of(const compile_request *r) {
     return (accuracy_target){.max_error = r->max_error ? r->max_error_percent / 100
                                           : asked      ? 1
                                                        : ACCURACY_DEFAULT_ERROR,
+                             .max_largest = asked ? 0 : ACCURACY_DEFAULT_LARGEST,
                              .min_agreement = r->min_agreement ? r->min_agreement_percent / 100 : 0,
                              .required = asked};
 }

@@ -53,7 +53,7 @@ START_TEST(targets_are_met) {
         accuracy_result r, again;
         mica_status st = {0};
         build(&t, 64);
-        const accuracy_target target = {targets[i], 0, true};
+        const accuracy_target target = {targets[i], 0, 0, true};
         ck_assert_msg(search(&t, target, &r, &st), "%g: %s", targets[i], st.message);
         ck_assert(r.report.met);
         ck_assert_double_le(r.accuracy.output[0].mean, targets[i]);
@@ -78,7 +78,7 @@ START_TEST(agreement_is_reached) {
     accuracy_result r;
     mica_status st = {0};
     build(&t, 64);
-    ck_assert_msg(search(&t, (accuracy_target){1, 1, true}, &r, &st), "%s", st.message);
+    ck_assert_msg(search(&t, (accuracy_target){1, 0, 1, true}, &r, &st), "%s", st.message);
     ck_assert_uint_eq(r.accuracy.output[0].top1_agree, SAMPLES);
     free_result(&r);
     graph_free(&t.g);
@@ -90,13 +90,13 @@ START_TEST(impossible_targets_fail) {
     accuracy_result r;
     mica_status st = {0};
     build(&t, 64);
-    ck_assert(!search(&t, (accuracy_target){1e-9, 0, true}, &r, &st));
+    ck_assert(!search(&t, (accuracy_target){1e-9, 0, 0, true}, &r, &st));
     ck_assert_int_eq(st.code, MICA_ERR_LIMIT);
     ck_assert_msg(strstr(st.message, "the best has a mean error of") != NULL, "%s", st.message);
     ck_assert_msg(strstr(st.message, "most precision is lost at value") != NULL, "%s", st.message);
     /* Not required: the best there is. */
     mica_status none = {0};
-    ck_assert(search(&t, (accuracy_target){1e-9, 0, false}, &r, &none));
+    ck_assert(search(&t, (accuracy_target){1e-9, 0, 0, false}, &r, &none));
     ck_assert(!r.report.met);
     for (uint32_t k = 0; k < r.report.n; k++)
         ck_assert(!r.report.rung[k].lowered ||
