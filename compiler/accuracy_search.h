@@ -15,7 +15,7 @@ typedef struct accuracy_target {
 } accuracy_target;
 
 #define ACCURACY_DEFAULT_ERROR 0.005
-#define ACCURACY_DEFAULT_LARGEST 0.05 /* what promises to users allow at most */
+#define ACCURACY_DEFAULT_LARGEST 0.02 /* scores near a threshold should fall on the same side */
 
 /* One rung that was tried. */
 typedef struct accuracy_rung {
