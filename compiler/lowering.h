@@ -130,4 +130,7 @@ bool lowering_weighted(lowering *l, const graph_node *n, const weighted *w, cons
 /* round half away from zero; |x| < 2^62 */
 int64_t round_away(double x);
 
+/* Rounds a scale to the nearest dyadic number; false if there is none above 0 in its range. */
+bool lowering_exact_scale(double *scale);
+
 #endif
