@@ -3,6 +3,7 @@
 #ifndef MICA_COMPILER_REQUANTISE_H
 #define MICA_COMPILER_REQUANTISE_H
 
+#include "limbs.h"
 #include "lowering.h"
 
 typedef struct activation {
@@ -34,18 +35,5 @@ unsigned result_bits(const lowering *l, uint32_t v);
 /* The output of node n as the activation of its first input: in the table of the requantisation where that
  * input is pending, in a table of its own otherwise. ops/lower_activation.c */
 bool lower_activation(lowering *l, const graph_node *n, const activation *act, mica_status *st);
-
-/* A tensor over [B, dim] whose cells are any integers of [least, least + 2^bits), least <= 0: the sum of
- * least and of digits with the ranges of their tables. No step computes it: the runtime fills it and its
- * digits. */
-uint32_t digits_tensor(lowering *l, unsigned rank, const uint32_t *dim, unsigned bits, int64_t least,
-                       mica_status *st);
-
-/* Proves 0 <= f < 2^bits on D by a decomposition into limbs whose tables multiply to exactly 2^bits, 1 <=
- * bits <= 30. */
-bool range_check(lowering *l, const form *f, unsigned bits, mica_status *st);
-/* The same; *value, unless NULL, is f again, through the limbs: a form that is in [0, 2^bits) by their
- * tables. */
-bool range_check_value(lowering *l, const form *f, unsigned bits, form *value, mica_status *st);
 
 #endif
