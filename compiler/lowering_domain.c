@@ -113,9 +113,10 @@ typedef struct operand {
     qvalue q;
 } operand;
 
-/* narrow: requantised if pending; plain: one tensor axis per ONNX axis. */
+/* narrow: requantised if pending; plain: one tensor axis per ONNX axis; level (sums only): requantised where
+ * its steps are far finer than those of another operand. */
 typedef struct operand_mode {
-    bool narrow, plain;
+    bool narrow, plain, level;
 } operand_mode;
 
 static bool get_operand(lowering *l, uint32_t v, operand_mode mode, operand *o, mica_status *st) {
@@ -152,7 +153,7 @@ static bool join_all(lowering *l, const graph_node *n, uint32_t count, const uin
 
 /* Small integers m[0] : m[1] close to scale[0] : scale[1]: the coarser scale counts the finer one. The error
  * is below 1 / MAX_MULTIPLIER of the finer operand's largest value or the multipliers grow. Returns the scale
- * of the sum. */
+ * of the sum; 0 if the scales are too far apart. */
 static double align_scales(const double *scale, int64_t *m) {
     const unsigned coarse = scale[0] >= scale[1] ? 0 : 1;
     double best = -1;
@@ -173,7 +174,7 @@ static double align_scales(const double *scale, int64_t *m) {
     }
     m[coarse] = best_coarse;
     m[!coarse] = best_fine;
-    return scale[!coarse] / (double)best_fine;
+    return best < 0 ? 0 : scale[!coarse] / (double)best_fine;
 }
 
 typedef struct linear_sum {
@@ -183,16 +184,29 @@ typedef struct linear_sum {
     uint32_t widest;
 } linear_sum;
 
+static bool is_zero(const lowering *l, const form *f) {
+    const bound r = form_range(f, lowering_tensors(l));
+    return r.lo == 0 && r.hi == 0;
+}
+
+/* The scale of s + o, 0 if there is none, and the multipliers of the two. What can be nothing but 0 (a state
+ * before the first step) is 0 at any scale, and leaves the other's resolution alone. */
+static double joint_scale(const lowering *l, const linear_sum *s, const operand *o, int64_t *m) {
+    m[0] = m[1] = 1;
+    if (s->scale == 0 || is_zero(l, &s->f))
+        return o->q.scale;
+    if (is_zero(l, &o->f))
+        return s->scale;
+    const double scales[2] = {s->scale, o->q.scale};
+    return align_scales(scales, m);
+}
+
 /* *ok is false if the sum would be too wide. */
 static bool add_operand(lowering *l, linear_sum *s, const operand *o, int sign, bool *ok) {
     uint8_t map[MICA_MAX_RANK];
     form sum;
-    int64_t m[2] = {1, 1};
-    double scale = o->q.scale;
-    if (s->scale > 0) {
-        const double scales[2] = {s->scale, o->q.scale};
-        scale = align_scales(scales, m);
-    }
+    int64_t m[2];
+    const double scale = joint_scale(l, s, o, m);
     form_create(&sum, s->d.batched, s->d.rank, s->d.dim);
     *ok = domain_join(&s->d, &o->q.axes, o->f.dim, o->f.rank, map) &&
           form_add_form(&sum, lowering_tensors(l), &s->f, m[0], same_axes) &&
@@ -200,16 +214,39 @@ static bool add_operand(lowering *l, linear_sum *s, const operand *o, int sign, 
     if (s->widest == NO_INDEX || l->bits[o->q.origin] > l->bits[s->widest])
         s->widest = o->q.origin;
     const bound r = form_range(&sum, lowering_tensors(l));
-    *ok = *ok && r.lo > -RANGE_ACC_LIMIT && r.hi < RANGE_ACC_LIMIT;
+    *ok = *ok && scale > 0 && r.lo > -RANGE_ACC_LIMIT && r.hi < RANGE_ACC_LIMIT;
     s->f = sum;
     s->scale = scale;
     return *ok;
 }
 
+/* Of the operands' scales, the coarsest. */
+static bool coarsest_scale(lowering *l, uint32_t count, const addend *a, operand_mode mode, double *scale,
+                           mica_status *st) {
+    operand o;
+    *scale = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (lowering_is_constant(l, a[i].value))
+            continue;
+        if (!get_operand(l, a[i].value, mode, &o, st))
+            return false;
+        if (o.q.scale > *scale && !is_zero(l, &o.f))
+            *scale = o.q.scale;
+    }
+    return true;
+}
+
+/* Steps this much finer than another operand's are lost in its rounding. */
+#define LEVEL_RATIO 1024.0
+
 /* One attempt; *ok says whether it fits the field. */
 static bool try_activations(lowering *l, uint32_t count, const addend *a, operand_mode mode, linear_sum *s,
                             bool *ok, mica_status *st) {
     operand o;
+    double finest = 0;
+    if (mode.level && !coarsest_scale(l, count, a, mode, &finest, st))
+        return false;
+    finest /= LEVEL_RATIO;
     *ok = true;
     s->scale = 0;
     s->widest = NO_INDEX;
@@ -219,6 +256,11 @@ static bool try_activations(lowering *l, uint32_t count, const addend *a, operan
             continue;
         if (!get_operand(l, a[i].value, mode, &o, st))
             return false;
+        if (o.q.scale < finest && !is_zero(l, &o.f)) {
+            if (!lowering_at_scale(l, &o.q, a[i].value, finest, st))
+                return false;
+            o.f = lowering_tensor_form(l, o.q.tensor);
+        }
         (void)add_operand(l, s, &o, a[i].sign, ok);
     }
     return true;
@@ -300,8 +342,8 @@ static bool start_layer(lowering *l, const graph_node *n, uint32_t count, const 
 
 static bool sum_values(lowering *l, const graph_node *n, uint32_t count, const addend *a, const uint32_t *v,
                        linear_sum *s, mica_status *st) {
-    operand_mode mode = {false, false};
-    for (int round = 0; round < 3; round++) {
+    operand_mode mode = {false, false, false};
+    for (int round = 0; round < 4; round++) {
         bool fits, ok;
         if (!join_all(l, n, count, v, mode, &s->d, &fits, st))
             return false;
@@ -313,6 +355,7 @@ static bool sum_values(lowering *l, const graph_node *n, uint32_t count, const a
         }
         if (!fits && mode.plain)
             return too_many_axes(l, n, st);
+        mode.level |= fits && mode.narrow;
         mode.narrow |= fits;
         mode.plain |= !fits;
     }
@@ -462,7 +505,7 @@ bool lowering_on_domain(lowering *l, const graph_node *n, const domain *d, uint3
 
 bool lowering_pair(lowering *l, const graph_node *n, domain *d, form *x, form *y, double *scale,
                    uint32_t *widest, mica_status *st) {
-    operand_mode mode = {true, false};
+    operand_mode mode = {true, false, false};
     qvalue q[2];
     bool fits;
     if (!join_all(l, n, 2, n->in, mode, d, &fits, st))
@@ -481,7 +524,7 @@ bool lowering_pair(lowering *l, const graph_node *n, domain *d, form *x, form *y
 }
 
 bool lowering_joint_domain(lowering *l, const graph_node *n, domain *d, mica_status *st) {
-    operand_mode mode = {true, false};
+    operand_mode mode = {true, false, false};
     bool fits;
     if (!join_all(l, n, n->n_in, n->in, mode, d, &fits, st))
         return false;
@@ -491,7 +534,7 @@ bool lowering_joint_domain(lowering *l, const graph_node *n, domain *d, mica_sta
 
 static bool align_operands(lowering *l, const graph_node *n, uint32_t first, aligned *a, form *forms,
                            qvalue *q, mica_status *st) {
-    operand_mode mode = {true, false};
+    operand_mode mode = {true, false, false};
     bool fits, exact;
     unsigned bits;
     /* All of the node's inputs, so that a condition shares the domain. */

@@ -32,6 +32,24 @@ static void sums_of_other_splits(net *t) {
     output(t, op(t, "Mul", 2, x, y));
 }
 
+/* Steps that differ by a factor of 2^30, as operands or as what they become. */
+static void sums_of_large_and_small(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 4)), y = input(t, SHAPE(1, 3, 4));
+    const uint32_t small = op(t, "Mul", 2, y, number(t, 1e-9));
+    output(t, op(t, "Add", 2, x, small));
+    output(t, op(t, "Sub", 2, small, op(t, "Tanh", 1, x)));
+    output(t, op(t, "Sum", 4, small, x, op(t, "Mul", 2, small, y), y));
+    output(t, op(t, "Add", 2, small, op(t, "Mul", 2, small, x)));
+}
+
+/* What is always 0 takes no resolution from what it is added to. */
+static void sums_with_nothing(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 4)), none = op(t, "Mul", 2, x, number(t, 0));
+    const uint32_t fine = op(t, "Mul", 2, op(t, "Mul", 2, none, x), number(t, 0x1p-30));
+    output(t, op(t, "Sub", 2, x, fine));
+    output(t, op(t, "Add", 2, fine, x));
+}
+
 static void extrema(net *t) {
     const uint32_t x = input(t, SHAPE(1, 3, 4, 5)), y = input(t, SHAPE(1, 3, 1, 5));
     const uint32_t wide = op(t, "Mul", 2, y, number(t, 7));
@@ -358,6 +376,8 @@ static const struct {
     {"group_norm_per_channel", group_norm_per_channel, true, 0.003, 0.01},
     {"local_response", local_response, true, 0.003, 0.01},
     {"log_softmax", log_softmax, true, 0.003, 0.01},
+    {"sums_of_large_and_small", sums_of_large_and_small, true, 0.003, 0.01},
+    {"sums_with_nothing", sums_with_nothing, true, 0.001, 0.003},
 };
 #define N_CASES ((int)(sizeof cases / sizeof *cases))
 
