@@ -69,9 +69,11 @@ uint32_t expand_imputer(expander *x);
 uint32_t expand_feature_extractor(expander *x);
 uint32_t expand_scatter(expander *x);
 uint32_t expand_qlinear(expander *x);
+uint32_t expand_dequantise(expander *x);
 /* Whether they are replaced. */
 bool expand_gemm_applies(const graph *g, const graph_node *n);
 bool expand_clip_applies(const graph *g, const graph_node *n);
+bool expand_dequantise_applies(const graph *g, const graph_node *n);
 bool expand_scatter_applies(const graph *g, const graph_node *n);
 
 #endif

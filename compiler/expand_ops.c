@@ -16,6 +16,8 @@ bool expand_applies(const graph *g, const graph_node *n) {
         return expand_gemm_applies(g, n);
     case OP_CLIP:
         return expand_clip_applies(g, n);
+    case OP_DEQUANTIZELINEAR:
+        return expand_dequantise_applies(g, n);
     default:
         return expand_scatter_applies(g, n);
     }
@@ -368,6 +370,7 @@ static expansion *const expansions[OP_KINDS] = {
     [OP_CONVINTEGER] = expand_qlinear,
     [OP_QLINEARMATMUL] = expand_qlinear,
     [OP_QLINEARCONV] = expand_qlinear,
+    [OP_DEQUANTIZELINEAR] = expand_dequantise,
     [OP_VARIANCE] = expand_variance,
     [OP_LPNORMALIZATION] = expand_lp_normalization,
     [OP_CASTLIKE] = expand_castlike,

@@ -172,6 +172,8 @@ void lowering_widen_factors(lowering *l) {
         if (!n->removed && n->kind == OP_REDUCE_SUM_SQUARE &&
             graph_elements(&l->g->value[n->in[0]]) <= FACTOR_CELLS)
             widen(l, n->in[0], FACTOR_BITS);
+        if (!n->removed && n->kind == OP_QUANTIZELINEAR && graph_elements(&l->g->value[n->in[1]]) > 1)
+            widen(l, n->in[0], FACTOR_BITS);
         if (n->removed || (n->kind != OP_MUL && n->kind != OP_DIV))
             continue;
         const bool constant = lowering_is_constant(l, n->in[0]) || lowering_is_constant(l, n->in[1]);

@@ -108,6 +108,42 @@ static axis_list broadcast_list(const layout *axes, unsigned rank, unsigned i) {
     return at >= 0 ? axes->of[at] : (axis_list){0};
 }
 
+bool lower_elements_product(lowering *l, const graph_node *n, const qvalue *x, const graph_value *c,
+                            weighted *w, mica_status *st) {
+    const mica_tensor *t = &lowering_tensors(l)[x->tensor];
+    const unsigned rank = lowering_result_rank(l, n);
+    memset(w, 0, sizeof *w);
+    w->axes = (layout){.rank = (uint8_t)rank};
+    for (unsigned i = 0; i < t->rank && i < MICA_MAX_RANK; i++) {
+        w->contract.b_view.axis[i] = (int32_t)i;
+        w->contract.label_dim[i] = t->dim[i];
+        w->contract.out_label[i] = (uint8_t)i;
+    }
+    w->contract.n_labels = t->rank;
+    w->out_rank = t->rank;
+    for (unsigned i = 0; i < rank; i++)
+        w->axes.of[i] = broadcast_list(&x->axes, rank, i);
+    for (unsigned i = 0; i < c->rank; i++) {
+        const int at = (int)rank - (int)(c->rank - i);
+        if (c->dim[i] == 1 || at < 0)
+            continue;
+        if (w->axes.of[at].n == 0) { /* x broadcasts along this axis */
+            if (w->out_rank == MICA_MAX_RANK)
+                return lowering_fail(l, n, st, MICA_ERR_LIMIT, "more than %d axes", MICA_MAX_RANK);
+            const unsigned label = w->contract.n_labels++;
+            w->contract.label_dim[label] = (uint32_t)c->dim[i];
+            axis_list_push(&w->axes.of[at], w->out_rank);
+            w->contract.out_label[w->out_rank++] = (uint8_t)label;
+        }
+        for (unsigned j = 0; j < w->axes.of[at].n; j++) {
+            const unsigned label = w->contract.out_label[w->axes.of[at].axis[j]];
+            w->w_dim[w->w_rank] = w->contract.label_dim[label];
+            w->contract.a_view.axis[w->w_rank++] = (int32_t)label;
+        }
+    }
+    return true;
+}
+
 /* x times the elements `factor` of a constant. */
 static bool multiply_by(lowering *l, const graph_node *n, uint32_t v, const graph_value *c, double *factor,
                         mica_status *st) {
@@ -115,7 +151,6 @@ static bool multiply_by(lowering *l, const graph_node *n, uint32_t v, const grap
     bool uniform = count > 0 && c->rank <= l->g->value[v].rank;
     for (uint64_t i = 1; i < count; i++)
         uniform &= factor[i] == factor[0];
-    const unsigned rank = lowering_result_rank(l, n);
     for (unsigned i = 0; i < c->rank && uniform; i++) { /* and it must not enlarge x */
         const int64_t own = l->g->value[v].dim[l->g->value[v].rank - (c->rank - i)];
         uniform = c->dim[i] <= own;
@@ -123,43 +158,14 @@ static bool multiply_by(lowering *l, const graph_node *n, uint32_t v, const grap
     if (uniform)
         return lower_mul_number(l, n, v, factor[0], st);
     qvalue x;
-    if (!lowering_operand(l, v, &x, st) || !lowering_layer(l, n, st))
-        return false;
-    const mica_tensor *t = &lowering_tensors(l)[x.tensor];
     weighted w;
-    memset(&w, 0, sizeof w);
-    w.w = factor; /* the axes below are in its row-major order */
-    w.exact = l->g->value[v].dtype == DTYPE_INT;
-    w.axes = (layout){.rank = (uint8_t)rank};
-    for (unsigned i = 0; i < t->rank && i < MICA_MAX_RANK; i++) {
-        w.contract.b_view.axis[i] = (int32_t)i;
-        w.contract.label_dim[i] = t->dim[i];
-        w.contract.out_label[i] = (uint8_t)i;
-    }
-    w.contract.n_labels = t->rank;
-    w.out_rank = t->rank;
-    for (unsigned i = 0; i < rank; i++)
-        w.axes.of[i] = broadcast_list(&x.axes, rank, i);
-    for (unsigned i = 0; i < c->rank; i++) {
-        const int at = (int)rank - (int)(c->rank - i);
-        if (c->dim[i] == 1 || at < 0)
-            continue;
-        if (w.axes.of[at].n == 0) { /* x broadcasts along this axis */
-            if (w.out_rank == MICA_MAX_RANK)
-                return lowering_fail(l, n, st, MICA_ERR_LIMIT, "more than %d axes", MICA_MAX_RANK);
-            const unsigned label = w.contract.n_labels++;
-            w.contract.label_dim[label] = (uint32_t)c->dim[i];
-            axis_list_push(&w.axes.of[at], w.out_rank);
-            w.contract.out_label[w.out_rank++] = (uint8_t)label;
-        }
-        for (unsigned j = 0; j < w.axes.of[at].n; j++) {
-            const unsigned label = w.contract.out_label[w.axes.of[at].axis[j]];
-            w.w_dim[w.w_rank] = w.contract.label_dim[label];
-            w.contract.a_view.axis[w.w_rank++] = (int32_t)label;
-        }
-    }
     form f;
     double scale;
+    if (!lowering_operand(l, v, &x, st) || !lowering_layer(l, n, st) ||
+        !lower_elements_product(l, n, &x, c, &w, st))
+        return false;
+    w.w = factor;
+    w.exact = l->g->value[v].dtype == DTYPE_INT;
     return lowering_weighted(l, n, &w, &x, &f, &scale, st) && lowering_set_sum(l, n, &f, &w.axes, scale, st);
 }
 

@@ -1,9 +1,12 @@
 /* QuantizeLinear and DequantizeLinear: one scale and zero point for a tensor, an axis, or blocks along an
  * axis. */
+#include "ops/quantise.h"
+
+#include <stdlib.h>
+#include <string.h>
+
 #include "float_math.h"
 #include "onnx_types.h"
-#include "ops/op_rules.h"
-#include "ops/quantise.h"
 
 /* Which scale each element has: that of block * blocks + part, by row-major position. */
 typedef struct scale_map {
@@ -17,6 +20,10 @@ static size_t scale_of(const scale_map *m, size_t e) {
         return 0;
     const size_t part = e / m->inner % m->size / m->block;
     return m->repeated ? part : (e / m->inner / m->size * m->blocks + part) * m->inner + e % m->inner;
+}
+
+static bool same_shape(const graph_value *a, const graph_value *b) {
+    return a->rank == b->rank && memcmp(a->dim, b->dim, a->rank * sizeof *a->dim) == 0;
 }
 
 static bool shapes_fit(const graph_value *x, const graph_value *s, uint32_t axis, int64_t block) {
@@ -33,9 +40,10 @@ static bool map_scales(scale_map *m, const graph *g, const graph_node *n, uint32
     const int64_t block = graph_attr_int(n, "block_size", 0);
     *m = (scale_map){.inner = 1, .size = 1, .block = 1};
     *axis = 0;
-    if (zero && (zero->rank != s->rank || graph_elements(zero) != graph_elements(s)))
+    const bool single = graph_elements(s) == 1 && s->rank <= 1;
+    if (zero && !(single ? graph_elements(zero) == 1 : same_shape(s, zero)))
         return op_fail(g, n, st, MICA_ERR_FORMAT, "scales and zero points have different shapes");
-    if (graph_elements(s) == 1 && s->rank <= 1)
+    if (single)
         return true;
     if (!op_axis(g, n, "axis", 1, x->rank, 0, axis, st))
         return false;
@@ -58,6 +66,41 @@ bool quantise_range(int type, double *lo, double *hi) {
     *lo = onnx_type_signed(type) ? -all / 2 : 0;
     *hi = *lo + all - 1;
     return true;
+}
+
+bool quantise_points_create(quantise_points *p, const graph *g, const graph_node *n, mica_status *st) {
+    const graph_value *x = op_in(g, n, 0), *s = op_in(g, n, 1), *z = op_in(g, n, 2);
+    scale_map m;
+    uint32_t axis;
+    *p = (quantise_points){.rank = x->rank};
+    if (!s->real || (z && !z->integer))
+        return op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "scale and zero point must be constants");
+    if (!map_scales(&m, g, n, &axis, st))
+        return false;
+    p->n = 1;
+    for (uint32_t i = 0; i < x->rank; i++) {
+        const bool varies = m.blocks > 0 && (i == axis || !m.repeated);
+        p->dim[i] = varies ? x->dim[i] : 1;
+        p->n *= (size_t)p->dim[i];
+    }
+    p->scale = malloc((p->n + 1) * sizeof *p->scale);
+    p->zero = malloc((p->n + 1) * sizeof *p->zero);
+    if (!p->scale || !p->zero) {
+        quantise_points_free(p);
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory");
+    }
+    for (size_t i = 0; i < p->n; i++) {
+        const size_t at = scale_of(&m, m.repeated ? i * m.inner : i);
+        p->scale[i] = s->real[at];
+        p->zero[i] = z ? (double)z->integer[at] : 0;
+    }
+    return true;
+}
+
+void quantise_points_free(quantise_points *p) {
+    free(p->scale);
+    free(p->zero);
+    *p = (quantise_points){0};
 }
 
 /* The output has the input's shape. */
@@ -84,9 +127,12 @@ bool infer_quantizelinear(op_context *c, const graph_node *n, mica_status *st) {
     const int named = (int)graph_attr_int(n, "output_dtype", 0);
     const int type = zero ? zero->onnx_dtype : named ? named : ONNX_UINT8;
     double lo, hi;
-    if (x->dtype != DTYPE_FLOAT)
+    if (zero && named && named != type)
+        return op_fail(c->g, n, st, MICA_ERR_FORMAT, "output_dtype is %d, the zero point's type is %d", named,
+                       type);
+    if (x->dtype != DTYPE_FLOAT && x->onnx_dtype != ONNX_INT32)
         return op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED,
-                       "input 0 holds integers; floating-point is supported");
+                       "element type %d of input 0; floating-point and int32 are supported", x->onnx_dtype);
     if (!quantise_range(type, &lo, &hi))
         return op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED,
                        "its result has element type %d; supported are integers of 4, 8 and 16 bits", type);

@@ -292,6 +292,13 @@ static uint32_t build_ties(net *t, uint32_t x) {
     return scaled_product(t, x, 0.5);
 }
 
+/* Scales and zero points of their own: a product, a table that rounds, another that saturates. */
+static uint32_t build_quantise(net *t, uint32_t x) {
+    const uint32_t zeros = shape_constant(t, SHAPE(5, 0, -9, 100, -120));
+    const uint32_t scales = constant(t, 0.05, 0.04, SHAPE(5));
+    return op(t, "QuantizeLinear", 3, x, scales, narrow(t, zeros));
+}
+
 static uint32_t build_two_stages(net *t, uint32_t x) {
     const uint32_t y = op(t, "Relu", 1, op(t, "MatMul", 2, x, constant(t, 0, 1, SHAPE(5, 3))));
     return op(t, "MatMul", 2, y, constant(t, 0, 1, SHAPE(3, 2)));
@@ -319,6 +326,7 @@ static const model_case cases[] = {
     {"exact scaling, ties", build_ties, false},
     {"MaxPool indices", build_places, false},
     {"wrapping Cast", build_wrap, false},
+    {"QuantizeLinear", build_quantise, false},
     {"two stages", build_two_stages, true},
 };
 #define CASES (int)(sizeof cases / sizeof *cases)

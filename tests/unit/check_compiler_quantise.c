@@ -105,6 +105,50 @@ static void integers_back(net *t) {
     output(t, op(t, "DequantizeLinear", 2, int_input(t, ONNX_INT32, SHAPE(1, 3)), number(t, 0.5)));
 }
 
+/* Integers, so that halves are halves: they go to the even side before odd zero points are added. */
+static void axis_of_scales(net *t) {
+    const double scales[] = {2, 4, 5};
+    const int64_t zeros[] = {84, 25, 197};
+    output(t, op(t, "QuantizeLinear", 3, int_input(t, ONNX_INT32, SHAPE(1, 3, 8)), reals(t, SHAPE(3), scales),
+                 integers(t, ONNX_UINT8, SHAPE(3), zeros)));
+}
+
+static void blocks_of_scales(net *t) {
+    const double scales[] = {2, 0.5, 4, 8, 16, 1};
+    with_int(t, "axis", 1);
+    with_int(t, "block_size", 2);
+    with_int(t, "output_dtype", ONNX_INT4);
+    output(t,
+           op(t, "QuantizeLinear", 2, int_input(t, ONNX_INT32, SHAPE(2, 5)), reals(t, SHAPE(2, 3), scales)));
+}
+
+/* A list of one zero point for a scalar scale. */
+static void list_of_one(net *t) {
+    const int64_t zero = -7;
+    const uint32_t x = int_input(t, ONNX_INT32, SHAPE(1, 3, 8));
+    output(t, op(t, "QuantizeLinear", 3, x, number(t, 2), integers(t, ONNX_INT16, SHAPE(1), &zero)));
+}
+
+/* Scales of different sizes, values behind a product. */
+static void wide_scales(net *t) {
+    const double scales[] = {0.01, 0.03, 0.3};
+    const int64_t zeros[] = {3, -3, 0};
+    const uint32_t y = op(t, "MatMul", 2, input(t, SHAPE(1, 4, 6)), constant(t, 0, 0.4, SHAPE(6, 3)));
+    const uint32_t s = reals(t, SHAPE(3), scales), z = integers(t, ONNX_INT8, SHAPE(3), zeros);
+    with_int(t, "axis", -1);
+    const uint32_t q = op(t, "QuantizeLinear", 3, y, s, z);
+    with_int(t, "axis", -1);
+    output(t, op(t, "DequantizeLinear", 3, q, s, z));
+}
+
+START_TEST(several_scales) {
+    run_case("axis", axis_of_scales, 6, true, 0, 0);
+    run_case("blocks", blocks_of_scales, 7, false, 0, 0);
+    run_case("list of one", list_of_one, 8, true, 0, 0);
+    run_case("scales of different sizes", wide_scales, 9, true, 0.003, 0.02);
+}
+END_TEST
+
 START_TEST(lowered) {
     run_case("integers back", integers_back, 3, true, 0, 0);
     run_case("there and back", there_and_back, 4, true, 0.002, 0.01);
@@ -194,6 +238,7 @@ int main(void) {
     tcase_add_test(c, quantise_values);
     tcase_add_test(c, axes_and_blocks);
     tcase_add_test(c, lowered);
+    tcase_add_test(c, several_scales);
     tcase_add_test(c, refusals);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
