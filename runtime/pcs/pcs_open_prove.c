@@ -1,262 +1,15 @@
-/* The prover of an opening, in the order of pcs_schedule.h. All numbers of claims are of the order of
- * hundreds; what is large are the matrices (one pass per class of claims, one for y) and the message of
- * level 1. */
+/* The prover of an opening, in the order of pcs_schedule.h. */
+#include "pcs/pcs_open_prove.h"
+
 #include <string.h>
 
 #include "base/parallel.h"
 #include "hash/pow_prove.h"
-#include "pcs/pcs_cheat.h"
-#include "pcs/pcs_prove.h"
-#include "pcs/pcs_schedule.h"
-#include "poly/eq_prove.h"
-#include "poly/mle.h"
 #include "simd/kernels.h"
 
 #define MAX_WORKERS 256  /* base/parallel.h */
 #define ROUND_GRAIN 4096 /* elements per thread from which waking it pays off */
-#define TILE        2048 /* columns of y per pass over the rows: 32 KiB */
 #define FORM_LOW    8    /* log2 of the block of the linear form that one task updates */
-
-/* Claims of one group with the same column part zc:  sum_row weight[row] rows[row],  rows[row] = <P[row],
- * eq(zc)>, weight[row] = sum_j gamma^j eq(zr_j, row). Where the top coordinates of zc are 0 or 1, eq(zc)
- * lives on one block. */
-typedef struct row_class {
-    unsigned group;
-    const qm31 *zc;
-    unsigned block_vars;
-    uint64_t block_at;
-    qvec rows, weight; /* [2^a] */
-} row_class;
-
-typedef struct opening {
-    mica_channel *ch;
-    const pcs_params *p;
-    const pcs_committed *group;
-    mica_arena *arena;
-    mica_status *st;
-    row_class *class;
-    size_t n_classes;
-    qm31 group_sum[PCS_MAX_GROUPS]; /* sum of gamma^j v_j over the claims of the group */
-    qm31 row_point[PCS_MAX_ROW_BITS];
-    qvec message, form; /* of the present level */
-    /* codeword and tree of the level that the next step queries */
-    m31 *codeword;
-    merkle_tree tree;
-} opening;
-
-/* Drops the top coordinates that are exactly 0 or 1: eq(z, .) is eq of the rest on the block at *at, zero
- * elsewhere. */
-static unsigned support_of_eq(const qm31 *z, unsigned n, uint64_t *at) {
-    const qm31 one = qm31_one();
-    *at = 0;
-    for (; n > 0; n--) {
-        if (qm31_eq(z[n - 1], one))
-            *at |= 1ull << (n - 1);
-        else if (!qm31_is_zero(z[n - 1]))
-            break;
-    }
-    return n;
-}
-
-static void clear_qvec(qvec v, size_t n) {
-    for (unsigned c = 0; c < QM31_DEGREE; c++)
-        memset(v.p + c * v.stride, 0, n * sizeof(m31));
-}
-
-/* --- rows --- */
-
-static bool make_classes(opening *o, const pcs_claim *claim, size_t n_claims, qm31 gamma) {
-    uint32_t *class_of = arena_alloc(o->arena, n_claims, sizeof *class_of, o->st);
-    uint32_t *first = arena_alloc(o->arena, n_claims, sizeof *first, o->st);
-    o->class = arena_alloc(o->arena, n_claims, sizeof *o->class, o->st);
-    const qvec eq = qvec_alloc(o->arena, (size_t)1 << pcs_row_vars(o->p), o->st);
-    if (!class_of || !first || !o->class || !eq.p)
-        return false;
-    o->n_classes = pcs_classes(o->p, claim, n_claims, class_of, first);
-    for (size_t c = 0; c < o->n_classes; c++) {
-        const pcs_claim *of = &claim[first[c]];
-        const pcs_shape *s = &o->p->group[of->group];
-        const size_t rows = (size_t)1 << s->row_vars;
-        row_class *class = &o->class[c];
-        *class = (row_class){.group = of->group, .zc = of->point};
-        class->block_vars = support_of_eq(of->point, s->col_vars, &class->block_at);
-        class->rows = qvec_alloc(o->arena, rows, o->st);
-        class->weight = qvec_alloc(o->arena, rows, o->st);
-        if (!class->rows.p || !class->weight.p)
-            return false;
-        clear_qvec(class->rows, rows);
-        clear_qvec(class->weight, rows);
-    }
-    qm31 power = qm31_one();
-    for (size_t j = 0; j < n_claims; j++, power = qm31_mul(power, gamma)) {
-        const pcs_shape *s = &o->p->group[claim[j].group];
-        const qm31 *zr = claim[j].point + s->col_vars;
-        uint64_t at;
-        const unsigned vars = support_of_eq(zr, s->row_vars, &at);
-        eq_table_build(eq, zr, vars, qm31_one());
-        kernels()->axpy(qvec_from(o->class[class_of[j]].weight, at), power, eq, (size_t)1 << vars);
-        qm31 *sum = &o->group_sum[claim[j].group];
-        *sum = qm31_add(*sum, qm31_mul(power, claim[j].value));
-    }
-    return true;
-}
-
-typedef struct contract_job {
-    const pcs_committed *group;
-    const row_class *class;
-    qvec eq;
-} contract_job;
-
-static void contract_range(void *ctx, size_t begin, size_t end, unsigned worker) {
-    const contract_job *job = ctx;
-    const pcs_shape *s = &job->group->shape;
-    (void)worker;
-    for (size_t i = begin; i < end; i++) {
-        const size_t row = s->present[i];
-        const m31 *block = job->group->matrix + (row << s->col_vars) + job->class->block_at;
-        qvec_set(job->class->rows, row,
-                 kernels()->dot_m31(block, job->eq, (size_t)1 << job->class->block_vars));
-    }
-}
-
-/* rows[row] = <P[row], eq(zc)> of every class; eq is scratch. */
-static void contract_rows(opening *o, qvec eq) {
-    for (size_t c = 0; c < o->n_classes; c++) {
-        const row_class *class = &o->class[c];
-        eq_table_build(eq, class->zc, class->block_vars, qm31_one());
-        contract_job job = {&o->group[class->group], class, eq};
-        parallel_for(o->p->group[class->group].n_present, 1, contract_range, &job);
-    }
-}
-
-/* The message of the round that binds variable v of all groups. A group without this variable is zero at 1:
- * its part of g is (1 - X) times the sum it has left. */
-static void rows_message(const opening *o, unsigned v, const qm31 *missing, qm31 message[PCS_ROUND_VALUES]) {
-    const size_t half = (size_t)1 << v;
-    message[0] = message[1] = qm31_zero();
-    for (unsigned g = 0; g < o->p->n_groups; g++) {
-        if (v >= o->p->group[g].row_vars)
-            message[0] = qm31_add(message[0], qm31_mul(missing[g], o->group_sum[g]));
-    }
-    for (size_t c = 0; c < o->n_classes; c++) {
-        const row_class *class = &o->class[c];
-        if (v >= o->p->group[class->group].row_vars)
-            continue;
-        qm31 part[PCS_ROUND_VALUES];
-        kernels()->round_product(class->rows, qvec_from(class->rows, half), class->weight,
-                                 qvec_from(class->weight, half), half, part);
-        for (unsigned i = 0; i < PCS_ROUND_VALUES; i++)
-            message[i] = qm31_add(message[i], qm31_mul(missing[class->group], part[i]));
-    }
-}
-
-static void rows_bind(const opening *o, unsigned v, qm31 x, qm31 *missing) {
-    const size_t half = (size_t)1 << v;
-    for (unsigned g = 0; g < o->p->n_groups; g++) {
-        if (v >= o->p->group[g].row_vars)
-            missing[g] = qm31_mul(missing[g], qm31_sub(qm31_one(), x));
-    }
-    for (size_t c = 0; c < o->n_classes; c++) {
-        const row_class *class = &o->class[c];
-        if (v >= o->p->group[class->group].row_vars)
-            continue;
-        kernels()->fold(class->rows, qvec_from(class->rows, half), x, half);
-        kernels()->fold(class->weight, qvec_from(class->weight, half), x, half);
-    }
-}
-
-static qm31 send_round(opening *o, unsigned level, unsigned v, qm31 message[PCS_ROUND_VALUES]) {
-    qm31 x;
-    (void)level; /* for hooks */
-    (void)v;
-    PCS_CHEAT(round, level, v, message);
-    channel_qm31(o->ch, TAG_OPEN_ROUND, message, PCS_ROUND_VALUES);
-    channel_challenge(o->ch, TAG_OPEN_POINT, &x, 1);
-    PCS_CHEAT(point, level, v, x);
-    return x;
-}
-
-/* The sumcheck over rows. missing[g] becomes the product of (1 - r_v) over the variables that group g lacks.
- */
-static void rows_reduce(opening *o, qm31 *missing) {
-    for (unsigned g = 0; g < o->p->n_groups; g++)
-        missing[g] = qm31_one();
-    for (unsigned v = pcs_row_vars(o->p); v-- > 0;) {
-        qm31 message[PCS_ROUND_VALUES];
-        rows_message(o, v, missing, message);
-        o->row_point[v] = send_round(o, 0, v, message);
-        rows_bind(o, v, o->row_point[v], missing);
-    }
-}
-
-typedef struct combine_job {
-    const pcs_committed *group;
-    const qm31 *weight; /* of the present rows */
-    qvec y;
-} combine_job;
-
-static void combine_range(void *ctx, size_t begin, size_t end, unsigned worker) {
-    const combine_job *job = ctx;
-    const pcs_shape *s = &job->group->shape;
-    (void)worker;
-    for (size_t at = begin; at < end; at += TILE) {
-        const size_t n = end - at < TILE ? end - at : TILE;
-        for (uint32_t i = 0; i < s->n_present; i++) {
-            const m31 *row = job->group->matrix + ((size_t)s->present[i] << s->col_vars);
-            kernels()->axpy_m31(qvec_from(job->y, at), job->weight[i], row + at, n);
-        }
-    }
-}
-
-/* message = stacked y_g = sum_row eq(r, row) P_g[row]; form = sum_c weight_c(r) eq(zc_c) on the part of its
- * group. */
-static bool stack_message(opening *o, const qm31 *missing, qvec eq) {
-    qm31 *weight = arena_alloc(o->arena, (size_t)1 << pcs_row_vars(o->p), sizeof *weight, o->st);
-    if (!weight)
-        return false;
-    clear_qvec(o->message, (size_t)1 << o->p->message_vars);
-    clear_qvec(o->form, (size_t)1 << o->p->message_vars);
-    for (unsigned g = 0; g < o->p->n_groups; g++) {
-        const pcs_shape *s = &o->p->group[g];
-        mle_eq_table(o->row_point, s->row_vars, weight);
-        for (uint32_t i = 0; i < s->n_present; i++) /* in place: i <= present[i] */
-            weight[i] = qm31_mul(missing[g], weight[s->present[i]]);
-        combine_job job = {&o->group[g], weight, qvec_from(o->message, o->p->group_offset[g])};
-        parallel_for((size_t)1 << s->col_vars, TILE, combine_range, &job);
-    }
-    for (size_t c = 0; c < o->n_classes; c++) {
-        const row_class *class = &o->class[c];
-        const uint64_t at = o->p->group_offset[class->group] + class->block_at;
-        eq_table_build(eq, class->zc, class->block_vars, qm31_one());
-        kernels()->axpy(qvec_from(o->form, at), qvec_get(class->weight, 0), eq,
-                        (size_t)1 << class->block_vars);
-    }
-    return true;
-}
-
-static unsigned max_col_vars(const pcs_params *p) {
-    unsigned most = 0;
-    for (unsigned g = 0; g < p->n_groups; g++)
-        most = p->group[g].col_vars > most ? p->group[g].col_vars : most;
-    return most;
-}
-
-/* From claims on the groups to a form on the level-1 message. */
-static bool groups_reduce(opening *o, const pcs_claim *claim, size_t n_claims) {
-    const size_t size = (size_t)1 << o->p->message_vars;
-    qm31 missing[PCS_MAX_GROUPS];
-    const qvec eq = qvec_alloc(o->arena, (size_t)1 << max_col_vars(o->p), o->st);
-    o->message = qvec_alloc(o->arena, size, o->st);
-    o->form = qvec_alloc(o->arena, size, o->st);
-    if (!eq.p || !o->message.p || !o->form.p)
-        return false;
-    const qm31 gamma = pcs_combine_claims(o->ch, claim, n_claims);
-    if (!make_classes(o, claim, n_claims, gamma))
-        return false;
-    contract_rows(o, eq);
-    rows_reduce(o, missing);
-    return stack_message(o, missing, eq);
-}
 
 /* --- levels --- */
 
@@ -274,40 +27,6 @@ static bool commit_level(opening *o, unsigned l, m31 **codeword, merkle_tree *tr
     for (size_t w = 0; w < n_words; w++)
         row[w] = o->message.p + w % QM31_DEGREE * o->message.stride + (w / QM31_DEGREE << level->col_vars);
     pcs_encode_and_hash(twiddles, row, n_words, level->col_vars, level->rate_bits, *codeword, tree);
-    return true;
-}
-
-typedef struct gather_job {
-    const line_twiddles *twiddles;
-    const pcs_committed *group;
-    const uint32_t *index;
-    size_t n;
-    m31 *column, *scratch; /* [n][n_present]; [workers][2^k] */
-} gather_job;
-
-static void gather_range(void *ctx, size_t begin, size_t end, unsigned worker) {
-    const gather_job *job = ctx;
-    const pcs_shape *s = &job->group->shape;
-    m31 *encoded = job->scratch + ((size_t)worker << (s->col_vars + s->rate_bits));
-    for (size_t i = begin; i < end; i++) {
-        const m31 *row = job->group->matrix + ((size_t)s->present[i] << s->col_vars);
-        line_encode(job->twiddles, row, s->col_vars, s->rate_bits, encoded);
-        for (size_t q = 0; q < job->n; q++)
-            job->column[q * s->n_present + i] = encoded[job->index[q]];
-    }
-}
-
-/* Columns of a group whose codeword was not kept: every row is encoded again, which for a hundred queries is
- * less work than the inner products with w_x. */
-static bool gather_again(opening *o, const pcs_committed *c, const uint32_t *index, size_t n, m31 *column) {
-    const unsigned k = c->shape.col_vars + c->shape.rate_bits;
-    const size_t mark = arena_mark(o->arena);
-    gather_job job = {line_twiddles_get(k, o->st), c, index, n, column, NULL};
-    job.scratch = arena_alloc(o->arena, (size_t)parallel_workers() << k, sizeof(m31), o->st);
-    if (!job.twiddles || !job.scratch)
-        return false;
-    parallel_for(c->shape.n_present, 1, gather_range, &job);
-    arena_reset(o->arena, mark);
     return true;
 }
 
@@ -340,7 +59,7 @@ static bool open_columns(opening *o, unsigned step, unsigned i, const query_set 
         gather(o->codeword, k, s->n_words, q->index, q->n, column);
     else if (group->codeword)
         gather(group->codeword, k, s->n_words, q->index, q->n, column);
-    else if (!gather_again(o, group, q->index, q->n, column))
+    else if (!open_group_columns(group, q->index, q->n, column, o->arena, o->st))
         return false;
     PCS_CHEAT(columns, step, i, q->index, column, q->n, s->n_words);
     channel_raw_m31(o->ch, column, q->n * s->n_words);
@@ -458,7 +177,7 @@ static void level_reduce(opening *o, unsigned l) {
             for (unsigned i = 0; i < PCS_ROUND_VALUES; i++)
                 message[i] = qm31_add(message[i], job.part[w][i]);
         }
-        job.x = send_round(o, l + 1, v, message);
+        job.x = open_send_round(o, l + 1, v, message);
         parallel_for(job.half, ROUND_GRAIN, bind_range, &job);
     }
 }
@@ -515,20 +234,15 @@ static size_t queries_workspace(const pcs_params *p, unsigned step) {
         bytes += 2 * pcs_block_bytes(t, sizeof(uint32_t)); /* indices, and those of the multiproof */
         bytes += pcs_block_bytes(t * s->col_vars, sizeof(m31)) + pcs_block_bytes(t * s->n_words, sizeof(m31));
         bytes += pcs_block_bytes(t * low, sizeof(m31)) + pcs_block_bytes(t, sizeof(qm31));
-        if (step == 0) /* rows encoded again */
-            bytes += pcs_block_bytes((size_t)parallel_workers() << (s->col_vars + s->rate_bits), sizeof(m31));
+        if (step == 0)
+            bytes += open_group_columns_workspace(&p->group[i], t);
     }
     return bytes;
 }
 
 /* The sum of all allocations: the large ones live until the end anyway. */
 size_t pcs_open_workspace(const pcs_params *p, size_t n_claims) {
-    const size_t rows = (size_t)1 << pcs_row_vars(p);
-    size_t bytes =
-        2 * pcs_qvec_bytes((size_t)1 << p->message_vars) + pcs_qvec_bytes((size_t)1 << max_col_vars(p)) +
-        pcs_qvec_bytes(rows) + pcs_block_bytes(rows, sizeof(qm31)) + 2 * n_claims * pcs_qvec_bytes(rows) +
-        2 * pcs_block_bytes(n_claims, sizeof(uint32_t)) + pcs_block_bytes(n_claims, sizeof(row_class)) +
-        pcs_block_bytes(pcs_clear_size(p), sizeof(qm31));
+    size_t bytes = open_rows_workspace(p, n_claims) + pcs_block_bytes(pcs_clear_size(p), sizeof(qm31));
     for (unsigned l = 0; l < p->n_levels; l++) {
         const unsigned k = p->level[l].col_vars + p->level[l].rate_bits;
         const size_t n_words = QM31_DEGREE * pcs_level_rows(p, l);
@@ -546,7 +260,7 @@ bool pcs_open(mica_channel *ch, const pcs_params *p, const pcs_committed *group,
     if (!pcs_params_wellformed(p) || !pcs_claims_wellformed(p, claim, n_claims))
         return mica_fail(st, MICA_ERR_INTERNAL, "an opening was called with impossible parameters or claims");
     const size_t mark = arena_mark(arena);
-    bool ok = groups_reduce(&o, claim, n_claims);
+    bool ok = open_rows(&o, claim, n_claims);
     for (unsigned l = 0; ok && l < p->n_levels; l++)
         ok = prove_level(&o, l);
     ok = ok && prove_clear(&o);

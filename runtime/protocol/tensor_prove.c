@@ -35,6 +35,22 @@ static unsigned collect_runs(const plan *p, const mica_tensor *x, unsigned keep,
     return n;
 }
 
+#define LOW_BITS 10 /* of a run that is bound in two steps */
+
+/* Cuts a long innermost bound run in two: a dot product with 2^LOW_BITS entries of eq costs four
+ * multiplications a cell, the table of all entries would cost sixteen more. */
+static unsigned cut_run(run *r, unsigned n) {
+    run *last = &r[n - 1];
+    if (last->kept || last->bits <= LOW_BITS)
+        return n;
+    const uint64_t low = 1u << LOW_BITS;
+    r[n] = (run){false, LOW_BITS, last->var, last->filled < low ? last->filled : low};
+    last->bits -= LOW_BITS;
+    last->var += LOW_BITS;
+    last->filled = (last->filled + low - 1) / low;
+    return n + 1;
+}
+
 /* out[o][i] = sum_s eq[s] in[o][s][i]: `outer` blocks of `size` rows of `inner` elements, of which `filled`
  * rows are read. Either cells (M31) or table (QM31) is the input. */
 typedef struct bind_job {
@@ -109,8 +125,8 @@ static bool lift_cells(const tensor_store *s, const m31 *cells, unsigned bits, q
 
 bool tensor_partial(const tensor_store *s, uint32_t t, unsigned keep, const qm31 *point, qvec *out) {
     const mica_tensor *x = &s->plan->circuit->tensor[t];
-    run r[MICA_MAX_RANK + 1];
-    unsigned n = collect_runs(s->plan, x, keep, r);
+    run r[MICA_MAX_RANK + 2];
+    unsigned n = cut_run(r, collect_runs(s->plan, x, keep, r));
     bind_job j = {.cells = s->cells[t]};
     for (;;) {
         unsigned last = n; /* innermost bound run; at most one kept run lies below it */
@@ -122,7 +138,8 @@ bool tensor_partial(const tensor_store *s, uint32_t t, unsigned keep, const qm31
         unsigned outer_bits = 0;
         for (unsigned i = 0; i < last; i++)
             outer_bits += r[i].bits;
-        j.outer = (size_t)1 << outer_bits;
+        /* Of the outermost run, when it is bound next, only the filled rows are read. */
+        j.outer = last == 1 && !r[0].kept ? r[0].filled : (size_t)1 << outer_bits;
         j.size = (size_t)1 << r[last].bits;
         j.filled = r[last].filled;
         j.inner = last + 1 < n ? (size_t)1 << r[last + 1].bits : 1;

@@ -56,6 +56,17 @@ typedef struct mica_kernels {
 
     /* --- integer layers (simd/products.h) --- */
     products_fn *products;
+    /* What one butterfly costs, in multiply-adds of `products`, on a CPU with this table: for choices between
+     * ways to the same values. */
+    unsigned products_per_butterfly;
+
+    /* --- field elements as limbs (simd/limbs.h) --- */
+    /* v[i], centred, = sum_j 2^(11 j) limb[j * stride + i], i < n. Returns how many limbs are not all zero,
+     * counted from the lowest: 0 to 3; of the others, only those below the number are written, but always
+     * limb 0. All limbs are within +-2^11. */
+    unsigned (*limbs_split)(int16_t *limb, size_t stride, const m31 *v, size_t n);
+    /* acc[i] += scale[i] * sum_j 2^(11 j) sum[j * stride + i], j < 3, modulo p; |sum| <= 2^30. */
+    void (*limbs_join)(m31 *acc, const int32_t *sum, size_t stride, const m31 *scale, size_t n);
 
     /* --- hashing (simd/hash_kernels.h, hash/blake2s.h) --- */
     /* digest + 32 i (32 bytes) is the hash of the message whose 32-bit words are word[w][first + i], w <

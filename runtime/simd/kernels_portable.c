@@ -2,6 +2,7 @@
 #include "field/qvec.h"
 #include "simd/hash_kernels.h"
 #include "simd/kernels_levels.h"
+#include "simd/limbs.h"
 
 /* A sum of canonical elements, not reduced: exact for up to 2^33 terms below 2^31. */
 typedef struct lazy_sum {
@@ -138,6 +139,14 @@ static void butterfly(m31 *u, m31 *v, const m31 *x, int broadcast, size_t n) {
     }
 }
 
+static unsigned limbs_split(int16_t *limb, size_t stride, const m31 *v, size_t n) {
+    return limbs_split_row(limb, stride, v, n);
+}
+
+static void limbs_join(m31 *acc, const int32_t *sum, size_t stride, const m31 *scale, size_t n) {
+    limbs_join_row(acc, sum, stride, scale, n);
+}
+
 const mica_kernels kernels_portable = {
     .name = "portable",
     .dot_m31 = dot_m31,
@@ -152,6 +161,9 @@ const mica_kernels kernels_portable = {
     .round_fraction = round_fraction,
     .butterfly = butterfly,
     .products = products_portable,
+    .products_per_butterfly = 1,
+    .limbs_split = limbs_split,
+    .limbs_join = limbs_join,
     .hash_columns = hash_columns_portable,
     .hash_nodes = hash_nodes_portable,
     .grind = grind_portable,

@@ -7,6 +7,7 @@
  */
 #include "field/qvec.h"
 #include "simd/kernels_levels.h"
+#include "simd/limbs.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -352,8 +353,18 @@ static void butterfly(m31 *u, m31 *v, const m31 *x, int broadcast, size_t n) {
     kernels_portable.butterfly(u + end, v + end, broadcast ? x : x + end, broadcast, n - end);
 }
 
+/* Loops that the C compiler vectorises. */
+static unsigned limbs_split(int16_t *limb, size_t stride, const m31 *v, size_t n) {
+    return limbs_split_row(limb, stride, v, n);
+}
+
+static void limbs_join(m31 *acc, const int32_t *sum, size_t stride, const m31 *scale, size_t n) {
+    limbs_join_row(acc, sum, stride, scale, n);
+}
+
 /* The entries of mica_kernels that are defined above. */
 #define KERNELS_OF_TEMPLATE                                                                                  \
     .dot_m31 = dot_m31, .dot = dot, .axpy_m31 = axpy_m31, .axpy = axpy, .eq_extend = eq_extend,              \
     .fold = fold, .round_product = round_product, .round_eq_product = round_eq_product,                      \
-    .fraction_add = fraction_add, .round_fraction = round_fraction, .butterfly = butterfly
+    .fraction_add = fraction_add, .round_fraction = round_fraction, .butterfly = butterfly,                  \
+    .limbs_split = limbs_split, .limbs_join = limbs_join

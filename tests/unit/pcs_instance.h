@@ -33,6 +33,15 @@ static inline qm31 random_qm31(void) {
     return (qm31){{random_m31(), random_m31(), random_m31(), random_m31()}};
 }
 
+/* A cell of a row of one of four kinds: any element, 16 and 12 bits with sign, zero. */
+static inline m31 random_cell(uint32_t row) {
+    const uint64_t x = next();
+    const unsigned bits = row % 4 == 1 ? 16 : 12;
+    if (row % 4 == 0)
+        return m31_reduce64(x);
+    return row % 4 == 3 ? 0 : m31_from_i32((int32_t)(x >> (64 - bits)) - (1 << (bits - 1)));
+}
+
 /* --- shapes --- */
 
 typedef enum presence { ALL, ODD_COUNT, HOLES, LAST_ONLY } presence;
@@ -75,6 +84,7 @@ static const opening_case cases[] = {
      5,
      0},
     {"longer than one block of the form", 1, {{2, 11, 1, ALL}}, 1, {{4, 2}}, 10, 0},
+    {"rows of all kinds", 2, {{3, 9, 2, ALL}, {2, 11, 1, HOLES}}, 1, {{3, 2}}, 37, 0},
 };
 
 /* --- an instance: matrices, commitments, claims --- */
@@ -188,7 +198,7 @@ static inline instance *instance_new(const opening_case *c, bool keep_codeword) 
         ck_assert(x->matrix[g] != NULL);
         for (uint32_t i = 0; i < s->n_present; i++) {
             for (size_t j = 0; j < (size_t)1 << s->col_vars; j++)
-                x->matrix[g][((size_t)s->present[i] << s->col_vars) + j] = random_m31();
+                x->matrix[g][((size_t)s->present[i] << s->col_vars) + j] = random_cell(s->present[i]);
         }
         ck_assert(pcs_commit(&x->group[g], s, x->matrix[g], keep_codeword, &x->arena, x->root[g], &x->st));
         ck_assert((x->group[g].codeword != NULL) == keep_codeword);

@@ -1,0 +1,62 @@
+/* The prover of an opening, in parts: rows (claims on the groups to a form on the level-1 message), columns
+ * (what queries into a group open), levels (the rest). All numbers of claims are of the order of hundreds;
+ * what is large are the matrices and the message of level 1. */
+#ifndef MICA_PCS_PCS_OPEN_PROVE_H
+#define MICA_PCS_PCS_OPEN_PROVE_H
+
+#include "pcs/pcs_cheat.h"
+#include "pcs/pcs_prove.h"
+#include "pcs/pcs_schedule.h"
+
+/* Claims of one group with the same column part zc:  sum_row weight[row] rows[row],  rows[row] = <P[row],
+ * eq(zc)>, weight[row] = sum_j gamma^j eq(zr_j, row). Where the top coordinates of zc are 0 or 1, eq(zc)
+ * lives on one block. */
+typedef struct row_class {
+    unsigned group;
+    const qm31 *zc;
+    unsigned block_vars;
+    uint64_t block_at;
+    qvec rows, weight; /* [2^a] */
+} row_class;
+
+typedef struct opening {
+    mica_channel *ch;
+    const pcs_params *p;
+    const pcs_committed *group;
+    mica_arena *arena;
+    mica_status *st;
+    row_class *class;
+    size_t n_classes;
+    qm31 group_sum[PCS_MAX_GROUPS]; /* sum of gamma^j v_j over the claims of the group */
+    qm31 row_point[PCS_MAX_ROW_BITS];
+    qvec message, form; /* of the present level */
+    /* codeword and tree of the level that the next step queries */
+    m31 *codeword;
+    merkle_tree tree;
+} opening;
+
+/* Sends the message of a sumcheck round and returns the challenge that answers it. Level 0: the rows. */
+static inline qm31 open_send_round(opening *o, unsigned level, unsigned v, qm31 message[PCS_ROUND_VALUES]) {
+    qm31 x;
+    (void)level; /* for hooks */
+    (void)v;
+    PCS_CHEAT(round, level, v, message);
+    channel_qm31(o->ch, TAG_OPEN_ROUND, message, PCS_ROUND_VALUES);
+    channel_challenge(o->ch, TAG_OPEN_POINT, &x, 1);
+    PCS_CHEAT(point, level, v, x);
+    return x;
+}
+
+/* From claims on the groups to message and form of level 1. */
+bool open_rows(opening *o, const pcs_claim *claim, size_t n_claims);
+/* What open_rows takes of the arena at most. */
+size_t open_rows_workspace(const pcs_params *p, size_t n_claims);
+
+/* column[q * n_present + i] = codeword of present row i of a group at index[q], q < n, for a group whose
+ * codeword was not kept. */
+bool open_group_columns(const pcs_committed *c, const uint32_t *index, size_t n, m31 *column,
+                        mica_arena *arena, mica_status *st);
+/* What open_group_columns takes of the arena at most. */
+size_t open_group_columns_workspace(const pcs_shape *s, size_t n);
+
+#endif
