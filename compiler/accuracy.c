@@ -1,160 +1,222 @@
 #include "accuracy.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parallel.h"
+#include "cells.h"
 #include "mica/statement.h"
 #include "passes.h"
 
-/* Buffers of one measurement. */
+#define MOST_CELL_BYTES (UINT64_C(4) << 30) /* of all workers together; one always works */
+
+/* One value on one sample. */
+typedef struct value_sums {
+    double sum, max;
+    bool agrees;
+} value_sums;
+
+/* What one worker needs for one sample. */
 typedef struct bench {
     const program *p;
-    const graph *g;
-    int32_t **cell;      /* per tensor: padded cells of one item */
-    double **reference;  /* per graph value */
-    int32_t *packed;     /* valid cells of one port */
-    double *real;        /* and their real values */
-    uint64_t *sum_count; /* per compared value: elements seen */
+    const value_map *map;
+    const float_runs *runs;
+    int32_t **cell;   /* per tensor: padded cells of one item; those of weights are shared */
+    double **own;     /* float values, where they are not kept */
+    int32_t *packed;  /* valid cells of one input */
+    value_sums *sums; /* outputs, then inner values */
+    uint64_t saturated;
+    uint32_t sample;
+    mica_status st;
 } bench;
 
 static size_t padded_cells(const mica_tensor *x) {
     return (size_t)1 << mica_item_bits(x);
 }
 
-/* Between valid cells row-major and the padded layout. */
-static void copy_cells(const mica_tensor *x, int32_t *packed, int32_t *padded, bool pack) {
+/* Valid cells row-major to the padded layout. */
+static void spread_cells(const mica_tensor *x, const int32_t *packed, int32_t *padded) {
     uint32_t index[MICA_MAX_RANK] = {0};
-    for (size_t i = 0;; i++) {
-        size_t at = 0;
-        for (unsigned d = 0; d < x->rank; d++)
-            at = at << mica_log2_ceil(x->dim[d]) | index[d];
-        if (pack)
-            packed[i] = padded[at];
-        else
-            padded[at] = packed[i];
-        unsigned d = x->rank;
-        while (d-- > 0) {
-            if (++index[d] < x->dim[d])
-                break;
-            index[d] = 0;
-        }
-        if (d == UINT32_MAX)
-            return;
+    size_t stride[MICA_MAX_RANK], n = 0;
+    cells_strides(x, stride);
+    do {
+        const size_t at = cells_offset(index, stride, cells_outer(x));
+        memcpy(padded + at, packed + n, cells_row(x) * sizeof *packed);
+        n += cells_row(x);
+    } while (cells_next(index, x->dim, cells_outer(x)));
+}
+
+/* --- workers --- */
+
+static bool bench_create(bench *b, const program *p, const value_map *map, const float_runs *runs,
+                         int32_t *const *weight_cells, mica_status *st) {
+    const mica_circuit *c = &p->circuit;
+    size_t largest = 1;
+    *b = (bench){.p = p, .map = map, .runs = runs};
+    b->cell = calloc(c->n_tensors + 1u, sizeof *b->cell);
+    b->sums = malloc((c->n_outputs + map->n + 1u) * sizeof *b->sums);
+    bool ok = b->cell && b->sums && float_runs_buffers(runs, &b->own, st);
+    for (uint32_t t = 0; ok && t < c->n_tensors; t++) {
+        const size_t n = padded_cells(&c->tensor[t]);
+        largest = n > largest ? n : largest;
+        b->cell[t] = weight_cells[t] ? weight_cells[t] : calloc(n, sizeof **b->cell);
+        ok = b->cell[t] != NULL;
     }
+    b->packed = malloc(largest * sizeof *b->packed);
+    return (ok && b->packed) || mica_fail(st, MICA_ERR_MEMORY, "out of memory for the accuracy report");
 }
 
 static void bench_free(bench *b) {
     for (uint32_t t = 0; b->cell && t < b->p->circuit.n_tensors; t++)
-        free(b->cell[t]);
+        if (!b->p->weight[t])
+            free(b->cell[t]);
     free(b->cell);
-    if (b->reference)
-        graph_buffers_free(b->g, b->reference);
+    if (b->own)
+        graph_buffers_free(b->runs->g, b->own);
     free(b->packed);
-    free(b->real);
-    free(b->sum_count);
+    free(b->sums);
 }
 
-/* Outputs that are constants have no buffer of the reference's. */
-static bool add_constant_outputs(bench *b) {
-    for (uint32_t i = 0; i < b->g->n_outputs; i++) {
-        const graph_value *v = &b->g->value[b->g->output[i]];
-        const uint64_t n = graph_elements(v);
-        if (!graph_is_const(v))
-            continue;
-        double *x = malloc((n + 1) * sizeof *x);
-        b->reference[b->g->output[i]] = x;
-        for (uint64_t e = 0; x && e < n; e++)
-            x[e] = v->real ? v->real[e] : (double)v->integer[e];
-        if (!x)
-            return false;
-    }
-    return true;
-}
-
-static bool bench_create(bench *b, const program *p, const graph *g, uint32_t n_values, mica_status *st) {
+static int32_t **spread_weights(const program *p, mica_status *st) {
     const mica_circuit *c = &p->circuit;
-    size_t largest = 1;
-    *b = (bench){.p = p, .g = g};
-    b->cell = calloc(c->n_tensors + 1u, sizeof *b->cell);
-    b->reference = graph_buffers_create(g, st);
-    bool ok = b->cell && b->reference && add_constant_outputs(b);
+    int32_t **cell = calloc(c->n_tensors + 1u, sizeof *cell);
+    bool ok = cell != NULL;
     for (uint32_t t = 0; ok && t < c->n_tensors; t++) {
-        largest = padded_cells(&c->tensor[t]) > largest ? padded_cells(&c->tensor[t]) : largest;
-        b->cell[t] = calloc(padded_cells(&c->tensor[t]), sizeof **b->cell);
-        ok = b->cell[t] != NULL;
-        if (ok && p->weight[t])
-            copy_cells(&c->tensor[t], p->weight[t], b->cell[t], false);
+        if (!p->weight[t])
+            continue;
+        cell[t] = calloc(padded_cells(&c->tensor[t]), sizeof **cell);
+        ok = cell[t] != NULL;
+        if (ok)
+            spread_cells(&c->tensor[t], p->weight[t], cell[t]);
     }
-    b->packed = malloc(largest * sizeof *b->packed);
-    b->real = malloc(largest * sizeof *b->real);
-    b->sum_count = calloc(n_values + g->n_outputs + 1u, sizeof *b->sum_count);
-    ok = ok && b->packed && b->real && b->sum_count;
-    return ok || mica_fail(st, MICA_ERR_MEMORY, "out of memory for the accuracy report");
+    if (!ok)
+        (void)mica_fail(st, MICA_ERR_MEMORY, "out of memory for the accuracy report");
+    return cell;
 }
 
-static uint64_t top1(const double *x, uint64_t n) {
-    uint64_t best = 0;
-    for (uint64_t i = 1; i < n; i++)
-        if (x[i] > x[best])
-            best = i;
-    return best;
-}
+/* --- one sample --- */
 
-/* Adds one sample of a value; mean is a sum until finish_value. */
-static void compare(bench *b, value_error *e, const mica_port *port, uint32_t v, uint64_t *count,
-                    const double *reference) {
+/* The cells of the port's tensor in the user's order, scaled, against the reference. */
+static value_sums compare(const bench *b, const mica_port *port, const double *reference) {
     const mica_tensor *x = &b->p->circuit.tensor[port->tensor];
-    const uint64_t n = mica_port_cells(&b->p->circuit, port);
-    copy_cells(x, b->packed, b->cell[port->tensor], true);
-    mica_port_dequantise(&b->p->circuit, port, b->packed, b->real);
-    e->value = v;
-    e->layer = x->layer;
-    for (uint64_t i = 0; i < n; i++) {
-        const double error =
-            b->real[i] > reference[i] ? b->real[i] - reference[i] : reference[i] - b->real[i];
-        e->mean += error;
-        e->max = error > e->max ? error : e->max;
-        e->lo = *count + i == 0 || reference[i] < e->lo ? reference[i] : e->lo;
-        e->hi = *count + i == 0 || reference[i] > e->hi ? reference[i] : e->hi;
+    const double scale = ldexp(port->mantissa, port->exponent);
+    const int32_t *cell = b->cell[port->tensor];
+    size_t natural[MICA_MAX_RANK], stride[MICA_MAX_RANK], best = 0, best_reference = 0, n = 0;
+    uint32_t index[MICA_MAX_RANK] = {0}, dim[MICA_MAX_RANK];
+    int32_t top = 0;
+    value_sums r = {0};
+    cells_strides(x, natural);
+    for (unsigned i = 0; i < x->rank; i++) {
+        dim[i] = x->dim[port->axis_order[i]];
+        stride[i] = natural[port->axis_order[i]];
     }
-    *count += n;
-    e->has_top1 = n >= 2;
-    e->top1_agree += n >= 2 && top1(b->real, n) == top1(reference, n);
+    const unsigned outer = cells_outer(x);
+    const uint32_t row = x->rank ? dim[outer] : 1;
+    const size_t pitch = x->rank ? stride[outer] : 0;
+    do {
+        const int32_t *from = cell + cells_offset(index, stride, outer);
+        for (uint32_t i = 0; i < row; i++, n++) {
+            const int32_t q = from[i * pitch];
+            const double error = fabs(scale * q - reference[n]);
+            r.sum += error;
+            r.max = error > r.max ? error : r.max;
+            best = n == 0 || q > top ? n : best;
+            top = n == 0 || q > top ? q : top;
+            best_reference = reference[n] > reference[best_reference] ? n : best_reference;
+        }
+    } while (cells_next(index, dim, outer));
+    r.agrees = best == best_reference;
+    return r;
 }
 
-static void finish_value(value_error *e, uint64_t count) {
-    const double magnitude = e->hi > -e->lo ? e->hi : -e->lo;
-    const double span = e->hi > e->lo ? e->hi - e->lo : magnitude > 0 ? magnitude : 1;
-    e->mean = count ? e->mean / (double)count / span : 0;
-    e->max /= span;
-}
-
-static const double *reference_of(const bench *b, const double *const *input, uint32_t v) {
-    for (uint32_t i = 0; i < b->g->n_inputs; i++)
-        if (b->g->input[i] == v)
-            return input[i];
-    return b->reference[v];
-}
-
-static bool run_sample(bench *b, accuracy *a, const value_map *map, const double *const *input,
-                       mica_status *st) {
+static bool run_sample(bench *b) {
     const mica_circuit *c = &b->p->circuit;
+    const float_runs *runs = b->runs;
+    b->saturated = 0;
     for (uint32_t i = 0; i < c->n_inputs; i++) {
         const mica_port *port = &c->input[i];
-        if (!mica_port_quantise(c, port, input[i], b->packed, &a->saturated, st))
+        if (!mica_port_quantise(c, port, runs->sample[b->sample][i], b->packed, &b->saturated, &b->st))
             return false;
-        copy_cells(&c->tensor[port->tensor], b->packed, b->cell[port->tensor], false);
+        spread_cells(&c->tensor[port->tensor], b->packed, b->cell[port->tensor]);
     }
-    if (!program_interpret(b->p, b->cell, st) || !graph_evaluate(b->g, input, b->reference, st))
+    double *const *value = float_runs_values(runs, b->sample, b->own, &b->st);
+    if (!value || !program_evaluate(b->p, b->cell, &b->st))
         return false;
     for (uint32_t i = 0; i < c->n_outputs; i++)
-        compare(b, &a->output[i], &c->output[i], b->g->output[i], &b->sum_count[i],
-                reference_of(b, input, b->g->output[i]));
-    for (uint32_t i = 0; i < map->n; i++)
-        compare(b, &a->inner[i], &map->port[i], map->value[i], &b->sum_count[c->n_outputs + i],
-                reference_of(b, input, map->value[i]));
-    a->n_samples++;
+        b->sums[i] = compare(b, &c->output[i], value[runs->g->output[i]]);
+    for (uint32_t i = 0; i < b->map->n; i++)
+        b->sums[c->n_outputs + i] = compare(b, &b->map->port[i], value[b->map->value[i]]);
     return true;
+}
+
+static void run_benches(void *ctx, size_t begin, size_t end, unsigned worker) {
+    bench *b = ctx;
+    (void)worker;
+    for (size_t i = begin; i < end; i++)
+        (void)run_sample(&b[i]);
+}
+
+/* --- all samples --- */
+
+static void name_value(value_error *e, const program *p, const mica_port *port, uint32_t v,
+                       const float_runs *runs, bool has_top1) {
+    *e = (value_error){.value = v,
+                       .layer = p->circuit.tensor[port->tensor].layer,
+                       .lo = runs->lo[v],
+                       .hi = runs->hi[v],
+                       .has_top1 = has_top1 && mica_port_cells(&p->circuit, port) >= 2};
+}
+
+static bool accuracy_create(accuracy *a, const program *p, const value_map *map, const float_runs *runs,
+                            mica_status *st) {
+    const mica_circuit *c = &p->circuit;
+    memset(a, 0, sizeof *a);
+    a->n_outputs = c->n_outputs;
+    a->n_values = map->n;
+    a->output = calloc(c->n_outputs + 1u, sizeof *a->output);
+    a->inner = calloc(map->n + 1u, sizeof *a->inner);
+    if (!a->output || !a->inner)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for the accuracy report");
+    for (uint32_t i = 0; i < c->n_outputs; i++)
+        name_value(&a->output[i], p, &c->output[i], runs->g->output[i], runs, true);
+    for (uint32_t i = 0; i < map->n; i++)
+        name_value(&a->inner[i], p, &map->port[i], map->value[i], runs, false);
+    return true;
+}
+
+static double span_of(const value_error *e) {
+    const double magnitude = e->hi > -e->lo ? e->hi : -e->lo;
+    return e->hi > e->lo ? e->hi - e->lo : magnitude > 0 ? magnitude : 1;
+}
+
+static void add_sums(value_error *e, const value_sums *s, uint64_t cells, uint32_t n_samples) {
+    const double span = span_of(e);
+    e->mean += s->sum / span / ((double)cells * n_samples);
+    e->max = s->max / span > e->max ? s->max / span : e->max;
+    e->top1_agree += e->has_top1 && s->agrees;
+}
+
+static void add_sample(accuracy *a, const bench *b) {
+    const mica_circuit *c = &b->p->circuit;
+    for (uint32_t i = 0; i < a->n_outputs; i++)
+        add_sums(&a->output[i], &b->sums[i], mica_port_cells(c, &c->output[i]), b->runs->n);
+    for (uint32_t i = 0; i < a->n_values; i++)
+        add_sums(&a->inner[i], &b->sums[a->n_outputs + i], mica_port_cells(c, &b->map->port[i]), b->runs->n);
+    a->saturated += b->saturated;
+    a->n_samples++;
+}
+
+/* Whether the target is missed whatever the samples that are left say. */
+static bool is_missed(const accuracy *a, const accuracy_target *t, uint32_t n_samples) {
+    for (uint32_t i = 0; i < a->n_outputs; i++) {
+        const value_error *e = &a->output[i];
+        const uint32_t wrong = e->has_top1 ? a->n_samples - e->top1_agree : 0;
+        if (e->mean > t->max_error || (t->max_largest > 0 && e->max > t->max_largest) ||
+            (n_samples - wrong) < t->min_agreement * n_samples)
+            return true;
+    }
+    return false;
 }
 
 void accuracy_free(accuracy *a) {
@@ -163,29 +225,68 @@ void accuracy_free(accuracy *a) {
     memset(a, 0, sizeof *a);
 }
 
-bool accuracy_measure(accuracy *a, const program *p, const value_map *map, const graph *g,
-                      const double *const *const *sample, uint32_t n_samples, accuracy_progress progress,
-                      void *progress_ctx, mica_status *st) {
-    memset(a, 0, sizeof *a);
-    a->n_outputs = g->n_outputs;
-    a->n_values = map->n;
-    a->output = calloc(g->n_outputs + 1u, sizeof *a->output);
-    a->inner = calloc(map->n + 1u, sizeof *a->inner);
-    bench b;
-    bool ok = bench_create(&b, p, g, map->n, st);
-    if (ok && !(a->output && a->inner))
-        ok = mica_fail(st, MICA_ERR_MEMORY, "out of memory for the accuracy report");
-    for (uint32_t s = 0; ok && s < n_samples; s++) {
+/* Samples that are measured at once. */
+static uint32_t count_workers(const program *p, uint32_t n_samples) {
+    uint64_t bytes = 1;
+    for (uint32_t t = 0; t < p->circuit.n_tensors; t++)
+        bytes += padded_cells(&p->circuit.tensor[t]) * sizeof(int32_t);
+    const uint64_t most = MOST_CELL_BYTES / bytes ? MOST_CELL_BYTES / bytes : 1;
+    const uint32_t wanted = parallel_workers() < n_samples ? parallel_workers() : n_samples;
+    return most < wanted ? (uint32_t)most : wanted;
+}
+
+static bool measure_all(accuracy *a, bench *b, uint32_t workers, const accuracy_target *stop,
+                        accuracy_progress progress, void *progress_ctx, mica_status *st) {
+    const uint32_t n_samples = b->runs->n;
+    for (uint32_t first = 0; first < n_samples && !a->stopped; first += workers) {
+        const uint32_t n = n_samples - first < workers ? n_samples - first : workers;
+        for (uint32_t i = 0; i < n; i++)
+            b[i].sample = first + i;
         if (progress)
-            progress(progress_ctx, s, n_samples);
-        ok = run_sample(&b, a, map, sample[s], st);
+            progress(progress_ctx, first, n_samples);
+        parallel_for(n, 1, run_benches, b);
+        for (uint32_t i = 0; i < n && !a->stopped; i++) {
+            if (b[i].st.code != MICA_OK) {
+                *st = b[i].st;
+                return false;
+            }
+            add_sample(a, &b[i]);
+            a->stopped = stop && a->n_samples < n_samples && is_missed(a, stop, n_samples);
+        }
     }
-    for (uint32_t i = 0; ok && i < a->n_outputs; i++)
-        finish_value(&a->output[i], b.sum_count[i]);
-    for (uint32_t i = 0; ok && i < a->n_values; i++)
-        finish_value(&a->inner[i], b.sum_count[a->n_outputs + i]);
-    bench_free(&b);
+    return true;
+}
+
+bool accuracy_measure(accuracy *a, const program *p, const value_map *map, const float_runs *runs,
+                      const accuracy_target *stop, accuracy_progress progress, void *progress_ctx,
+                      mica_status *st) {
+    const uint32_t workers = count_workers(p, runs->n);
+    int32_t **weight_cells = spread_weights(p, st);
+    bench *b = calloc(workers + 1u, sizeof *b);
+    uint32_t made = 0;
+    bool ok = accuracy_create(a, p, map, runs, st) && weight_cells && st->code == MICA_OK && b;
+    for (; ok && made < workers; made++)
+        ok = bench_create(&b[made], p, map, runs, weight_cells, st);
+    ok = ok && measure_all(a, b, workers, stop, progress, progress_ctx, st);
+    if (!ok)
+        (void)mica_fail(st, MICA_ERR_MEMORY, "out of memory for the accuracy report"); /* unless said */
+    for (uint32_t i = 0; i < made; i++)
+        bench_free(&b[i]);
+    for (uint32_t t = 0; weight_cells && t < p->circuit.n_tensors; t++)
+        free(weight_cells[t]);
+    free(weight_cells);
+    free(b);
     if (!ok)
         accuracy_free(a);
+    return ok;
+}
+
+bool accuracy_measure_samples(accuracy *a, const program *p, const value_map *map, const graph *g,
+                              const double *const *const *sample, uint32_t n_samples, mica_status *st) {
+    float_runs runs;
+    if (!float_runs_create(&runs, g, sample, n_samples, st))
+        return false;
+    const bool ok = accuracy_measure(a, p, map, &runs, NULL, NULL, NULL, st);
+    float_runs_free(&runs);
     return ok;
 }

@@ -38,26 +38,83 @@ static bool better(const accuracy_rung *a, const accuracy_rung *b, const accurac
     return agrees || t->max_error < 1 ? a->mean_error < b->mean_error : a->agreement > b->agreement;
 }
 
-/* Lowers and measures one rung; *lowered says whether a circuit exists for it. */
-static bool try_rung(accuracy_result *r, const accuracy_request *q, uint32_t i, mica_status *tried) {
-    accuracy_rung *rung = &r->report.rung[i];
+/* One search. */
+typedef struct search {
+    const accuracy_request *q;
+    float_runs runs;
+    accuracy_result *r; /* the best that was measured on all samples, if there is one */
+    bool have;
+    mica_status first; /* why the first of the rungs that have no circuit has none */
+} search;
+
+/* Lowers and measures rung i, as far as `stop` asks for; false if it has no circuit. */
+static bool try_rung(search *s, accuracy_result *next, uint32_t i, const accuracy_target *stop,
+                     mica_status *tried) {
+    const accuracy_request *q = s->q;
+    accuracy_rung *rung = &s->r->report.rung[i];
     lowering_options options = q->options;
     options.activation_bits = ladder[i].activation_bits;
     options.weight_bits = ladder[i].weight_bits;
     options.fine = ladder[i].fine;
-    rung->activation_bits = ladder[i].activation_bits;
-    rung->weight_bits = ladder[i].weight_bits;
-    if (!lower_graph(&r->program, &r->map, q->g, q->cal, &options, tried))
+    *rung =
+        (accuracy_rung){.activation_bits = ladder[i].activation_bits, .weight_bits = ladder[i].weight_bits};
+    if (!lower_graph(&next->program, &next->map, q->g, q->cal, &options, tried))
         return false;
-    rung->cost = program_cost_of(&r->program);
-    if (!accuracy_measure(&r->accuracy, &r->program, &r->map, q->g, q->sample, q->n_samples, q->progress,
+    rung->cost = program_cost_of(&next->program);
+    if (!accuracy_measure(&next->accuracy, &next->program, &next->map, &s->runs, stop, q->progress,
                           q->progress_ctx, tried)) {
-        program_free(&r->program);
-        value_map_free(&r->map);
+        program_free(&next->program);
+        value_map_free(&next->map);
         return false;
     }
     rung->lowered = true;
-    judge(rung, &r->accuracy);
+    rung->complete = !next->accuracy.stopped;
+    judge(rung, &next->accuracy);
+    return true;
+}
+
+/* Keeps *next, which is of rung i, if it is complete and better than what there is; frees it otherwise. */
+static void keep_better(search *s, accuracy_result *next, uint32_t i) {
+    accuracy_search_report *report = &s->r->report;
+    const accuracy_rung *rung = &report->rung[i];
+    const bool met = rung->complete && meets(rung, &s->q->target);
+    if (!rung->complete || (s->have && !met && !better(rung, &report->rung[report->chosen], &s->q->target))) {
+        result_free(next);
+        return;
+    }
+    if (s->have)
+        result_free(s->r);
+    s->r->program = next->program;
+    s->r->map = next->map;
+    s->r->accuracy = next->accuracy;
+    report->chosen = i;
+    report->met = met;
+    s->have = true;
+}
+
+/* False if memory is short. */
+static bool try_and_keep(search *s, uint32_t i, const accuracy_target *stop) {
+    accuracy_result next = {0};
+    mica_status tried = {0};
+    if (try_rung(s, &next, i, stop,
+                 &tried)) { /* otherwise too wide for a table or a bound: there are more rungs */
+        keep_better(s, &next, i);
+        return true;
+    }
+    s->first = s->first.code == MICA_OK ? tried : s->first;
+    return tried.code != MICA_ERR_MEMORY;
+}
+
+/* No rung meets the target: measures the rest of those that may be the best, the widest first. */
+static bool find_best(search *s) {
+    accuracy_search_report *report = &s->r->report;
+    for (uint32_t i = report->n; i-- > 0;) {
+        const accuracy_rung *rung = &report->rung[i];
+        if (rung->lowered && !rung->complete &&
+            (!s->have || better(rung, &report->rung[report->chosen], &s->q->target)) &&
+            !try_and_keep(s, i, NULL))
+            return false;
+    }
     return true;
 }
 
@@ -101,42 +158,31 @@ static bool fail_target(const accuracy_result *r, const accuracy_request *q, mic
         e ? 100 * accuracy_increase(&r->accuracy, q->g, worst) : 0.0);
 }
 
-bool accuracy_search(accuracy_result *r, const accuracy_request *q, mica_status *st) {
-    mica_status first = {0};
-    bool have = false;
-    memset(r, 0, sizeof *r);
-    for (uint32_t i = 0; i < ACCURACY_RUNGS && !r->report.met; i++) {
-        accuracy_result next = {.report = r->report};
-        mica_status tried = {0};
-        next.report.n = i + 1;
-        if (!try_rung(&next, q, i, &tried)) { /* too wide for a table or a bound: there are other rungs */
-            r->report = next.report;
-            first = first.code == MICA_OK ? tried : first;
-            if (tried.code == MICA_ERR_MEMORY)
-                break;
-            continue;
-        }
-        next.report.met = meets(&next.report.rung[i], &q->target);
-        const bool take = !have || next.report.met ||
-                          better(&next.report.rung[i], &r->report.rung[r->report.chosen], &q->target);
-        if (take) {
-            next.report.chosen = i;
-            if (have)
-                result_free(r);
-            *r = next;
-        } else {
-            r->report = next.report;
-            result_free(&next);
-        }
-        have = true;
+/* Rung after rung; *s->r is empty or complete in any case. */
+static bool climb(search *s, mica_status *st) {
+    accuracy_result *r = s->r;
+    bool go_on = true;
+    for (uint32_t i = 0; i < ACCURACY_RUNGS && !r->report.met && go_on; i++) {
+        r->report.n = i + 1;
+        go_on = try_and_keep(s, i, &s->q->target);
     }
-    if (!have) {
-        *st = first;
+    if (go_on && !r->report.met)
+        (void)find_best(s);
+    if (!s->have) {
+        *st = s->first;
         return false;
     }
-    if (r->report.met || !q->target.required)
-        return true;
-    (void)fail_target(r, q, st);
-    result_free(r);
-    return false;
+    return r->report.met || !s->q->target.required || fail_target(r, s->q, st);
+}
+
+bool accuracy_search(accuracy_result *r, const accuracy_request *q, mica_status *st) {
+    search s = {.q = q, .r = r};
+    memset(r, 0, sizeof *r);
+    if (!float_runs_create(&s.runs, q->g, q->sample, q->n_samples, st))
+        return false;
+    const bool ok = climb(&s, st);
+    float_runs_free(&s.runs);
+    if (!ok && s.have)
+        result_free(r);
+    return ok;
 }

@@ -6,24 +6,17 @@
 #include "accuracy.h"
 #include "program_cost.h"
 
-/* What the user, or the compiler by default, wants on the samples that are measured. */
-typedef struct accuracy_target {
-    double max_error;     /* bound on the mean error of every output, as a share of its range */
-    double max_largest;   /* bound on the largest error of every output, as a share of its range; 0: none */
-    double min_agreement; /* share of the samples whose largest element is at the same place; 0: any */
-    bool required;        /* fail where it is not met */
-} accuracy_target;
-
-#define ACCURACY_DEFAULT_ERROR 0.005
+#define ACCURACY_DEFAULT_ERROR   0.005
 #define ACCURACY_DEFAULT_LARGEST 0.02 /* scores near a threshold should fall on the same side */
 
 /* One rung that was tried. */
 typedef struct accuracy_rung {
     uint32_t activation_bits, weight_bits; /* at most; 0: by the size of the network */
     bool lowered;                          /* a circuit exists for it */
-    double mean_error;                     /* of the worst output */
-    double largest_error;                  /* of the worst output */
-    double agreement;                      /* of the worst output with two elements or more, else 1 */
+    bool complete;        /* all samples were measured; the errors are lower bounds otherwise */
+    double mean_error;    /* of the worst output */
+    double largest_error; /* of the worst output */
+    double agreement;     /* of the worst output with two elements or more, else 1 */
     program_cost cost;
 } accuracy_rung;
 
@@ -34,9 +27,10 @@ typedef struct accuracy_search_report {
     bool met;
 } accuracy_search_report;
 
-/* Lowers and measures rung after rung, from the cheapest, until the target is met; deterministic. Where none
- * meets it, the one with the least error is taken, or the call fails if the target is required. Results as
- * those of lower_graph and accuracy_measure, freed by the caller on success. n_samples >= 1. */
+/* Lowers and measures rung after rung, from the cheapest, until the target is met; deterministic. A rung is
+ * measured until it is known to miss. Where none meets the target, the one with the least error is taken, or
+ * the call fails if the target is required. Results as those of lower_graph and accuracy_measure, freed by
+ * the caller on success. n_samples >= 1. */
 typedef struct accuracy_request {
     const graph *g;
     const calibration *cal;

@@ -7,77 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cells.h"
 #include "contract_sums.h"
+#include "linear_sums.h"
+#include "placement_rows.h"
 
 typedef struct machine {
     const program *p;
     int32_t **value;
     int32_t **table; /* values per table, NULL for ranges */
+    bool checked;    /* everything, so that nothing is left to trust */
     mica_status *st;
 } machine;
-
-/* Strides of the padded axes of x. */
-static void strides(const mica_tensor *x, size_t *stride) {
-    size_t s = 1;
-    for (unsigned i = x->rank; i-- > 0;) {
-        stride[i] = s;
-        s <<= mica_log2_ceil(x->dim[i]);
-    }
-}
-
-/* Steps index over dim[0..n), last one fastest; false after the last. n = 0 has one index. */
-static bool next_index(uint32_t *index, const uint32_t *dim, unsigned n) {
-    for (unsigned i = n; i-- > 0;) {
-        if (++index[i] < dim[i])
-            return true;
-        index[i] = 0;
-    }
-    return false;
-}
-
-static size_t offset_of(const uint32_t *index, const size_t *stride, unsigned n) {
-    size_t at = 0;
-    for (unsigned i = 0; i < n; i++)
-        at += index[i] * stride[i];
-    return at;
-}
-
-/* How an operand's offset follows a domain's index: offset = fixed + sum index[i] * step[i], plus summed
- * axes. */
-typedef struct access {
-    size_t fixed;
-    size_t step[MICA_MAX_LABELS];
-    unsigned n_sum;
-    uint32_t sum_dim[MICA_MAX_RANK];
-    size_t sum_step[MICA_MAX_RANK];
-} access;
-
-static access access_of(const mica_tensor *x, const mica_view *v) {
-    access a = {0};
-    size_t stride[MICA_MAX_RANK];
-    strides(x, stride);
-    for (unsigned i = 0; i < x->rank; i++) {
-        if (v->axis[i] >= 0) {
-            a.step[v->axis[i]] = stride[i];
-        } else if (v->axis[i] == MICA_VIEW_SUM) {
-            a.sum_dim[a.n_sum] = x->dim[i];
-            a.sum_step[a.n_sum++] = stride[i];
-        } else {
-            a.fixed += stride[i] * MICA_VIEW_AT_INDEX(v->axis[i]);
-        }
-    }
-    return a;
-}
-
-static int64_t read_term(const int32_t *cells, const access *a, const uint32_t *index, unsigned rank) {
-    const size_t at = a->fixed + offset_of(index, a->step, rank);
-    uint32_t k[MICA_MAX_RANK] = {0};
-    int64_t sum = 0;
-    do
-        sum += cells[at + offset_of(k, a->sum_step, a->n_sum)];
-    while (next_index(k, a->sum_dim, a->n_sum));
-    return sum;
-}
 
 static bool out_of_range(machine *m, uint32_t t, int64_t value) {
     const mica_tensor *x = &m->p->circuit.tensor[t];
@@ -96,75 +37,41 @@ static bool store(machine *m, uint32_t t, size_t at, int64_t value) {
 
 /* --- relations --- */
 
-/* The sum of terms and boxes of LINEAR t at one cell, the terms for which skip[] is set left out. */
-static int64_t linear_at(const machine *m, uint32_t t, const access *a, const bool *skip,
-                         const uint32_t *index) {
-    const mica_circuit *c = &m->p->circuit;
-    const mica_tensor *x = &c->tensor[t];
-    const mica_linear *l = &c->linear[x->def];
-    int64_t sum = 0;
-    for (uint32_t i = 0; i < l->n_terms; i++) {
-        const mica_term *term = &c->term[l->first_term + i];
-        if (!skip || !skip[i])
-            sum += term->coef * read_term(m->value[term->tensor], &a[i], index, x->rank);
-    }
-    for (uint32_t i = 0; i < l->n_boxes; i++) {
-        const mica_box *b = &c->box[l->first_box + i];
-        bool inside = true;
-        for (unsigned j = 0; j < x->rank; j++)
-            inside &= index[j] >= b->lo[j] && index[j] < b->hi[j];
-        sum += inside ? b->coef : 0;
-    }
-    return sum;
-}
-
-/* Accesses of the terms of LINEAR t; the caller frees. */
-static access *linear_accesses(machine *m, uint32_t t) {
-    const mica_circuit *c = &m->p->circuit;
-    const mica_linear *l = &c->linear[c->tensor[t].def];
-    access *a = calloc((size_t)l->n_terms + 1, sizeof *a);
-    if (!a) {
-        (void)mica_fail(m->st, MICA_ERR_MEMORY, "out of memory in the interpreter");
-        return NULL;
-    }
-    for (uint32_t i = 0; i < l->n_terms; i++)
-        a[i] = access_of(&c->tensor[c->term[l->first_term + i].tensor], &c->term[l->first_term + i].view);
-    return a;
-}
-
 static bool run_linear(machine *m, uint32_t t) {
     const mica_tensor *x = &m->p->circuit.tensor[t];
-    const unsigned shift = m->p->circuit.linear[x->def].shift;
-    access *a = linear_accesses(m, t);
-    if (!a)
-        return false;
+    const int64_t unit = INT64_C(1) << m->p->circuit.linear[x->def].shift;
+    linear_sums l;
     size_t stride[MICA_MAX_RANK];
-    strides(x, stride);
     uint32_t index[MICA_MAX_RANK] = {0};
-    bool ok = true;
+    bool ok = linear_sums_create(&l, &m->p->circuit, m->value, t, NULL, 0, m->st);
+    if (!ok)
+        return false;
+    cells_strides(x, stride);
     do {
-        const int64_t sum = linear_at(m, t, a, NULL, index);
-        const int64_t unit = INT64_C(1) << shift;
-        if (sum % unit != 0)
-            ok = mica_fail(m->st, MICA_ERR_INTERNAL, "tensor %u: a shifted form is not divisible by 2^%u", t,
-                           shift);
-        else
-            ok = store(m, t, offset_of(index, stride, x->rank), sum / unit);
-    } while (ok && next_index(index, x->dim, x->rank));
-    free(a);
+        const size_t at = cells_offset(index, stride, cells_outer(x));
+        linear_sums_row(&l, index);
+        for (uint32_t i = 0; ok && i < cells_row(x); i++) {
+            if (l.sum[i] % unit != 0)
+                ok = mica_fail(m->st, MICA_ERR_INTERNAL, "tensor %u: a shifted form is not divisible by %lld",
+                               t, (long long)unit);
+            else
+                ok = store(m, t, at + i, l.sum[i] / unit);
+        }
+    } while (ok && cells_next(index, x->dim, cells_outer(x)));
+    linear_sums_free(&l);
     return ok;
 }
 
 /* Offsets of an operand along the contracted labels, the last one fastest. */
-static size_t *contracted_offsets(const access *x, const unsigned *label, const uint32_t *dim, unsigned n,
-                                  size_t count) {
+static size_t *contracted_offsets(const cells_access *x, const unsigned *label, const uint32_t *dim,
+                                  unsigned n, size_t count) {
     size_t *at = malloc((count + 1) * sizeof *at), steps[MICA_MAX_LABELS];
     uint32_t k[MICA_MAX_LABELS] = {0};
     for (unsigned i = 0; i < n; i++)
         steps[i] = x->step[label[i]];
     for (size_t i = 0; at && i < count; i++) {
-        at[i] = offset_of(k, steps, n);
-        (void)next_index(k, dim, n);
+        at[i] = cells_offset(k, steps, n);
+        (void)cells_next(k, dim, n);
     }
     return at;
 }
@@ -230,11 +137,11 @@ static bool run_blocks(machine *m, uint32_t t, contraction *c) {
     if (c->row >= 0)
         dim[c->row] = 1;
     do {
-        c->block.a = a + offset_of(index, c->a_step, c->outer);
-        c->block.b = b + offset_of(index, c->b_step, c->outer);
+        c->block.a = a + cells_offset(index, c->a_step, c->outer);
+        c->block.b = b + cells_offset(index, c->b_step, c->outer);
         contract_block_run(&c->block);
-        ok = store_block(m, t, c, offset_of(index, c->stride, c->outer));
-    } while (ok && next_index(index, dim, c->outer));
+        ok = store_block(m, t, c, cells_offset(index, c->stride, c->outer));
+    } while (ok && cells_next(index, dim, c->outer));
     return ok;
 }
 
@@ -245,7 +152,8 @@ static uint64_t magnitude(const mica_tensor *x) {
 static bool run_contract(machine *m, uint32_t t) {
     const mica_circuit *c = &m->p->circuit;
     const mica_contract *d = &c->contract[c->tensor[t].def];
-    const access a = access_of(&c->tensor[d->a], &d->a_view), b = access_of(&c->tensor[d->b], &d->b_view);
+    const cells_access a = cells_access_of(&c->tensor[d->a], &d->a_view),
+                       b = cells_access_of(&c->tensor[d->b], &d->b_view);
     contraction k = {.x = &c->tensor[t]};
     uint32_t in_dim[MICA_MAX_LABELS];
     unsigned in_label[MICA_MAX_LABELS], n_in = 0;
@@ -260,7 +168,7 @@ static bool run_contract(machine *m, uint32_t t) {
             k.block.n *= d->label_dim[i];
         }
     }
-    strides(k.x, k.stride);
+    cells_strides(k.x, k.stride);
     for (unsigned i = 0; i < k.x->rank; i++) {
         k.a_step[i] = a.step[d->out_label[i]];
         k.b_step[i] = b.step[d->out_label[i]];
@@ -290,68 +198,25 @@ static bool run_contract(machine *m, uint32_t t) {
     return ok;
 }
 
-static int64_t factor_flat(const mica_circuit *c, const mica_factor *f, const mica_tensor *x,
-                           const uint32_t *index) {
-    int64_t flat = f->offset;
-    if (f->n_indices) {
-        size_t row = 0;
-        for (unsigned i = 0; i < f->n_out; i++)
-            row = row * x->dim[f->out_axis[i]] + index[f->out_axis[i]];
-        const uint32_t cell = c->index[f->first_index + row];
-        return cell == MICA_NO_CELL ? -1 : (int64_t)cell;
-    }
-    for (unsigned i = 0; i < f->n_out; i++)
-        flat += (int64_t)f->out_stride[i] * index[f->out_axis[i]];
-    return flat;
-}
-
-/* Entry and source offset of factor f in the row `index`; false where the entry is zero everywhere. */
-static bool factor_entry(const mica_circuit *c, const mica_factor *f, const mica_tensor *x,
-                         const mica_tensor *src, const size_t *src_stride, const uint32_t *index, size_t *at,
-                         int64_t *entry) {
-    int64_t cells = 1;
-    for (unsigned i = 0; i < f->n_src; i++)
-        cells *= src->dim[f->src_axis[i]];
-    int64_t flat = factor_flat(c, f, x, index);
-    if (flat < 0 || flat >= cells)
-        return false;
-    if (f->norm) {
-        uint32_t other[MICA_MAX_RANK], count = 0;
-        memcpy(other, index, sizeof other);
-        const unsigned axis = f->out_axis[f->count_axis];
-        for (other[axis] = 0; other[axis] < x->dim[axis]; other[axis]++) {
-            const int64_t tap = factor_flat(c, f, x, other);
-            count += tap >= 0 && tap < cells;
-        }
-        *entry *= f->norm / count;
-    }
-    for (unsigned i = f->n_src; i-- > 0;) {
-        const uint32_t dim = src->dim[f->src_axis[i]];
-        *at += (size_t)(flat % dim) * src_stride[f->src_axis[i]];
-        flat /= dim;
-    }
-    return true;
-}
-
 static bool run_placement(machine *m, uint32_t t) {
     const mica_circuit *c = &m->p->circuit;
     const mica_tensor *x = &c->tensor[t];
-    const mica_placement *d = &c->placement[x->def];
-    const mica_tensor *src = &c->tensor[d->src];
-    size_t stride[MICA_MAX_RANK], src_stride[MICA_MAX_RANK];
-    strides(x, stride);
-    strides(src, src_stride);
+    const int32_t *src = m->value[c->placement[x->def].src];
+    placement_rows r;
+    size_t stride[MICA_MAX_RANK];
     uint32_t index[MICA_MAX_RANK] = {0};
+    bool ok = placement_rows_create(&r, c, t, m->st);
+    if (!ok)
+        return false;
+    cells_strides(x, stride);
     do {
-        size_t at = 0;
-        int64_t entry = 1;
-        bool present = true;
-        for (unsigned i = 0; present && i < d->n_factors; i++)
-            present = factor_entry(c, &d->factor[i], x, src, src_stride, index, &at, &entry);
-        if (!store(m, t, offset_of(index, stride, x->rank), present ? entry * m->value[d->src][at] : 0))
-            return false;
-    } while (next_index(index, x->dim, x->rank));
-    return true;
+        const size_t at = cells_offset(index, stride, x->rank);
+        int64_t entry;
+        size_t from;
+        ok = store(m, t, at, placement_rows_entry(&r, index, &from, &entry) ? entry * src[from] : 0);
+    } while (ok && cells_next(index, x->dim, x->rank));
+    placement_rows_free(&r);
+    return ok;
 }
 
 /* --- steps --- */
@@ -374,63 +239,61 @@ static bool look_up(machine *m, const step *s, uint32_t key, uint32_t to) {
     const mica_tensor *x = &c->tensor[key];
     const mica_table_def *def = &c->table[s->table].def;
     size_t stride[MICA_MAX_RANK];
-    strides(x, stride);
+    cells_strides(x, stride);
     uint32_t index[MICA_MAX_RANK] = {0};
     do {
-        const size_t at = offset_of(index, stride, x->rank);
-        const int64_t row = (int64_t)m->value[key][at] - def->lo_key;
-        if (row < 0 || row >= INT64_C(1) << def->bits)
-            return mica_fail(m->st, MICA_ERR_RANGE, "layer '%s': key %d is not a row of table %u",
-                             c->layer[x->layer].name, m->value[key][at], s->table);
-        if (!store(m, to, at, m->table[s->table][row]))
-            return false;
-    } while (next_index(index, x->dim, x->rank));
+        const size_t first = cells_offset(index, stride, cells_outer(x));
+        for (size_t at = first; at < first + cells_row(x); at++) {
+            const int64_t row = (int64_t)m->value[key][at] - def->lo_key;
+            if (row < 0 || row >= INT64_C(1) << def->bits)
+                return mica_fail(m->st, MICA_ERR_RANGE, "layer '%s': key %d is not a row of table %u",
+                                 c->layer[x->layer].name, m->value[key][at], s->table);
+            if (!store(m, to, at, m->table[s->table][row]))
+                return false;
+        }
+    } while (cells_next(index, x->dim, cells_outer(x)));
     return true;
 }
 
-/* A = sum of the terms of h that are not limbs; limbs := bits of A, h := A >> s. */
-static bool split_limbs(machine *m, const step *s, const access *a, const bool *is_limb) {
-    const mica_circuit *c = &m->p->circuit;
-    const uint32_t h = s->tensor[0];
-    const mica_tensor *x = &c->tensor[h];
-    const unsigned shift = c->linear[x->def].shift;
-    size_t stride[MICA_MAX_RANK];
-    strides(x, stride);
-    uint32_t index[MICA_MAX_RANK] = {0};
-    do {
-        const size_t at = offset_of(index, stride, x->rank);
-        const int64_t sum = linear_at(m, h, a, is_limb, index);
-        int64_t low = sum & ((INT64_C(1) << shift) - 1);
-        for (uint32_t i = 0; i < s->n_limbs; i++) {
-            const uint32_t limb = s->tensor[2 + i];
-            const int64_t size = (int64_t)c->tensor[limb].hi + 1; /* a power of two */
-            if (!store(m, limb, at, low % size))
-                return false;
-            low /= size;
-        }
-        if (!store(m, h, at, (sum - (sum & ((INT64_C(1) << shift) - 1))) / (INT64_C(1) << shift)))
+/* limbs := bits of A, h := A >> shift, at one cell. */
+static bool split_cell(machine *m, const step *s, unsigned shift, size_t at, int64_t a) {
+    const int64_t low = a & ((INT64_C(1) << shift) - 1);
+    int64_t rest = low;
+    for (uint32_t i = 0; i < s->n_limbs; i++) {
+        const uint32_t limb = s->tensor[2 + i];
+        const int64_t size = (int64_t)m->p->circuit.tensor[limb].hi + 1; /* a power of two */
+        if (!store(m, limb, at, rest & (size - 1)))
             return false;
-    } while (next_index(index, x->dim, x->rank));
-    return true;
+        rest /= size;
+    }
+    return store(m, s->tensor[0], at, (a - low) / (INT64_C(1) << shift));
+}
+
+/* A = sum of the terms of h that are not limbs. */
+static bool split_limbs(machine *m, const step *s) {
+    const mica_circuit *c = &m->p->circuit;
+    const mica_tensor *x = &c->tensor[s->tensor[0]];
+    linear_sums l;
+    size_t stride[MICA_MAX_RANK];
+    uint32_t index[MICA_MAX_RANK] = {0};
+    bool ok = linear_sums_create(&l, c, m->value, s->tensor[0], &s->tensor[2], s->n_limbs, m->st);
+    if (!ok)
+        return false;
+    cells_strides(x, stride);
+    do {
+        const size_t at = cells_offset(index, stride, cells_outer(x));
+        linear_sums_row(&l, index);
+        for (uint32_t i = 0; ok && i < cells_row(x); i++)
+            ok = split_cell(m, s, c->linear[x->def].shift, at + i, l.sum[i]);
+    } while (ok && cells_next(index, x->dim, cells_outer(x)));
+    linear_sums_free(&l);
+    return ok;
 }
 
 static bool run_requantise(machine *m, const step *s) {
-    const mica_circuit *c = &m->p->circuit;
-    const mica_linear *l = &c->linear[c->tensor[s->tensor[0]].def];
-    access *a = linear_accesses(m, s->tensor[0]);
-    bool *is_limb = calloc((size_t)l->n_terms + 1, sizeof *is_limb);
-    bool ok = a && is_limb;
-    if (!ok)
-        (void)mica_fail(m->st, MICA_ERR_MEMORY, "out of memory in the interpreter");
-    for (uint32_t i = 0; ok && i < l->n_terms; i++)
-        for (uint32_t j = 0; j < s->n_limbs; j++)
-            is_limb[i] |= c->term[l->first_term + i].tensor == s->tensor[2 + j];
-    ok = ok && split_limbs(m, s, a, is_limb);
-    free(a);
-    free(is_limb);
     /* The definition of h, limbs included, must give the same h. */
-    ok = ok && run_linear(m, s->tensor[0]);
-    return ok && (s->tensor[1] == UINT32_MAX || look_up(m, s, s->tensor[0], s->tensor[1]));
+    return split_limbs(m, s) && (!m->checked || run_linear(m, s->tensor[0])) &&
+           (s->tensor[1] == UINT32_MAX || look_up(m, s, s->tensor[0], s->tensor[1]));
 }
 
 /* m = b + max(a - b, 0), where b is minus the other terms of r = m - b. */
@@ -438,29 +301,22 @@ static bool run_max(machine *m, const step *s) {
     const mica_circuit *c = &m->p->circuit;
     const uint32_t top = s->tensor[0], d = s->tensor[1], r = s->tensor[2];
     const mica_tensor *x = &c->tensor[top];
-    const mica_linear *l = &c->linear[c->tensor[r].def];
-    if (!run_linear(m, d))
-        return false;
-    access *a = linear_accesses(m, r);
-    bool *skip = calloc((size_t)l->n_terms + 1, sizeof *skip);
-    bool ok = a && skip;
-    if (!ok)
-        (void)mica_fail(m->st, MICA_ERR_MEMORY, "out of memory in the interpreter");
-    for (uint32_t i = 0; ok && i < l->n_terms; i++)
-        skip[i] = c->term[l->first_term + i].tensor == top;
+    linear_sums l;
     size_t stride[MICA_MAX_RANK];
-    strides(x, stride);
     uint32_t index[MICA_MAX_RANK] = {0};
-    while (ok) {
-        const size_t at = offset_of(index, stride, x->rank);
-        const int64_t b = -linear_at(m, r, a, skip, index);
-        const int64_t diff = m->value[d][at];
-        ok = store(m, top, at, b + (diff > 0 ? diff : 0));
-        if (!next_index(index, x->dim, x->rank))
-            break;
-    }
-    free(a);
-    free(skip);
+    bool ok = run_linear(m, d);
+    if (!ok || !linear_sums_create(&l, c, m->value, r, &top, 1, m->st))
+        return false;
+    cells_strides(x, stride);
+    do {
+        const size_t at = cells_offset(index, stride, cells_outer(x));
+        linear_sums_row(&l, index);
+        for (uint32_t i = 0; ok && i < cells_row(x); i++) {
+            const int64_t diff = m->value[d][at + i];
+            ok = store(m, top, at + i, -l.sum[i] + (diff > 0 ? diff : 0));
+        }
+    } while (ok && cells_next(index, x->dim, cells_outer(x)));
+    linear_sums_free(&l);
     return ok && run_linear(m, r);
 }
 
@@ -470,18 +326,18 @@ static bool run_divide(machine *m, const step *s) {
     const uint32_t p = s->tensor[0], e = s->tensor[1], sum = s->tensor[2];
     const mica_tensor *x = &c->tensor[e], *y = &c->tensor[sum];
     size_t stride[MICA_MAX_RANK], sum_stride[MICA_MAX_RANK];
-    strides(x, stride);
-    strides(y, sum_stride);
+    cells_strides(x, stride);
+    cells_strides(y, sum_stride);
     uint32_t index[MICA_MAX_RANK] = {0};
     do {
-        const size_t at = offset_of(index, stride, x->rank);
-        const int64_t total = m->value[sum][offset_of(index, sum_stride, y->rank)];
+        const size_t at = cells_offset(index, stride, x->rank);
+        const int64_t total = m->value[sum][cells_offset(index, sum_stride, y->rank)];
         if (total <= 0)
             return out_of_range(m, sum, total);
         const int64_t numerator = ((int64_t)m->value[e][at] << (s->param + 1)) + total;
         if (!store(m, p, at, numerator / (2 * total)))
             return false;
-    } while (next_index(index, x->dim, x->rank));
+    } while (cells_next(index, x->dim, x->rank));
     return true;
 }
 
@@ -491,17 +347,17 @@ static bool run_cellwise(machine *m, const step *s, int64_t (*f)(int64_t, int64_
     const uint32_t e = s->tensor[1], second = s->tensor[2];
     const mica_tensor *x = &c->tensor[s->tensor[0]];
     size_t stride[MICA_MAX_RANK];
-    strides(x, stride);
+    cells_strides(x, stride);
     uint32_t index[MICA_MAX_RANK] = {0};
     do {
-        const size_t at = offset_of(index, stride, x->rank);
+        const size_t at = cells_offset(index, stride, x->rank);
         const int64_t y = second == UINT32_MAX ? 0 : m->value[second][at];
         const int64_t r = f(m->value[e][at], y);
         if (r < 0)
             return out_of_range(m, second == UINT32_MAX ? e : second, r);
         if (!store(m, s->tensor[0], at, r))
             return false;
-    } while (next_index(index, x->dim, x->rank));
+    } while (cells_next(index, x->dim, x->rank));
     return true;
 }
 
@@ -553,16 +409,16 @@ static bool check_lookup(machine *m, const mica_lookup *l) {
     const mica_tensor *x = &c->tensor[l->entry[0]];
     const mica_table_def *def = &c->table[l->table].def;
     size_t stride[MICA_MAX_RANK];
-    strides(x, stride);
+    cells_strides(x, stride);
     uint32_t index[MICA_MAX_RANK] = {0};
     do {
-        const size_t at = offset_of(index, stride, x->rank);
+        const size_t at = cells_offset(index, stride, x->rank);
         const int64_t row = (int64_t)m->value[l->entry[0]][at] - def->lo_key;
         if (row < 0 || row >= INT64_C(1) << def->bits ||
             (l->n_entries > 1 && m->value[l->entry[1]][at] != m->table[l->table][row]))
             return mica_fail(m->st, MICA_ERR_RANGE, "layer '%s': (%d, ...) is not a row of table %u",
                              c->layer[l->layer].name, m->value[l->entry[0]][at], l->table);
-    } while (next_index(index, x->dim, x->rank));
+    } while (cells_next(index, x->dim, x->rank));
     return true;
 }
 
@@ -580,7 +436,7 @@ static bool run_all(machine *m) {
     for (uint32_t i = 0; i < p->n_steps; i++)
         if (!run_step(m, &p->step[i]))
             return false;
-    for (uint32_t i = 0; i < c->n_lookups; i++)
+    for (uint32_t i = 0; m->checked && i < c->n_lookups; i++)
         if (!check_lookup(m, &c->lookup[i]))
             return false;
     return true;
@@ -600,11 +456,19 @@ static bool fill_tables(machine *m) {
     return true;
 }
 
-bool program_interpret(const program *p, int32_t **value, mica_status *st) {
-    machine m = {p, value, NULL, st};
+static bool run_program(const program *p, int32_t **value, bool checked, mica_status *st) {
+    machine m = {.p = p, .value = value, .checked = checked, .st = st};
     const bool ok = fill_tables(&m) && run_all(&m);
     for (uint32_t i = 0; m.table && i < p->circuit.n_tables; i++)
         free(m.table[i]);
     free(m.table);
     return ok;
+}
+
+bool program_interpret(const program *p, int32_t **value, mica_status *st) {
+    return run_program(p, value, true, st);
+}
+
+bool program_evaluate(const program *p, int32_t **value, mica_status *st) {
+    return run_program(p, value, false, st);
 }

@@ -66,6 +66,9 @@ void program_free(program *p);
  * each tensor, allocated by the caller for every tensor (CONTRACT and PLACEMENT too) and zeroed; inputs and
  * weights are filled in. Fails with MICA_ERR_RANGE if a value leaves its proven range. */
 bool program_interpret(const program *p, int32_t **value, mica_status *st);
+/* The same values in less time: what steps have computed is neither computed again by its definition nor
+ * looked up again. */
+bool program_evaluate(const program *p, int32_t **value, mica_status *st);
 
 /* program_dump.c: readable text of circuit, steps and notes (not weights), and back. */
 bool program_dump(const program *p, const char *path, mica_status *st);

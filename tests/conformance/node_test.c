@@ -84,7 +84,7 @@ static bool compile(const graph *g, const tensor_data *input, program *p, result
     for (uint32_t i = 0; i < g->n_inputs; i++)
         sample[i] = input[i].value;
     if (!calibration_collect(&cal, g, samples, 1, st) || !lower_graph(p, &map, g, &cal, &options, st) ||
-        !accuracy_measure(&a, p, &map, g, samples, 1, NULL, NULL, st))
+        !accuracy_measure_samples(&a, p, &map, g, samples, 1, st))
         return false;
     for (uint32_t i = 0; i < a.n_outputs; i++)
         r->promised = a.output[i].max > r->promised ? a.output[i].max : r->promised;

@@ -254,7 +254,7 @@ START_TEST(steps_are_exact) {
     ck_assert(calibration_collect(&cal, &t.g, (const double *const *const *)samples, SAMPLES, &st));
     ck_assert_msg(lower_graph(&p, &map, &t.g, &cal, &options, &st), "%s", st.message);
     ck_assert_msg(
-        accuracy_measure(&a, &p, &map, &t.g, (const double *const *const *)samples, SAMPLES, NULL, NULL, &st),
+        accuracy_measure_samples(&a, &p, &map, &t.g, (const double *const *const *)samples, SAMPLES, &st),
         "%s", st.message);
     for (uint32_t i = 0; i < a.n_outputs; i++)
         ck_assert_msg(a.output[i].max <= (i < 4 ? 0 : 1e-3), "output %u: %g", i, a.output[i].max);

@@ -332,7 +332,7 @@ static inline void run_case(const char *name, build_fn *build, uint64_t seed, bo
     check_order(name, &p);
     check_text_form(name, &p);
     ck_assert_msg(
-        accuracy_measure(&a, &p, &map, &t.g, (const double *const *const *)fresh, SAMPLES, NULL, NULL, &st),
+        accuracy_measure_samples(&a, &p, &map, &t.g, (const double *const *const *)fresh, SAMPLES, &st),
         "%s: %s", name, st.message);
     ck_assert_uint_eq(a.n_outputs, t.g.n_outputs);
     for (uint32_t i = 0; i < a.n_outputs; i++)
