@@ -23,6 +23,16 @@ void expand_int(expander *x, const char *name, int64_t value) {
     a->i = value;
 }
 
+void expand_text(expander *x, const char *name, const char *value) {
+    char *copy = graph_alloc(x->g, strlen(value) + 1, 1, x->st);
+    if (!copy)
+        return;
+    memcpy(copy, value, strlen(value) + 1);
+    graph_attr *a = next_attr(x, name);
+    a->type = ATTR_STRING;
+    a->s = copy;
+}
+
 void expand_ints(expander *x, const char *name, size_t n, const int64_t *value) {
     int64_t *copy = graph_alloc(x->g, n + 1, sizeof *copy, x->st);
     if (!copy)

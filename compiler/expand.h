@@ -18,6 +18,7 @@ typedef struct expander {
 /* The next node defines the replaced node's output. */
 void expand_last(expander *x);
 void expand_int(expander *x, const char *name, int64_t value);
+void expand_text(expander *x, const char *name, const char *value); /* copied */
 void expand_ints(expander *x, const char *name, size_t n, const int64_t *value);
 /* Bit i of `axes`: axis i. */
 void expand_axes(expander *x, uint32_t axes, bool keep);
@@ -51,6 +52,11 @@ bool expand_applies(const graph *g, const graph_node *n);
 bool expand_composite(expander *x);
 
 /* What nodes are made of, by family; the result is the replaced node's output. */
+uint32_t expand_max_index(expander *x);
+uint32_t expand_lp_pool(expander *x);
+uint32_t expand_global_pool(expander *x);
+uint32_t expand_avgpool(expander *x);
+uint32_t expand_einsum(expander *x);
 uint32_t expand_gemm(expander *x);
 uint32_t expand_clip(expander *x);
 uint32_t expand_castlike(expander *x);
@@ -71,6 +77,8 @@ uint32_t expand_scatter(expander *x);
 uint32_t expand_qlinear(expander *x);
 uint32_t expand_dequantise(expander *x);
 /* Whether they are replaced. */
+bool expand_avgpool_applies(const graph *g, const graph_node *n);
+bool expand_einsum_applies(const graph *g, const graph_node *n);
 bool expand_gemm_applies(const graph *g, const graph_node *n);
 bool expand_clip_applies(const graph *g, const graph_node *n);
 bool expand_dequantise_applies(const graph *g, const graph_node *n);

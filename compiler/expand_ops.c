@@ -12,6 +12,10 @@ bool expand_applies(const graph *g, const graph_node *n) {
         MICA_COMPOSITE_OPS(X)
 #undef X
         return true;
+    case OP_AVGPOOL:
+        return expand_avgpool_applies(g, n);
+    case OP_EINSUM:
+        return expand_einsum_applies(g, n);
     case OP_GEMM:
         return expand_gemm_applies(g, n);
     case OP_CLIP:
@@ -130,67 +134,6 @@ static uint32_t expand_reduction(expander *x) {
     const uint32_t sum = reduce(x, l2 ? "ReduceSumSquare" : "ReduceSum", x->node.in[0], axes, keep);
     expand_last(x);
     return expand_op1(x, l2 ? "mica.Root" : "Log", sum);
-}
-
-/* --- pools --- */
-
-/* |x|^p and the p-th root for p = 1 and 2: those that need no table of powers. */
-static uint32_t power(expander *x, uint32_t v, int64_t p) {
-    return p == 2 ? expand_op2(x, "Mul", v, v) : expand_op1(x, "Abs", v);
-}
-
-static uint32_t last_root(expander *x, uint32_t v, int64_t p) {
-    expand_last(x);
-    return expand_op1(x, p == 2 ? "mica.Root" : "Identity", v);
-}
-
-static int64_t norm_order(const expander *x) {
-    return graph_attr_int(&x->node, "p", 2);
-}
-
-static void keep_window(expander *x) {
-    static const char *const kept[] = {"auto_pad",     "ceil_mode", "dilations",
-                                       "kernel_shape", "pads",      "strides"};
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        expand_attr(x, kept[i]);
-}
-
-/* The index of each window's maximum, which the pool itself, equal to the node of the first output, finds. */
-static uint32_t expand_max_index(expander *x) {
-    x->n_attrs = 0;
-    for (uint32_t i = 2; i < x->node.n_attrs; i++) /* after mica_part and mica_parts */
-        expand_attr(x, x->node.attr[i].name);
-    const uint32_t top = expand_op1(x, "MaxPool", x->node.in[0]);
-    keep_window(x);
-    expand_attr(x, "storage_order");
-    expand_last(x);
-    return expand_op2(x, "mica.MaxPoolIndex", x->node.in[0], top);
-}
-
-static uint32_t expand_lp_pool(expander *x) {
-    const int64_t p = norm_order(x);
-    const graph_attr *kernel = graph_attr_find(&x->node, "kernel_shape");
-    double cells = 1;
-    for (size_t i = 0; kernel && i < kernel->n; i++)
-        cells *= (double)kernel->ints[i];
-    const uint32_t powers = power(x, x->node.in[0], p);
-    keep_window(x);
-    expand_int(x, "count_include_pad", 1);
-    const uint32_t mean = expand_op1(x, "AveragePool", powers);
-    return last_root(x, expand_op2(x, "Mul", mean, expand_number(x, cells)), p);
-}
-
-static uint32_t expand_global_pool(expander *x) {
-    const op_kind kind = (op_kind)x->node.kind;
-    const int64_t p = norm_order(x);
-    const uint32_t axes = axes_from(input(x, 0), 2);
-    expand_axes(x, axes, true);
-    expand_last(x);
-    return expand_op1(x,
-                      kind == OP_GLOBAL_MAXPOOL ? "ReduceMax"
-                      : p == 2                  ? "ReduceL2"
-                                                : "ReduceL1",
-                      x->node.in[0]);
 }
 
 /* --- normalisations --- */
@@ -339,8 +282,8 @@ static uint32_t expand_lp_normalization(expander *x) {
     uint32_t axis;
     if (!op_axis(x->g, &x->node, "axis", -1, input(x, 0)->rank, 0, &axis, x->st))
         return GRAPH_NO_VALUE;
-    const uint32_t norm =
-        reduce(x, norm_order(x) == 2 ? "ReduceL2" : "ReduceL1", x->node.in[0], 1u << axis, true);
+    const uint32_t norm = reduce(x, graph_attr_int(&x->node, "p", 2) == 2 ? "ReduceL2" : "ReduceL1",
+                                 x->node.in[0], 1u << axis, true);
     expand_int(x, "mica_zero", 1); /* rows of zeros stay zeros */
     expand_last(x);
     return expand_op2(x, "Div", x->node.in[0], norm);
@@ -361,6 +304,7 @@ static expansion *const expansions[OP_KINDS] = {
     [OP_GLOBAL_LPPOOL] = expand_global_pool,
     [OP_MAXPOOL] = expand_max_index,
     [OP_LPPOOL] = expand_lp_pool,
+    [OP_AVGPOOL] = expand_avgpool,
     [OP_INSTANCENORM] = expand_instance_norm,
     [OP_LAYERNORM] = expand_layer_norm,
     [OP_GROUPNORM] = expand_group_norm,
@@ -387,6 +331,7 @@ static expansion *const expansions[OP_KINDS] = {
     [OP_ACOSH] = expand_acosh,
     [OP_ATANH] = expand_atanh,
     [OP_BITWISENOT] = expand_bitwise_not,
+    [OP_EINSUM] = expand_einsum,
     [OP_GEMM] = expand_gemm,
     [OP_CLIP] = expand_clip,
 };

@@ -96,6 +96,7 @@ bool lowering_product(lowering *l, const graph_node *n, const form *a, const for
 #define FACTOR_CELLS  512
 #define DIVISOR_BITS  15
 #define WIDEN_DEPTH   16
+#define POWERS_DEPTH  6 /* squares of squares: the 64th power */
 
 /* The input that node n passes on, with a constant factor or a summand at most; GRAPH_NO_VALUE if there is
  * none.
@@ -143,6 +144,16 @@ static void widen_selected(lowering *l, const graph_node *n) {
     }
 }
 
+/* Powers, as products of products: their roots have the steps of small values that the powers leave. */
+static void widen_powers(lowering *l, uint32_t v, int depth) {
+    const uint32_t p = l->g->value[v].producer;
+    const graph_node *n = p == UINT32_MAX ? NULL : &l->g->node[p];
+    for (uint32_t i = 0; n && n->kind == OP_MUL && depth < POWERS_DEPTH && i < 2; i++) {
+        widen(l, n->in[i], FACTOR_BITS);
+        widen_powers(l, n->in[i], depth + 1);
+    }
+}
+
 /* A classifier: the place of a maximum jumps where two values are close. Few products with weights that are
  * compared, and what they are products of, get as many steps as the maximum's table and the product's bound
  * allow. */
@@ -161,6 +172,8 @@ void lowering_widen_factors(lowering *l) {
         const graph_node *n = &l->g->node[i];
         if (!n->removed && (n->kind == OP_ROOT || n->kind == OP_POW))
             widen(l, n->in[0], DIVISOR_BITS);
+        if (!n->removed && n->kind == OP_AVGPOOL && graph_attr_int(n, "mica_sum", 0))
+            widen_powers(l, n->in[0], 0);
         if (!n->removed && n->kind == OP_POW)
             widen(l, n->in[1], FACTOR_BITS);
         if (!n->removed && (n->kind == OP_WHERE || n->kind == OP_MAX || n->kind == OP_MIN) &&

@@ -66,9 +66,7 @@ static uint32_t least_common_multiple(uint32_t a, uint32_t b) {
     return a / x * b;
 }
 
-/* The least number that every count of valid taps along dimension d divides; 0 where all counts are equal to
- * the kernel. */
-static uint32_t window_norm(const op_window *w, unsigned d) {
+uint32_t lowering_window_norm(const op_window *w, unsigned d) {
     uint32_t norm = 1;
     bool border = false;
     for (int64_t o = 0; o < w->out[d]; o++) {
@@ -203,7 +201,7 @@ bool lowering_patches(lowering *l, const graph_node *n, const op_window *w, cons
         pass_list(&p, out, &out->channel[1], &x->axes.of[spatial - 1], t->dim);
     add_tap_axes(w, out);
     for (unsigned d = 0; d < w->n; d++) {
-        const uint32_t norm = norms ? window_norm(w, d) : 0;
+        const uint32_t norm = norms ? lowering_window_norm(w, d) : 0;
         if (norms)
             norms[d] = norm;
         if (!needs_list(w, d))

@@ -18,6 +18,10 @@ typedef struct patches {
     int position[GRAPH_MAX_RANK];
 } patches;
 
+/* The least number that every count of valid taps along dimension d divides; 0 where all counts are equal to
+ * the kernel. */
+uint32_t lowering_window_norm(const op_window *w, unsigned d);
+
 /* x is the operand of node n, w its window. groups > 1 splits the channel axis into (groups, channels /
  * groups). With `norms`, entries are norm / (valid taps of the window) along each dimension, norm being
  * returned per dimension. */

@@ -23,14 +23,14 @@ static bool number_labels(lowering *l, const graph_node *n, labels *k, mica_stat
     memset(k->number, NO_AXIS, sizeof k->number);
     if (!einsum_read(&k->e, l->g, n, st))
         return false;
+    if (!einsum_is_plain(&k->e, l->g, n)) /* expanded */
+        return lowering_fail(l, n, st, MICA_ERR_INTERNAL, "an equation of several products");
     k->batched = l->g->value[n->out[0]].batched;
     for (uint8_t i = 0; i < k->e.n_labels; i++) {
         if (k->e.dim[i] == 1 || (k->batched && i == k->e.out[0]))
             continue;
         if (c->n_labels == MICA_MAX_LABELS)
             return lowering_fail(l, n, st, MICA_ERR_LIMIT, "more than %d labels", MICA_MAX_LABELS);
-        if (k->e.n_in == 2 && !k->e.kept[i] && k->e.read[i] != 3)
-            return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "a label of one operand is summed");
         c->label_dim[c->n_labels] = (uint32_t)k->e.dim[i];
         k->number[i] = c->n_labels++;
     }
@@ -145,8 +145,6 @@ bool lower_einsum(struct lowering *l, const graph_node *n, mica_status *st) {
         return false;
     if (k.e.n_in == 1)
         return lower_one(l, n, &k, st);
-    if (k.contract.n_labels == 0)
-        return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "a product of single numbers");
     for (unsigned i = 0; i < 2; i++)
         if (lowering_is_constant(l, n->in[i]))
             return lower_constant_operand(l, n, &k, i, st);

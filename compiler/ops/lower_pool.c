@@ -6,9 +6,11 @@
 #include "lowering_window.h"
 #include "maximum.h"
 #include "ops/op_rules.h"
+#include "range.h"
 #include "requantise.h"
 
-#define MAX_TAPS 1024
+#define MAX_TAPS           1024
+#define FEWEST_FACTOR_BITS 9 /* of powers that are summed */
 
 /* The axes of the result are those of the patches without the taps. */
 static void result_axes(const patches *p, const op_window *w, uint8_t *map, unsigned *rank, uint32_t *dim) {
@@ -358,21 +360,59 @@ static bool make_padding(lowering *l, const graph_node *n, op_window *w, qvalue 
     return x->tensor != NO_INDEX;
 }
 
+/* What the weights of one window's cells sum to. */
+static double window_weight(const op_window *w, bool sum) {
+    double all = 1;
+    for (unsigned d = 0; d < w->n; d++) {
+        const uint32_t norm = sum ? 0 : lowering_window_norm(w, d);
+        all *= norm ? (double)norm : (double)w->kernel[d];
+    }
+    return all;
+}
+
+/* Sums of powers lose more by a table between product and sum than by narrower factors. */
+static bool narrows_factors(lowering *l, const graph_node *n) {
+    const uint32_t producer = l->g->value[n->in[0]].producer;
+    const graph_node *p = producer == UINT32_MAX ? NULL : &l->g->node[producer];
+    if (!p || p->kind != OP_MUL || !graph_attr_int(n, "mica_sum", 0))
+        return false;
+    const uint32_t v = l->bits[p->in[0]] >= l->bits[p->in[1]] ? p->in[0] : p->in[1];
+    l->narrow = l->bits[v] > FEWEST_FACTOR_BITS ? v : NO_INDEX;
+    return l->narrow != NO_INDEX;
+}
+
+/* The input of a sum over windows: an accumulator as it is, where the sums keep its bound. */
+static bool summed_operand(lowering *l, const graph_node *n, double weight, qvalue *x, mica_status *st) {
+    form f;
+    if (!lowering_form(l, n->in[0], &f, x, st))
+        return false;
+    const bound r = form_range(&f, lowering_tensors(l));
+    const bool fits = (double)(r.hi > -r.lo ? r.hi : -r.lo) * weight < (double)RANGE_ACC_LIMIT;
+    if (x->tensor == NO_INDEX && !fits && narrows_factors(l, n))
+        return lowering_fail(l, n, st, MICA_ERR_RANGE, "its sums can leave the field");
+    if (x->tensor != NO_INDEX || !fits)
+        return lowering_operand(l, n->in[0], x, st) && lowering_layer(l, n, st);
+    if (!lowering_layer(l, n, st))
+        return false;
+    x->tensor = builder_sum(&l->b, &f);
+    return x->tensor != NO_INDEX;
+}
+
 bool lower_avgpool(struct lowering *l, const graph_node *n, mica_status *st) {
     op_window w;
     patches p;
     qvalue x;
     uint32_t norms[GRAPH_MAX_RANK] = {0};
-    bool count_padding = graph_attr_int(n, "count_include_pad", 0) != 0;
-    if (!op_window_resolve(&w, l->g, n, st) || !lowering_operand(l, n->in[0], &x, st) ||
-        !lowering_layer(l, n, st))
+    const bool sum = graph_attr_int(n, "mica_sum", 0) != 0;
+    bool count_padding = !sum && graph_attr_int(n, "count_include_pad", 0) != 0;
+    if (!op_window_resolve(&w, l->g, n, st) || !summed_operand(l, n, window_weight(&w, sum), &x, st))
         return false;
     if (count_padding && leaves_padding(&w)) {
         count_padding = false; /* all taps that count are cells now */
         if (!make_padding(l, n, &w, &x, st))
             return false;
     }
-    if (!lowering_patches(l, n, &w, &x, 1, count_padding ? NULL : norms, &p, st))
+    if (!lowering_patches(l, n, &w, &x, 1, count_padding || sum ? NULL : norms, &p, st))
         return false;
     form f;
     uint8_t map[MICA_MAX_RANK];
@@ -386,7 +426,7 @@ bool lower_avgpool(struct lowering *l, const graph_node *n, mica_status *st) {
     if (!form_add_term(&f, lowering_tensors(l), p.tensor, 1, &v))
         return mica_fail(st, MICA_ERR_INTERNAL, "a window has too many terms");
     double scale = x.scale;
-    for (unsigned d = 0; d < w.n; d++)
+    for (unsigned d = 0; d < w.n && !sum; d++)
         scale /= norms[d] ? (double)norms[d] : (double)w.kernel[d];
     const axis_list channel = mapped_channel(&p, map);
     const layout axes = lowering_window_axes(l, n, &p, &channel, map);

@@ -33,8 +33,6 @@ bool infer_div(op_context *c, const graph_node *n, mica_status *st) {
 }
 
 bool infer_mod(op_context *c, const graph_node *n, mica_status *st) {
-    if (op_in(c->g, n, 0)->dtype == DTYPE_FLOAT && graph_attr_int(n, "fmod", 0) != 1)
-        return op_fail(c->g, n, st, MICA_ERR_FORMAT, "floating-point inputs need fmod 1");
     return infer_arith(c, n, st);
 }
 
@@ -100,10 +98,9 @@ static double remainder_of(const op_args *a, const double *x) {
     const bool dividend = graph_attr_int(a->n, "fmod", 0) == 1;
     if (x[1] == 0)
         return 0;
-    if (op_out(a->g, a->n, 0)->dtype == DTYPE_FLOAT)
-        return fmod(x[0], x[1]); /* exact by definition */
-    const int64_t r = (int64_t)x[0] % (int64_t)x[1];
-    return (double)(r != 0 && !dividend && (r < 0) != (x[1] < 0) ? r + (int64_t)x[1] : r);
+    const double r = op_out(a->g, a->n, 0)->dtype == DTYPE_FLOAT ? fmod(x[0], x[1]) /* exact by definition */
+                                                                 : (double)((int64_t)x[0] % (int64_t)x[1]);
+    return r != 0 && !dividend && (r < 0) != (x[1] < 0) ? r + x[1] : r;
 }
 
 bool eval_mod(const op_args *a, mica_status *st) {

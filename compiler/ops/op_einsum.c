@@ -1,4 +1,4 @@
-/* Einsum of one or two operands. */
+/* Einsum. */
 #include <string.h>
 
 #include "ops/einsum.h"
@@ -84,37 +84,63 @@ static bool read_equation(naming *k, const graph *g, const graph_node *n, const 
     return s && !*s;
 }
 
+/* The labels' sizes; 1 stretches to the others. */
+static bool read_sizes(einsum *e, const graph *g, const graph_node *n, mica_status *st) {
+    for (unsigned i = 0; i < e->n_in; i++) {
+        for (unsigned a = 0; a < e->rank[i]; a++) {
+            const unsigned label = e->in[i][a];
+            const int64_t dim = op_in(g, n, i)->dim[a];
+            if (e->read[label] && e->dim[label] != 1 && dim != 1 && e->dim[label] != dim)
+                return op_fail(g, n, st, MICA_ERR_FORMAT, "a label of sizes %lld and %lld",
+                               (long long)e->dim[label], (long long)dim);
+            if (!e->read[label] || e->dim[label] == 1)
+                e->dim[label] = dim;
+            e->read[label] |= 1u << i;
+        }
+    }
+    return true;
+}
+
 bool einsum_read(einsum *e, const graph *g, const graph_node *n, mica_status *st) {
     naming k = {.e = e};
     memset(e, 0, sizeof *e);
     memset(k.letter, NO_LABEL, sizeof k.letter);
     memset(k.dots, NO_LABEL, sizeof k.dots);
     e->n_in = n->n_in;
-    if (n->n_in > 2)
-        return op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "%u operands; one or two are supported", n->n_in);
+    if (n->n_in > EINSUM_OPERANDS)
+        return op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "%u operands; at most %d are supported", n->n_in,
+                       EINSUM_OPERANDS);
     const char *equation = graph_attr_string(n, "equation", "");
     if (!read_equation(&k, g, n, equation))
         return op_fail(g, n, st, MICA_ERR_FORMAT, "the equation '%.100s' does not fit the operands",
                        equation);
-    for (unsigned i = 0; i < e->n_in; i++) {
-        for (unsigned a = 0; a < e->rank[i]; a++) {
-            const unsigned label = e->in[i][a];
-            const int64_t dim = op_in(g, n, i)->dim[a];
-            if (e->read[label] >> i & 1)
-                return op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "a diagonal: an operand has a label twice");
-            if (e->read[label] && e->dim[label] != dim)
-                return op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "a label of sizes %lld and %lld",
-                               (long long)e->dim[label], (long long)dim);
-            e->read[label] |= 1u << i;
-            e->dim[label] = dim;
-        }
-    }
+    if (!read_sizes(e, g, n, st))
+        return false;
     for (unsigned a = 0; a < e->out_rank; a++) {
         if (!e->read[e->out[a]] || e->kept[e->out[a]])
             return op_fail(g, n, st, MICA_ERR_FORMAT, "the output has a label twice, or one of no operand");
         e->kept[e->out[a]] = true;
     }
     return true;
+}
+
+bool einsum_is_plain(const einsum *e, const graph *g, const graph_node *n) {
+    if (e->n_in > 2)
+        return false;
+    bool plain = e->n_in == 1;
+    for (unsigned i = 0; i < e->n_in; i++) {
+        unsigned seen = 0;
+        for (unsigned a = 0; a < e->rank[i]; a++) {
+            const unsigned label = e->in[i][a];
+            if (seen >> label & 1 || op_in(g, n, i)->dim[a] != e->dim[label])
+                return false;
+            seen |= 1u << label;
+            plain |= e->dim[label] > 1; /* a product of single numbers is none */
+            if (e->n_in == 2 && !e->kept[label] && e->read[label] != 3)
+                return false;
+        }
+    }
+    return plain;
 }
 
 bool infer_einsum(op_context *c, const graph_node *n, mica_status *st) {
@@ -138,41 +164,49 @@ bool infer_einsum(op_context *c, const graph_node *n, mica_status *st) {
         const unsigned label = e.out_rank ? e.out[0] : EINSUM_LABELS;
         if (e.out_rank == 0 || is_batched != (e.read[label] >> i & 1) || (is_batched && e.in[i][0] != label))
             return op_mixes_batch(c);
+        for (unsigned a = 1; is_batched && a < e.rank[i]; a++)
+            if (e.in[i][a] == label)
+                return op_mixes_batch(c);
     }
     return op_set_output(c, n, op_in(c->g, n, 0), e.out_rank, dim, batched, st);
 }
 
-/* Strides of every label in an operand, or in the output; 0 where it has none. */
-static void label_strides(const einsum *e, const uint8_t *axis, unsigned rank, size_t *stride) {
+/* Strides of every label in an operand of shape dim[0..rank), or in the output; 0 where it has none. The axes
+ * of a label that occurs twice run together. */
+static void label_strides(const uint8_t *axis, unsigned rank, const int64_t *dim, size_t *stride) {
     size_t step = 1;
     memset(stride, 0, EINSUM_LABELS * sizeof *stride);
     for (unsigned a = rank; a-- > 0;) {
-        stride[axis[a]] = step;
-        step *= (size_t)e->dim[axis[a]];
+        stride[axis[a]] += dim[a] == 1 ? 0 : step;
+        step *= (size_t)dim[a];
     }
 }
 
 bool eval_einsum(const op_args *a, mica_status *st) {
-    size_t stride[3][EINSUM_LABELS];
+    size_t stride[EINSUM_OPERANDS + 1][EINSUM_LABELS];
     int64_t index[EINSUM_LABELS] = {0};
     einsum e;
     if (!einsum_read(&e, a->g, a->n, st))
         return false;
-    const size_t elements = (size_t)graph_elements(op_out(a->g, a->n, 0));
-    memset(stride, 0, sizeof stride);
+    const graph_value *y = op_out(a->g, a->n, 0);
     for (unsigned i = 0; i < e.n_in; i++)
-        label_strides(&e, e.in[i], e.rank[i], stride[i]);
-    label_strides(&e, e.out, e.out_rank, stride[2]);
-    memset(a->out[0], 0, elements * sizeof(double));
+        label_strides(e.in[i], e.rank[i], op_in(a->g, a->n, i)->dim, stride[i]);
+    label_strides(e.out, e.out_rank, y->dim, stride[e.n_in]);
+    memset(a->out[0], 0, (size_t)graph_elements(y) * sizeof(double));
     for (unsigned i = 0; i < e.n_labels; i++)
         if (e.dim[i] == 0)
             return true;
     do {
-        size_t at[3] = {0, 0, 0};
-        for (unsigned i = 0; i < 3; i++)
+        double product = 1;
+        size_t to = 0;
+        for (unsigned i = 0; i <= e.n_in; i++) {
+            size_t at = 0;
             for (unsigned k = 0; k < e.n_labels; k++)
-                at[i] += (size_t)index[k] * stride[i][k];
-        a->out[0][at[2]] += a->in[0][at[0]] * (e.n_in == 2 ? a->in[1][at[1]] : 1);
+                at += (size_t)index[k] * stride[i][k];
+            product *= i < e.n_in ? a->in[i][at] : 1;
+            to = at;
+        }
+        a->out[0][to] += product;
     } while (op_next_index(index, e.dim, e.n_labels));
     return true;
 }

@@ -344,7 +344,8 @@ bool eval_logsoftmax(const op_args *a, mica_status *st) {
 
 /* --- pools --- */
 
-#define LPPOOL_MAX_TAPS 65536
+#define LPPOOL_MAX_TAPS  65536
+#define LPPOOL_MAX_ORDER 64
 
 static bool infer_global_pool(op_context *c, const graph_node *n, mica_status *st) {
     const graph_value x = *op_in(c->g, n, 0);
@@ -368,8 +369,9 @@ bool infer_global_maxpool(op_context *c, const graph_node *n, mica_status *st) {
 /* Higher orders need tables of powers and roots, whose errors near zero exceed what is promised. */
 static bool needs_order(op_context *c, const graph_node *n, mica_status *st) {
     const int64_t p = graph_attr_int(n, "p", 2);
-    return p == 1 || p == 2 ||
-           op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED, "p %lld; 1 and 2 are supported", (long long)p);
+    return (p >= 1 && p <= LPPOOL_MAX_ORDER) ||
+           op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED, "p %lld; 1 to %d are supported", (long long)p,
+                   LPPOOL_MAX_ORDER);
 }
 
 bool infer_global_lppool(op_context *c, const graph_node *n, mica_status *st) {
@@ -389,11 +391,11 @@ bool eval_global_maxpool(const op_args *a, mica_status *st) {
 }
 
 static double power_of_magnitude(double x, int64_t p) {
-    return p == 2 ? x * x : x < 0 ? -x : x;
+    return p == 2 ? x * x : p == 1 ? fabs(x) : fm_pow(fabs(x), (double)p);
 }
 
 static double root_of_sum(double sum, int64_t p) {
-    return p == 2 ? sqrt(sum) : sum;
+    return p == 2 ? sqrt(sum) : p == 1 ? sum : fm_pow(sum, 1 / (double)p);
 }
 
 bool eval_global_lppool(const op_args *a, mica_status *st) {

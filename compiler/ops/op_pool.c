@@ -117,14 +117,17 @@ static double padded_taps(const op_window *w, const int64_t *o) {
     return count;
 }
 
-static double window_mean(const op_window *w, const int64_t *o, const double *x, bool count_padding) {
+/* What a window is reduced to. */
+typedef enum pool_mode { POOL_MAX, POOL_MEAN, POOL_PADDED_MEAN, POOL_SUM } pool_mode;
+
+static double window_mean(const op_window *w, const int64_t *o, const double *x, pool_mode mode) {
     tap_walk t = taps_inside(w, o);
     double sum = 0, inside = 0;
     for (bool more = !t.none; more; more = next_tap(w, &t)) {
         sum += x[tap_offset(w, o, &t)];
         inside += 1;
     }
-    return sum / (count_padding ? padded_taps(w, o) : inside);
+    return mode == POOL_SUM ? sum : sum / (mode == POOL_PADDED_MEAN ? padded_taps(w, o) : inside);
 }
 
 static bool eval_indices(const op_args *a, mica_status *st) {
@@ -150,9 +153,8 @@ bool eval_maxpool_index(const op_args *a, mica_status *st) {
     return eval_indices(a, st);
 }
 
-static bool eval_pool(const op_args *a, bool mean, mica_status *st) {
+static bool eval_pool(const op_args *a, pool_mode mode, mica_status *st) {
     const graph_value *x = op_in(a->g, a->n, 0);
-    bool count_padding = graph_attr_int(a->n, "count_include_pad", 0) != 0;
     size_t plane = 1, planes = (size_t)(x->dim[0] * x->dim[1]);
     double *y = a->out[0];
     op_window w;
@@ -166,7 +168,7 @@ static bool eval_pool(const op_args *a, bool mean, mica_status *st) {
         const double *from = a->in[0] + p * plane;
         int64_t o[GRAPH_MAX_RANK] = {0};
         do
-            *y++ = mean ? window_mean(&w, o, from, count_padding) : window_max(&w, o, from);
+            *y++ = mode == POOL_MAX ? window_max(&w, o, from) : window_mean(&w, o, from, mode);
         while (op_next_index(o, w.out, w.n));
     }
     return true;
@@ -175,11 +177,16 @@ static bool eval_pool(const op_args *a, bool mean, mica_status *st) {
 bool eval_maxpool(const op_args *a, mica_status *st) {
     if (op_part(a->n) == 1)
         return eval_indices(a, st);
-    return eval_pool(a, false, st);
+    return eval_pool(a, POOL_MAX, st);
 }
 
 bool eval_avgpool(const op_args *a, mica_status *st) {
-    return eval_pool(a, true, st);
+    const bool padded = graph_attr_int(a->n, "count_include_pad", 0) != 0;
+    return eval_pool(a,
+                     graph_attr_int(a->n, "mica_sum", 0) ? POOL_SUM
+                     : padded                            ? POOL_PADDED_MEAN
+                                                         : POOL_MEAN,
+                     st);
 }
 
 bool infer_global_avgpool(op_context *c, const graph_node *n, mica_status *st) {

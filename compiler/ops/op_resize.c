@@ -53,8 +53,7 @@ static bool read_mode(resize *r, const graph *g, const graph_node *n, mica_statu
     r->exclude_outside = graph_attr_int(n, "exclude_outside", 0) != 0;
     if (!(r->cubic_a >= -MAX_FACTOR && r->cubic_a <= MAX_FACTOR))
         return op_fail(g, n, st, MICA_ERR_LIMIT, "cubic_coeff_a is %g", r->cubic_a);
-    if (graph_attr_int(n, "antialias", 0) != 0)
-        return op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "antialias");
+    r->antialias = r->mode != RESIZE_NEAREST && graph_attr_int(n, "antialias", 0) != 0;
     static const char *const known[] = {"half_pixel",        "half_pixel_symmetric", "pytorch_half_pixel",
                                         "align_corners",     "asymmetric",           "tf_half_pixel_for_nn",
                                         "tf_crop_and_resize"};
@@ -109,6 +108,24 @@ static bool set_sizes(resize *r, const graph *g, const graph_node *n, const uint
     return true;
 }
 
+/* By how much an axis shrinks where the kernel widens with it. */
+static double shrinking(const resize *r, uint32_t axis) {
+    return r->antialias && r->scale[axis] < 1 ? r->scale[axis] : 1;
+}
+
+/* Half the width of the kernel, in positions of the input. */
+static double reach(const resize *r, uint32_t axis) {
+    return (r->mode == RESIZE_LINEAR ? 1 : 2) / shrinking(r, axis);
+}
+
+static bool check_taps(const resize *r, const graph *g, const graph_node *n, mica_status *st) {
+    for (uint32_t i = 0; r->mode != RESIZE_NEAREST && i < r->rank; i++)
+        if (!(2 * reach(r, i) <= RESIZE_TAPS - 2))
+            return op_fail(g, n, st, MICA_ERR_LIMIT, "scale %g of axis %u: an average of more than %d cells",
+                           r->scale[i], i, RESIZE_TAPS - 2);
+    return true;
+}
+
 bool resize_read(resize *r, const graph *g, const graph_node *n, mica_status *st) {
     const graph_value *x = op_in(g, n, 0);
     const bool region = g->opset >= 11, upsample = !strcmp(n->op, "Upsample");
@@ -141,8 +158,9 @@ bool resize_read(resize *r, const graph *g, const graph_node *n, mica_status *st
         r->from[axis[i]] = roi[i];
         r->to[axis[i]] = roi[count + i];
     }
-    return scales ? set_scales(r, g, n, axis, count, scales, st)
-                  : set_sizes(r, g, n, axis, count, sizes.v, st);
+    return (scales ? set_scales(r, g, n, axis, count, scales, st)
+                   : set_sizes(r, g, n, axis, count, sizes.v, st)) &&
+           check_taps(r, g, n, st);
 }
 
 /* --- positions --- */
@@ -190,40 +208,55 @@ static double cubic(double a, double d) {
 }
 
 bool resize_is_identity(const resize *r, uint32_t axis) {
-    return r->in[axis] == r->out[axis] && r->scale[axis] == 1 &&
-           strcmp(r->coordinates, "tf_crop_and_resize") != 0 &&
+    const bool whole =
+        strcmp(r->coordinates, "tf_crop_and_resize") != 0 || (r->from[axis] == 0 && r->to[axis] == 1);
+    return r->in[axis] == r->out[axis] && r->scale[axis] == 1 && whole &&
            strcmp(r->coordinates, "tf_half_pixel_for_nn") != 0;
+}
+
+/* The kernel's weight at distance d >= 0 of the position. */
+static double weight_at(const resize *r, uint32_t axis, double d) {
+    const double at = d * shrinking(r, axis);
+    if (r->mode == RESIZE_CUBIC)
+        return cubic(r->cubic_a, at);
+    return at < 1 ? 1 - at : 0;
+}
+
+/* Weights of linear and cubic: the cells that the kernel reaches, those beyond the border at the border. */
+static void interpolated(const resize *r, uint32_t axis, double x, resize_taps *t) {
+    const int64_t last = r->in[axis] - 1, half = ceil_of(reach(r, axis)), first = ceil_of(x) - half;
+    double sum = 0, all = 0;
+    t->n = 0;
+    for (int64_t at = first; at < first + 2 * half + 1 && t->n < RESIZE_TAPS; at++) {
+        const double w = weight_at(r, axis, x > (double)at ? x - (double)at : (double)at - x);
+        all += w;
+        if (w == 0 || (r->exclude_outside && (at < 0 || at > last)))
+            continue;
+        sum += w;
+        t->at[t->n] = at < 0 ? 0 : at > last ? last : at;
+        t->weight[t->n++] = w;
+    }
+    const double unit = r->exclude_outside ? sum : r->antialias ? all : 1;
+    for (unsigned i = 0; i < t->n && unit != 0; i++)
+        t->weight[i] /= unit;
 }
 
 void resize_axis(const resize *r, uint32_t axis, int64_t o, resize_taps *t) {
     const double x = coordinate(r, axis, o);
     const int64_t last = r->in[axis] - 1;
-    memset(t, 0, sizeof *t);
-    if (resize_is_identity(r, axis)) {
-        *t = (resize_taps){.n = 1, .at = {o}, .weight = {1}};
+    t->n = 1;
+    t->outside = false;
+    t->at[0] = o;
+    t->weight[0] = 1;
+    if (resize_is_identity(r, axis))
         return;
-    }
     t->outside = !strcmp(r->coordinates, "tf_crop_and_resize") && !(x >= 0 && x <= (double)last);
-    const int64_t below = floor_of(x);
-    const int64_t first = r->mode == RESIZE_NEAREST  ? nearest(r, x)
-                          : r->mode == RESIZE_LINEAR ? below
-                                                     : below - 1;
-    double sum = 0;
-    t->n = r->mode == RESIZE_NEAREST ? 1 : r->mode == RESIZE_LINEAR ? 2 : 4;
-    for (unsigned i = 0; i < t->n; i++) {
-        const int64_t at = first + i;
-        const double d = x > (double)at ? x - (double)at : (double)at - x;
-        const bool inside = at >= 0 && at <= last;
-        t->at[i] = at < 0 ? 0 : at > last ? last : at;
-        t->weight[i] = r->mode == RESIZE_NEAREST  ? 1
-                       : r->mode == RESIZE_LINEAR ? 1 - d
-                                                  : cubic(r->cubic_a, d);
-        if (!inside && r->exclude_outside && r->mode != RESIZE_NEAREST)
-            t->weight[i] = 0;
-        sum += t->weight[i];
+    if (r->mode == RESIZE_NEAREST) {
+        const int64_t at = nearest(r, x);
+        t->at[0] = at < 0 ? 0 : at > last ? last : at;
+    } else {
+        interpolated(r, axis, x, t);
     }
-    for (unsigned i = 0; i < t->n && r->exclude_outside && sum != 0; i++)
-        t->weight[i] /= sum;
 }
 
 /* --- rules --- */

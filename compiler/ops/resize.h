@@ -4,7 +4,8 @@
 
 #include "graph.h"
 
-#define RESIZE_TAPS 4
+#define RESIZE_TAPS 512 /* of one position: more only where antialiasing shrinks an axis to less than 1/128  \
+                         */
 
 typedef enum resize_mode { RESIZE_NEAREST, RESIZE_LINEAR, RESIZE_CUBIC } resize_mode;
 
@@ -12,7 +13,7 @@ typedef struct resize {
     resize_mode mode;
     const char *coordinates, *nearest; /* of the standard's names */
     double cubic_a, extrapolation;
-    bool exclude_outside;
+    bool exclude_outside, antialias;
     uint32_t rank;
     int64_t in[GRAPH_MAX_RANK], out[GRAPH_MAX_RANK];
     double scale[GRAPH_MAX_RANK], from[GRAPH_MAX_RANK], to[GRAPH_MAX_RANK]; /* from, to: region of interest */

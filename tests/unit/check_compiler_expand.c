@@ -1,0 +1,126 @@
+/* Operators that are made of others, further ones: equations of several products, norms of windows, averages
+ * with unlike counts. Lowered and run against the float reference; integers exactly.
+ */
+#define _GNU_SOURCE
+#include "lowering_kit.h"
+
+#define EXACT 0
+
+/* --- Einsum --- */
+
+static uint32_t integers(net *t, unsigned rank, const int64_t *dim) {
+    return int_input(t, ONNX_INT32, rank, dim);
+}
+
+static uint32_t equation(net *t, const char *text, unsigned n, const uint32_t *x) {
+    with_text(t, "equation", text);
+    return n == 1   ? op(t, "Einsum", 1, x[0])
+           : n == 2 ? op(t, "Einsum", 2, x[0], x[1])
+                    : op(t, "Einsum", 3, x[0], x[1], x[2]);
+}
+
+#define EINSUM(text, ...)                                                                                    \
+    output(t, equation(t, text, sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t),                        \
+                       (const uint32_t[]){__VA_ARGS__}))
+
+static void diagonals(net *t) {
+    t->spread = 0.5;
+    const uint32_t x = integers(t, SHAPE(2, 3, 3)), y = integers(t, SHAPE(3, 2, 3)),
+                   z = integers(t, SHAPE(3, 3, 3));
+    EINSUM("bii->bi", x);
+    EINSUM("bii->b", x);
+    EINSUM("iji->ji", y);
+    EINSUM("iii->i", z);
+    EINSUM("iii", z);
+    EINSUM("...ii->...i", z);
+    EINSUM("bii,iji->bj", x, y);
+}
+
+static void products_of_several(net *t) {
+    t->spread = 0.25;
+    const uint32_t x = integers(t, SHAPE(2, 3)), y = integers(t, SHAPE(3, 4)), z = integers(t, SHAPE(4, 2));
+    EINSUM("ij,jk,kl->il", x, y, z);
+    EINSUM("ij,jk,ki->", x, y, z);
+    EINSUM("ij,kl->jk", x, z);
+    EINSUM("ij,kl", x, y);
+}
+
+static void stretched(net *t) {
+    t->spread = 0.25;
+    const uint32_t x = integers(t, SHAPE(1, 3, 4)), y = integers(t, SHAPE(2, 4, 3)),
+                   one = integers(t, SHAPE(1, 1));
+    EINSUM("bij,bjk->bik", x, y);
+    EINSUM("...ij,...jk", x, y);
+    EINSUM("ij,ij->ij", one, one);
+    EINSUM("ij,bjk->bk", one, y);
+}
+
+static void batched_products(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 3, 3)), y = input(t, SHAPE(1, 3));
+    EINSUM("bii,bi->bi", x, y);
+    EINSUM("bij,bi,bj->b", x, y, y);
+}
+
+/* --- pools --- */
+
+static void window(net *t, int64_t kernel, int64_t pad, int64_t stride) {
+    with_ints(t, "kernel_shape", SHAPE(kernel, kernel));
+    with_ints(t, "pads", SHAPE(pad, pad, pad, pad));
+    with_ints(t, "strides", SHAPE(stride, stride));
+}
+
+static void norms(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 2, 6, 6));
+    for (int64_t p = 3; p <= 5; p++) {
+        window(t, 3, 1, 2);
+        with_int(t, "p", p);
+        output(t, op(t, "LpPool", 1, x));
+    }
+    with_int(t, "p", 3);
+    output(t, op(t, "GlobalLpPool", 1, x));
+}
+
+/* Windows of 2, 4 .. 7 cells on each axis: the lowering's weights would be as large as 84^2. */
+static void unlike_counts(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 2, 9, 9)), y = op(t, "Relu", 1, x);
+    window(t, 7, 3, 1);
+    output(t, op(t, "AveragePool", 1, x));
+    window(t, 7, 3, 2);
+    with_int(t, "ceil_mode", 1);
+    with_int(t, "count_include_pad", 1);
+    output(t, op(t, "AveragePool", 1, y));
+}
+
+static const struct {
+    const char *name;
+    build_fn *build;
+    bool batched;
+    double mean, max;
+} cases[] = {
+    {"diagonals", diagonals, false, EXACT, EXACT},
+    {"products_of_several", products_of_several, false, EXACT, EXACT},
+    {"stretched", stretched, false, EXACT, EXACT},
+    {"batched_products", batched_products, true, 0.003, 0.01},
+    {"norms", norms, true, 0.005, 0.01},
+    {"unlike_counts", unlike_counts, true, 0.003, 0.01},
+};
+#define N_CASES ((int)(sizeof cases / sizeof *cases))
+
+START_TEST(operators) {
+    run_case(cases[_i].name, cases[_i].build, 7100 + (uint64_t)_i, cases[_i].batched, cases[_i].mean,
+             cases[_i].max);
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("expand");
+    TCase *tc = tcase_create("all");
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, operators, 0, N_CASES);
+    suite_add_tcase(s, tc);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    const int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
