@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mica/arguments.h"
 #include "passes.h"
 
 /* 0: compiled; 1: the model cannot be compiled; 2: usage, or a file cannot be read or written. */
@@ -22,9 +23,8 @@ int cmd_audit(int argc, char **argv);
 /* Prints the error; 2 for errors of usage and files, else 1. */
 int cmd_error(const mica_status *st);
 
-/* Parses NAME=SIZE in place. */
-bool cmd_dim(dim_binding *d, char *text, mica_status *st);
-bool cmd_number(uint32_t *out, const char *text, uint32_t low, uint32_t high, const char *option,
-                mica_status *st);
+/* *dims := the bindings that texts NAME=SIZE say, said->n of them; released in any case by cmd_dims_free. */
+bool cmd_dims(dim_binding **dims, const mica_arguments *said, mica_status *st);
+void cmd_dims_free(dim_binding *dims, size_t n);
 
 #endif

@@ -1,51 +1,41 @@
 /* mica audit MODEL.onnx MODEL.vk */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "audit.h"
 #include "cli/show.h"
 #include "cmd.h"
 
-static const char usage[] =
-    "usage: mica audit MODEL.onnx --calibration DIR MODEL.vk [--json]\n"
-    "Compiles the model with the options that the verifier parameters record, without building a prover, "
-    "and\n"
-    "compares: do the parameters belong to this model?\n"
-    "  --calibration DIR  the samples that the parameters were calibrated on\n"
-    "  --json             print the result as JSON\n"
-    "Exit code 0: confirmed; 1: the parameters do not belong to the model; 2: no decision.\n";
-
 typedef struct audit_job {
     const char *model, *calibration, *vk;
     bool json, help;
 } audit_job;
 
+static const mica_option options[] = {
+    {"calibration", 0, MICA_OPTION_TEXT, offsetof(audit_job, calibration), 0, 0, "DIR",
+     "the samples that the parameters were calibrated on", 0},
+    {"json", 0, MICA_OPTION_FLAG, offsetof(audit_job, json), 0, 0, NULL, "print the result as JSON", 0},
+    MICA_OPTION_HELP(audit_job, help),
+};
+static const mica_command command = {
+    "mica audit",
+    "usage: mica audit MODEL.onnx --calibration DIR MODEL.vk [--json]\n"
+    "Compiles the model with the options that the verifier parameters record, and no others, without "
+    "building\n"
+    "a prover, and compares: do the parameters belong to this model?\n",
+    options, sizeof options / sizeof *options,
+    "Exit code 0: confirmed; 1: the parameters do not belong to the model; 2: no decision.\n"};
+
 static bool parse(audit_job *j, int argc, char **argv, mica_status *st) {
-    static const struct option options[] = {{"calibration", required_argument, NULL, 'c'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    int c;
-    optind = 1;
-    while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (c == 'c')
-            j->calibration = optarg;
-        else if (c == 'j')
-            j->json = true;
-        else if (c == 'h')
-            j->help = true;
-        else
-            return mica_fail(st, MICA_ERR_USAGE,
-                             "audit takes the compiler's options from the verifier parameters and no others; "
-                             "see mica audit --help");
-    }
+    int operands;
+    if (!mica_arguments_parse(&command, j, argc, argv, &operands, st))
+        return false;
     if (j->help)
         return true;
-    if (optind + 2 != argc)
+    if (operands + 2 != argc)
         return mica_fail(st, MICA_ERR_USAGE,
                          "audit takes a model and verifier parameters; see mica audit --help");
-    j->model = argv[optind];
-    j->vk = argv[optind + 1];
+    j->model = argv[operands];
+    j->vk = argv[operands + 1];
     return true;
 }
 
@@ -101,7 +91,7 @@ int cmd_audit(int argc, char **argv) {
     bool confirmed = true;
     bool ok = parse(&j, argc, argv, &st);
     if (ok && j.help)
-        (void)fputs(usage, stdout);
+        mica_arguments_usage(&command, stdout);
     else
         ok = ok && run(&j, &confirmed, &st);
     return !ok ? cmd_error(&st) : confirmed ? 0 : 1;

@@ -6,16 +6,6 @@
 #include "cmd.h"
 #include "driver.h"
 
-static void show_usage(void) {
-    (void)fputs("usage: mica compile MODEL.onnx [options]\n", stdout);
-    options_usage(stdout);
-    (void)fputs(
-        "$CC names the C compiler (default: cc).\n"
-        "Exit code 0: compiled; 1: the model cannot be compiled; 2: usage, or a file cannot be read or "
-        "written.\n",
-        stdout);
-}
-
 /* The model's file name without ".onnx". */
 static char *default_output(const char *model) {
     const char *slash = strrchr(model, '/');
@@ -32,7 +22,7 @@ int cmd_compile(int argc, char **argv) {
     mica_status st = {0};
     bool ok = options_parse(&r, argc, argv, &st);
     if (ok && r.help)
-        show_usage();
+        options_usage(stdout);
     if (ok && !r.help) {
         output = r.output ? NULL : default_output(r.model);
         r.output = r.output ? r.output : output;

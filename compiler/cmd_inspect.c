@@ -1,5 +1,4 @@
 /* mica inspect MODEL.onnx, mica inspect MODEL.vk */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,47 +7,39 @@
 #include "inspect.h"
 #include "vk_file.h"
 
-static const char usage[] =
-    "usage: mica inspect MODEL.onnx [options]    operators, and which of them are supported\n"
-    "       mica inspect MODEL.vk [--json]       what verifier parameters say, and how they were made\n"
-    "  --dim NAME=SIZE  size of a free dimension of the model; may be repeated\n"
-    "  --json           print the report as JSON\n"
-    "Exit code 0: everything is supported; 1: something is not; 2: no report.\n";
-
 typedef struct inspect_job {
     const char *path;
-    dim_binding *dims;
-    size_t n_dims;
+    mica_arguments dim; /* NAME=SIZE */
     bool json, help;
 } inspect_job;
 
+static const mica_option options[] = {
+    {"dim", 0, MICA_OPTION_LIST, offsetof(inspect_job, dim), 0, 0, "NAME=SIZE",
+     "size of a free dimension of the model; may be repeated", 0},
+    {"json", 0, MICA_OPTION_FLAG, offsetof(inspect_job, json), 0, 0, NULL, "print the report as JSON", 0},
+    MICA_OPTION_HELP(inspect_job, help),
+};
+static const mica_command command = {
+    "mica inspect",
+    "usage: mica inspect MODEL.onnx [options]    operators, and which of them are supported\n"
+    "       mica inspect MODEL.vk [--json]       what verifier parameters say, and how they were made\n",
+    options, sizeof options / sizeof *options,
+    "Exit code 0: everything is supported; 1: something is not; 2: no report.\n"};
+
 static bool parse(inspect_job *j, int argc, char **argv, mica_status *st) {
-    static const struct option options[] = {{"dim", required_argument, NULL, 'd'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    int c;
-    optind = 1;
-    while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (c == 'j')
-            j->json = true;
-        else if (c == 'h')
-            j->help = true;
-        else if (c != 'd')
-            return mica_fail(st, MICA_ERR_USAGE, "see mica inspect --help");
-        else if (!cmd_dim(&j->dims[j->n_dims++], optarg, st))
-            return false;
-    }
-    if (!j->help && optind + 1 != argc)
+    int operands;
+    if (!mica_arguments_parse(&command, j, argc, argv, &operands, st))
+        return false;
+    if (!j->help && operands + 1 != argc)
         return mica_fail(st, MICA_ERR_USAGE, "inspect takes one model; see mica inspect --help");
-    j->path = argv[optind];
+    j->path = argv[operands];
     return true;
 }
 
 static bool inspect_vk(const inspect_job *j, mica_status *st) {
     mica_vk vk;
     mica_report report;
-    if (j->n_dims > 0)
+    if (j->dim.n > 0)
         return mica_fail(st, MICA_ERR_USAGE, "--dim: the dimensions of verifier parameters are fixed");
     if (!vk_file_read(&vk, j->path, NULL, NULL, st))
         return false;
@@ -62,23 +53,30 @@ static bool inspect_vk(const inspect_job *j, mica_status *st) {
     return ok;
 }
 
+static bool inspect_model(const inspect_job *j, bool *supported, mica_status *st) {
+    dim_binding *dims = NULL;
+    const bool ok =
+        cmd_dims(&dims, &j->dim, st) && mica_inspect(j->path, dims, j->dim.n, j->json, stdout, supported, st);
+    cmd_dims_free(dims, j->dim.n);
+    return ok;
+}
+
 /* *supported stays true for verifier parameters. */
 static bool run(const inspect_job *j, bool *supported, mica_status *st) {
-    if (j->help)
-        return fputs(usage, stdout) >= 0;
-    if (vk_file_is(j->path))
-        return inspect_vk(j, st);
-    return mica_inspect(j->path, j->dims, j->n_dims, j->json, stdout, supported, st);
+    if (j->help) {
+        mica_arguments_usage(&command, stdout);
+        return true;
+    }
+    return vk_file_is(j->path) ? inspect_vk(j, st) : inspect_model(j, supported, st);
 }
 
 int cmd_inspect(int argc, char **argv) {
     mica_status st = {0};
-    inspect_job j = {.dims = calloc((size_t)argc + 1, sizeof *j.dims)};
+    inspect_job j = {0};
     bool supported = true;
-    bool ok = j.dims || mica_fail(&st, MICA_ERR_MEMORY, "out of memory");
-    ok = ok && parse(&j, argc, argv, &st) && run(&j, &supported, &st);
+    const bool ok = parse(&j, argc, argv, &st) && run(&j, &supported, &st);
     if (st.code != MICA_OK)
         (void)cmd_error(&st);
-    free(j.dims);
+    mica_arguments_free(&command, &j);
     return !ok ? 2 : supported ? 0 : 1;
 }

@@ -1,6 +1,5 @@
 #include "options.h"
 
-#include <getopt.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,61 +7,52 @@
 #include "cmd.h"
 #include "mica/circuit.h"
 
-typedef enum option_kind { KIND_FLAG, KIND_NUMBER, KIND_TEXT, KIND_LIST } option_kind;
-
-/* Whether the option influences the verifier parameters. */
-typedef enum option_effect { ON_FILES, ON_PARAMETERS } option_effect;
-
-typedef struct compile_option {
-    const char *name;
-    char letter; /* 0: none */
-    option_kind kind;
-    option_effect effect;
-    size_t field;         /* of compile_request: bool, uint32_t, const char * or option_list */
-    uint32_t low, high;   /* of numbers; 0 is "not set" */
-    const char *argument; /* for the usage */
-    const char *help;
-} compile_option;
+/* Groups of options: whether one influences the verifier parameters. */
+enum { ON_FILES, ON_PARAMETERS };
 
 #define FIELD(name) offsetof(compile_request, name)
 
-static const compile_option options[] = {
-    {"calibration", 0, KIND_TEXT, ON_FILES, FIELD(calibration), 0, 0, "DIR",
-     "sample inputs: a folder of case_* folders, or a stacked .npy"},
-    {"out", 'o', KIND_TEXT, ON_FILES, FIELD(output), 0, 0, "NAME",
-     "writes NAME-prover, NAME.vk, NAME.report.html and NAME-src/ (default: the model's name)"},
-    {"dim", 0, KIND_LIST, ON_PARAMETERS, FIELD(dim), 0, 0, "NAME=SIZE",
-     "size of a free dimension of the model; may be repeated"},
-    {"input-visibility", 0, KIND_LIST, ON_PARAMETERS, FIELD(input_visibility), 0, 0, "[NAME=]WHAT",
-     "public (default), committed (proofs show a digest) or private (undisclosed, not zero-knowledge)"},
-    {"output-visibility", 0, KIND_LIST, ON_PARAMETERS, FIELD(output_visibility), 0, 0, "[NAME=]WHAT",
-     "likewise for outputs; both may be repeated"},
-    {"max-batch", 0, KIND_NUMBER, ON_PARAMETERS, FIELD(max_batch), 1, 1u << 20, "N",
-     "most inputs that one proof may cover (default: 256, or what the size admits)"},
-    {"security", 0, KIND_NUMBER, ON_PARAMETERS, FIELD(security_bits), 1, 120, "BITS",
-     "proven security, 1 to 120 (default 100)"},
-    {"max-error", 0, KIND_TEXT, ON_PARAMETERS, FIELD(max_error), 0, 0, "PERCENT",
-     "largest mean error of any output on the samples, in percent of its range; fails if it is not reached"},
-    {"min-agreement", 0, KIND_TEXT, ON_PARAMETERS, FIELD(min_agreement), 0, 0, "PERCENT",
-     "least share of samples whose largest output is the float network's; fails if it is not reached"},
-    {"model-id", 0, KIND_TEXT, ON_PARAMETERS, FIELD(model_id), 0, 0, "ID",
-     "name of the model in its verifier parameters (default: NAME)"},
-    {"emit-only", 0, KIND_FLAG, ON_FILES, FIELD(emit_only), 0, 0, NULL, "stop before the C compiler"},
-    {"no-cache", 0, KIND_FLAG, ON_FILES, FIELD(no_cache), 0, 0, NULL,
-     "do not use or fill the cache of built executables"},
-    {"quiet", 'q', KIND_FLAG, ON_FILES, FIELD(quiet), 0, 0, NULL, "print errors only"},
-    {"json", 0, KIND_FLAG, ON_FILES, FIELD(json), 0, 0, NULL, "print the summary as one line of JSON"},
-    {"dump", 0, KIND_TEXT, ON_FILES, FIELD(dump), 0, 0, "PASS",
-     "print the result of a pass as well: import, shapes, fold, canonical, program"},
-    {"help", 'h', KIND_FLAG, ON_FILES, FIELD(help), 0, 0, NULL, "print this"},
+static const mica_option options[] = {
+    {"calibration", 0, MICA_OPTION_TEXT, FIELD(calibration), 0, 0, "DIR",
+     "sample inputs: a folder of case_* folders, or a stacked .npy", ON_FILES},
+    {"out", 'o', MICA_OPTION_TEXT, FIELD(output), 0, 0, "NAME",
+     "writes NAME-prover, NAME.vk, NAME.report.html and NAME-src/ (default: the model's name)", ON_FILES},
+    {"dim", 0, MICA_OPTION_LIST, FIELD(dim), 0, 0, "NAME=SIZE",
+     "size of a free dimension of the model; may be repeated", ON_PARAMETERS},
+    {"input-visibility", 0, MICA_OPTION_LIST, FIELD(input_visibility), 0, 0, "[NAME=]WHAT",
+     "public (default), committed (proofs show a digest) or private (undisclosed, not zero-knowledge)",
+     ON_PARAMETERS},
+    {"output-visibility", 0, MICA_OPTION_LIST, FIELD(output_visibility), 0, 0, "[NAME=]WHAT",
+     "likewise for outputs; both may be repeated", ON_PARAMETERS},
+    {"max-batch", 0, MICA_OPTION_NUMBER, FIELD(max_batch), 1, 1u << 20, "N",
+     "most inputs that one proof may cover (default: 256, or what the size admits)", ON_PARAMETERS},
+    {"security", 0, MICA_OPTION_NUMBER, FIELD(security_bits), 1, 120, "BITS",
+     "proven security, 1 to 120 (default 100)", ON_PARAMETERS},
+    {"max-error", 0, MICA_OPTION_TEXT, FIELD(max_error), 0, 0, "PERCENT",
+     "largest mean error of any output on the samples, in percent of its range; fails if it is not reached",
+     ON_PARAMETERS},
+    {"min-agreement", 0, MICA_OPTION_TEXT, FIELD(min_agreement), 0, 0, "PERCENT",
+     "least share of samples whose largest output is the float network's; fails if it is not reached",
+     ON_PARAMETERS},
+    {"model-id", 0, MICA_OPTION_TEXT, FIELD(model_id), 0, 0, "ID",
+     "name of the model in its verifier parameters (default: NAME)", ON_PARAMETERS},
+    {"emit-only", 0, MICA_OPTION_FLAG, FIELD(emit_only), 0, 0, NULL, "stop before the C compiler", ON_FILES},
+    {"no-cache", 0, MICA_OPTION_FLAG, FIELD(no_cache), 0, 0, NULL,
+     "do not use or fill the cache of built executables", ON_FILES},
+    {"quiet", 'q', MICA_OPTION_FLAG, FIELD(quiet), 0, 0, NULL, "print errors only", ON_FILES},
+    {"json", 0, MICA_OPTION_FLAG, FIELD(json), 0, 0, NULL, "print the summary as one line of JSON", ON_FILES},
+    {"dump", 0, MICA_OPTION_TEXT, FIELD(dump), 0, 0, "PASS",
+     "print the result of a pass as well: import, shapes, fold, canonical, program", ON_FILES},
+    {"help", 'h', MICA_OPTION_FLAG, FIELD(help), 0, 0, NULL, "print this", ON_FILES},
 };
-enum { N_OPTIONS = sizeof options / sizeof *options, FIRST_VALUE = 256, USAGE_WORDS = 19 };
+enum { N_OPTIONS = sizeof options / sizeof *options };
+static const mica_command command = {"mica compile", "usage: mica compile MODEL.onnx [options]\n", options,
+                                     N_OPTIONS,
+                                     "$CC names the C compiler (default: cc).\n"
+                                     "Exit code 0: compiled; 1: the model cannot be compiled; 2: usage, or a "
+                                     "file cannot be read or written.\n"};
 
-static void *field_of(compile_request *r, const compile_option *o) {
-    return (char *)r + o->field;
-}
-
-static const void *field_in(const compile_request *r, const compile_option *o) {
+static const void *field_in(const compile_request *r, const mica_option *o) {
     return (const char *)r + o->field;
 }
 
@@ -73,36 +63,6 @@ static bool is_shown_text(const char *words) {
             return false;
     }
     return *words != 0;
-}
-
-static bool append(option_list *list, const char *argument, mica_status *st) {
-    const char **grown = realloc(list->item, (list->n + 1) * sizeof *grown);
-    if (!grown)
-        return mica_fail(st, MICA_ERR_MEMORY, "out of memory");
-    list->item = grown;
-    list->item[list->n++] = argument;
-    return true;
-}
-
-static bool set(compile_request *r, const compile_option *o, const char *argument, mica_status *st) {
-    char shown[64];
-    void *field = field_of(r, o);
-    if (o->effect == ON_PARAMETERS && o->kind != KIND_FLAG && !is_shown_text(argument))
-        return mica_fail(st, MICA_ERR_USAGE, "--%s: empty, or with control characters", o->name);
-    switch (o->kind) {
-    case KIND_FLAG:
-        *(bool *)field = true;
-        return true;
-    case KIND_NUMBER:
-        (void)snprintf(shown, sizeof shown, "--%s", o->name);
-        return cmd_number(field, argument, o->low, o->high, shown, st);
-    case KIND_TEXT:
-        *(const char **)field = argument;
-        return true;
-    case KIND_LIST:
-        return append(field, argument, st);
-    }
-    return false;
 }
 
 /* --- finishing --- */
@@ -116,20 +76,30 @@ static bool known_pass(const char *pass) {
     return false;
 }
 
-static bool bind_dims(compile_request *r, mica_status *st) {
-    r->dims = calloc(r->dim.n + 1, sizeof *r->dims);
-    if (!r->dims)
-        return mica_fail(st, MICA_ERR_MEMORY, "out of memory");
-    for (; r->n_dims < r->dim.n; r->n_dims++) {
-        char *copy = strdup(r->dim.item[r->n_dims]);
-        if (!copy)
-            return mica_fail(st, MICA_ERR_MEMORY, "out of memory");
-        if (!cmd_dim(&r->dims[r->n_dims], copy, st)) {
-            free(copy);
-            return false;
+/* What is recorded must be text that a record can hold. */
+static bool check_texts(const compile_request *r, mica_status *st) {
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        const mica_option *o = &options[i];
+        const void *field = field_in(r, o);
+        const char *const *text = field;
+        size_t n = 0;
+        if (o->group == ON_PARAMETERS && o->kind == MICA_OPTION_TEXT)
+            n = *text != NULL;
+        if (o->group == ON_PARAMETERS && o->kind == MICA_OPTION_LIST) {
+            text = ((const mica_arguments *)field)->item;
+            n = ((const mica_arguments *)field)->n;
         }
+        for (size_t j = 0; j < n; j++)
+            if (!is_shown_text(text[j]))
+                return mica_fail(st, MICA_ERR_USAGE, "--%s: empty, or with control characters", o->name);
     }
     return true;
+}
+
+static bool bind_dims(compile_request *r, mica_status *st) {
+    const bool ok = cmd_dims(&r->dims, &r->dim, st);
+    r->n_dims = ok ? r->dim.n : 0;
+    return ok;
 }
 
 /* Digits and at most one point: the same number whatever the locale and C library. */
@@ -164,6 +134,8 @@ static bool parse_targets(compile_request *r, mica_status *st) {
 }
 
 bool options_finish(compile_request *r, mica_status *st) {
+    if (!check_texts(r, st))
+        return false;
     if (r->model_id && strlen(r->model_id) >= MICA_NAME_BYTES)
         return mica_fail(st, MICA_ERR_USAGE, "--model-id: at most %d bytes", MICA_NAME_BYTES - 1);
     if (r->dump && !known_pass(r->dump))
@@ -172,98 +144,45 @@ bool options_finish(compile_request *r, mica_status *st) {
 }
 
 void options_free(compile_request *r) {
-    for (size_t i = 0; i < r->n_dims; i++)
-        free((void *)r->dims[i].name); /* the copy that cmd_dim cut */
-    free(r->dims);
-    for (size_t i = 0; i < N_OPTIONS; i++) {
-        if (options[i].kind == KIND_LIST)
-            free(((option_list *)field_of(r, &options[i]))->item);
-    }
+    cmd_dims_free(r->dims, r->dim.n);
+    mica_arguments_free(&command, r);
     free(r->replayed);
     memset(r, 0, sizeof *r);
 }
 
-/* --- command line --- */
-
-static void make_getopt_table(struct option *table, char *letters) {
-    for (size_t i = 0; i < N_OPTIONS; i++) {
-        const compile_option *o = &options[i];
-        table[i] = (struct option){o->name, o->kind == KIND_FLAG ? no_argument : required_argument, NULL,
-                                   FIRST_VALUE + (int)i};
-        if (o->letter) {
-            *letters++ = o->letter;
-            if (o->kind != KIND_FLAG)
-                *letters++ = ':';
-        }
-    }
-    table[N_OPTIONS] = (struct option){0};
-    *letters = 0;
-}
-
-static const compile_option *option_of(int c) {
-    if (c >= FIRST_VALUE && c < FIRST_VALUE + N_OPTIONS)
-        return &options[c - FIRST_VALUE];
-    for (size_t i = 0; i < N_OPTIONS; i++) {
-        if (options[i].letter && options[i].letter == c)
-            return &options[i];
-    }
-    return NULL;
-}
-
 bool options_parse(compile_request *r, int argc, char **argv, mica_status *st) {
-    struct option table[N_OPTIONS + 1];
-    char letters[2 * N_OPTIONS + 1];
-    int c;
-    make_getopt_table(table, letters);
-    optind = 1;
-    while ((c = getopt_long(argc, argv, letters, table, NULL)) != -1) {
-        const compile_option *o = option_of(c);
-        if (!o)
-            return mica_fail(st, MICA_ERR_USAGE, "see mica compile --help");
-        if (!set(r, o, optarg, st))
-            return false;
-    }
+    int operands;
+    if (!mica_arguments_parse(&command, r, argc, argv, &operands, st))
+        return false;
     if (r->help)
         return true;
-    if (optind + 1 != argc)
+    if (operands + 1 != argc)
         return mica_fail(st, MICA_ERR_USAGE, "compile takes one model; see mica compile --help");
-    r->model = argv[optind];
+    r->model = argv[operands];
     return options_finish(r, st);
 }
 
 void options_usage(FILE *out) {
-    for (size_t i = 0; i < N_OPTIONS; i++) {
-        const compile_option *o = &options[i];
-        char words[64], letter[8] = "";
-        if (o->letter)
-            (void)snprintf(letter, sizeof letter, "-%c, ", o->letter);
-        (void)snprintf(words, sizeof words, "%s--%s%s%s", letter, o->name, o->argument ? " " : "",
-                       o->argument ? o->argument : "");
-        if (strlen(words) > USAGE_WORDS)
-            (void)fprintf(out, "  %s\n  %*s %s\n", words, USAGE_WORDS, "", o->help);
-        else
-            (void)fprintf(out, "  %-*s %s\n", USAGE_WORDS, words, o->help);
-    }
+    mica_arguments_usage(&command, out);
 }
 
 /* --- record --- */
 
-static bool record_one(const compile_request *r, const compile_option *o, mica_record *record,
-                       mica_status *st) {
+static bool record_one(const compile_request *r, const mica_option *o, mica_record *record, mica_status *st) {
     char key[MICA_RECORD_MAX_KEY + 1], number[16];
     const void *field = field_in(r, o);
     (void)snprintf(key, sizeof key, OPTIONS_RECORD_PREFIX "%s", o->name);
     switch (o->kind) {
-    case KIND_FLAG:
+    case MICA_OPTION_FLAG:
         return !*(const bool *)field || mica_record_add(record, key, "yes", st);
-    case KIND_NUMBER:
+    case MICA_OPTION_NUMBER:
         (void)snprintf(number, sizeof number, "%u", *(const uint32_t *)field);
         return *(const uint32_t *)field == 0 || mica_record_add(record, key, number, st);
-    case KIND_TEXT:
+    case MICA_OPTION_TEXT:
         return !*(const char *const *)field || mica_record_add(record, key, *(const char *const *)field, st);
-    case KIND_LIST:
-        for (size_t i = 0; i < ((const option_list *)field)->n; i++) {
-            if (!mica_record_add(record, key, ((const option_list *)field)->item[i], st))
+    case MICA_OPTION_LIST:
+        for (size_t i = 0; i < ((const mica_arguments *)field)->n; i++) {
+            if (!mica_record_add(record, key, ((const mica_arguments *)field)->item[i], st))
                 return false;
         }
     }
@@ -272,7 +191,7 @@ static bool record_one(const compile_request *r, const compile_option *o, mica_r
 
 bool options_record(const compile_request *r, mica_record *record, mica_status *st) {
     for (size_t i = 0; i < N_OPTIONS; i++) {
-        if (options[i].effect == ON_PARAMETERS && !record_one(r, &options[i], record, st))
+        if (options[i].group == ON_PARAMETERS && !record_one(r, &options[i], record, st))
             return false;
     }
     return true;
@@ -283,8 +202,8 @@ static bool replay_line(compile_request *r, const mica_record_line *line, char *
     memcpy(copy, line->value, line->size);
     copy[line->size] = 0;
     for (size_t i = 0; i < N_OPTIONS; i++) {
-        if (options[i].effect == ON_PARAMETERS && strcmp(options[i].name, name) == 0)
-            return set(r, &options[i], copy, st);
+        if (options[i].group == ON_PARAMETERS && strcmp(options[i].name, name) == 0)
+            return mica_arguments_set(&options[i], r, copy, st);
     }
     return mica_fail(st, MICA_ERR_FORMAT, "the record has the option --%s, which this version does not know",
                      name);

@@ -8,15 +8,10 @@
 
 #include "passes.h"
 
+#include "mica/arguments.h"
 #include "mica/record.h"
 
 #define OPTIONS_RECORD_PREFIX "option-" /* of the keys in the record */
-
-/* Arguments of an option that may be repeated; the texts are the caller's. */
-typedef struct option_list {
-    const char **item;
-    size_t n;
-} option_list;
 
 typedef struct compile_request {
     const char *model;       /* ONNX file */
@@ -24,9 +19,9 @@ typedef struct compile_request {
     const char *output;      /* NAME: makes NAME-prover, NAME.vk, NAME.report.html and NAME-src */
     const char *model_id;    /* NULL: the output's file name */
     const char *dump;        /* pass whose result is printed, or NULL */
-    option_list dim;         /* NAME=SIZE */
-    option_list input_visibility, output_visibility; /* visibility.h */
-    uint32_t max_batch;                              /* 0: 256, halved until the circuit's bounds admit it */
+    mica_arguments dim;      /* NAME=SIZE */
+    mica_arguments input_visibility, output_visibility; /* visibility.h */
+    uint32_t max_batch; /* 0: 256, halved until the circuit's bounds admit it */
     uint32_t security_bits;
     const char *max_error, *min_agreement; /* percentages as given; NULL: the compiler's own target */
     size_t embed_limit;                    /* EMIT_EMBED_LIMIT */
@@ -45,7 +40,7 @@ bool options_parse(compile_request *r, int argc, char **argv, mica_status *st);
 bool options_finish(compile_request *r, mica_status *st);
 void options_free(compile_request *r);
 
-/* Lists the options, one or more lines each. */
+/* The usage of mica compile. */
 void options_usage(FILE *out);
 
 /* Appends a line "option-NAME argument" for every option that is set and influences the parameters. */

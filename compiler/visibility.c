@@ -42,7 +42,7 @@ static bool apply(mica_visibility *out, bool *named, const char *said, const gra
                               role, said, role);
 }
 
-mica_visibility *visibility_choose(const option_list *said, const graph *g, bool inputs, mica_status *st) {
+mica_visibility *visibility_choose(const mica_arguments *said, const graph *g, bool inputs, mica_status *st) {
     const uint32_t n = inputs ? g->n_inputs : g->n_outputs;
     mica_visibility *out = calloc(n + 1u, sizeof *out);
     bool *named = calloc(n + 1u, sizeof *named);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mica/arguments.h"
 #include "mica/model.h"
 #include "mica/status.h"
 
@@ -19,20 +20,11 @@ int cli_run_bench(int argc, char **argv, const mica_model *model);
 
 /* Prints the error and returns 2. */
 int cli_error(const mica_status *st);
-/* Prints how the subcommand is used and returns 2. */
-int cli_usage(const char *usage);
-
-/* A decimal number in [low, high]. */
-bool cli_number(uint32_t *out, const char *text, uint32_t low, uint32_t high, const char *option,
-                mica_status *st);
-
-/* Room for one argument list out of argv; filled by push. */
-typedef struct cli_args {
-    const char **item;
-    size_t n;
-} cli_args;
-bool cli_args_create(cli_args *a, int argc, mica_status *st);
-void cli_args_push(cli_args *a, const char *text);
-void cli_args_free(cli_args *a);
+/* Parses a command that takes inputs: those of --input, then the operands, are in `inputs`, which the
+ * command's table fills, too. */
+bool cli_parse_inputs(const mica_command *command, void *job, mica_arguments *inputs, int argc, char **argv,
+                      mica_status *st);
+/* Parses a command that takes options only. */
+bool cli_parse_alone(const mica_command *command, void *job, int argc, char **argv, mica_status *st);
 
 #endif

@@ -1,6 +1,5 @@
 /* bench: times proofs of random inputs. Every proof that is timed is verified, and a rejection ends the run.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +13,6 @@
 #include "mica/prove.h"
 #include "mica/verify.h"
 
-static const char usage[] = "usage: bench [--runs N] [--batch B] [--json]\n";
-
 #define MAX_RUNS 1000
 #define CPU_NAME 96
 
@@ -24,7 +21,7 @@ enum { TIME_PROVE, TIME_INFER, TIME_VERIFY, TIME_FIRST_PHASE, TIMES = TIME_FIRST
 
 typedef struct bench {
     uint32_t runs, batch;
-    bool json;
+    bool json, help;
     double *sample; /* [TIMES][runs] */
     size_t proof_bytes, statement_bytes, workspace;
     double proven_bits;
@@ -216,30 +213,26 @@ static int run(bench *b, const mica_model *model, mica_status *st) {
     return code;
 }
 
+static const mica_option options[] = {
+    {"runs", 0, MICA_OPTION_NUMBER, offsetof(bench, runs), 1, MAX_RUNS, "N",
+     "proofs that are timed (default 5)", 0},
+    {"batch", 0, MICA_OPTION_NUMBER, offsetof(bench, batch), 1, 1u << 30, "B", "inputs of each (default 1)",
+     0},
+    {"json", 0, MICA_OPTION_FLAG, offsetof(bench, json), 0, 0, NULL, "print the measurements as JSON", 0},
+    MICA_OPTION_HELP(bench, help),
+};
+static const mica_command command = {"bench",
+                                     "usage: bench [options]\n"
+                                     "Times proofs of random inputs; every one is verified.\n",
+                                     options, sizeof options / sizeof *options, NULL};
+
 int cli_run_bench(int argc, char **argv, const mica_model *model) {
-    static const struct option options[] = {{"runs", required_argument, NULL, 'r'},
-                                            {"batch", required_argument, NULL, 'b'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
     bench b = {.runs = 5, .batch = 1, .random = 1};
     mica_status st = {0};
-    bool ok = true;
-    int c;
-    optind = 1;
-    while (ok && (c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (c == 'r')
-            ok = cli_number(&b.runs, optarg, 1, MAX_RUNS, "--runs", &st);
-        else if (c == 'b')
-            ok = cli_number(&b.batch, optarg, 1, 1u << 30, "--batch", &st);
-        else if (c == 'j')
-            b.json = true;
-        else if (c == 'h')
-            return fputs(usage, stdout) < 0 ? 2 : 0;
-        else
-            return cli_usage(usage);
-    }
-    if (!ok)
+    if (!cli_parse_alone(&command, &b, argc, argv, &st))
         return cli_error(&st);
-    return optind < argc ? cli_usage(usage) : run(&b, model, &st);
+    if (!b.help)
+        return run(&b, model, &st);
+    mica_arguments_usage(&command, stdout);
+    return 0;
 }

@@ -1,13 +1,23 @@
 /* digest --input FILE */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "cli/cli.h"
 #include "cli/port_digest.h"
 
-static const char usage[] =
+typedef struct digest_job {
+    digest_request request;
+    bool help;
+} digest_job;
+
+static const mica_option options[] = {
+    DIGEST_OPTIONS(digest_job, request),
+    MICA_OPTION_HELP(digest_job, help),
+};
+static const mica_command command = {
+    "digest",
     "usage: digest [--input FILE] [--output FILE] [options]\n"
-    "The digests that proofs show of committed inputs and outputs with these values.\n";
+    "The digests that proofs show of committed inputs and outputs with these values.\n",
+    options, sizeof options / sizeof *options, NULL};
 
 static bool run(const digest_request *r, const mica_model *model, mica_status *st) {
     mica_vk vk;
@@ -18,35 +28,20 @@ static bool run(const digest_request *r, const mica_model *model, mica_status *s
     return ok;
 }
 
-static bool parse(digest_request *r, const char **input, const char **output, bool *help, int argc,
-                  char **argv, mica_status *st) {
-    static const struct option options[] = {
-        {"input", required_argument, NULL, 'i'}, {"output", required_argument, NULL, 'o'},
-        {"integers", no_argument, NULL, 'n'},    {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
-    int c;
-    optind = 1;
-    while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        *help |= c == 'h';
-        if (c != 'h' && !port_digest_option(r, input, output, c, optarg))
-            return mica_fail(st, MICA_ERR_USAGE, "see digest --help");
-    }
-    return *help || (optind == argc && r->n_input + r->n_output > 0) ||
-           mica_fail(st, MICA_ERR_USAGE, "digest takes --input or --output; see digest --help");
+static bool parse(digest_job *job, int argc, char **argv, mica_status *st) {
+    return cli_parse_alone(&command, job, argc, argv, st) &&
+           (job->help || job->request.input.n + job->request.output.n > 0 ||
+            mica_fail(st, MICA_ERR_USAGE, "digest takes --input or --output; see digest --help"));
 }
 
 int cli_run_digest(int argc, char **argv, const mica_model *model) {
-    cli_args inputs = {0}, outputs = {0};
+    digest_job job = {0};
     mica_status st = {0};
-    bool help = false;
-    bool ok = cli_args_create(&inputs, argc, &st) && cli_args_create(&outputs, argc, &st);
-    digest_request r = {.input = inputs.item, .output = outputs.item};
-    ok = ok && parse(&r, inputs.item, outputs.item, &help, argc, argv, &st);
-    if (ok && help)
-        (void)printf("%s%s", usage, port_digest_options);
+    bool ok = parse(&job, argc, argv, &st);
+    if (ok && job.help)
+        mica_arguments_usage(&command, stdout);
     else
-        ok = ok && run(&r, model, &st);
-    cli_args_free(&inputs);
-    cli_args_free(&outputs);
+        ok = ok && run(&job.request, model, &st);
+    mica_arguments_free(&command, &job);
     return ok ? 0 : cli_error(&st);
 }

@@ -1,5 +1,4 @@
 /* infer INPUT... */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +10,8 @@
 #include "cli/user_values.h"
 #include "mica/prove.h"
 
-static const char usage[] = "usage: infer INPUT... [options]\n"
-                            "Runs the integer network that proofs speak about, without proving.\n"
-                            "  --input NAME=FILE    one input of a model with several\n" DUAL_USAGE
-                            "  --json               print the result as JSON\n";
-
 typedef struct infer_job {
-    cli_args inputs;
+    mica_arguments inputs;
     dual_request dual;
     bool json, help;
     double seconds;
@@ -30,7 +24,7 @@ static bool show_result(const infer_job *job, const mica_vk *vk, const mica_stat
         saturation_show(stdout, c, user->port, s->batch, "");
         if (!show_statement(stdout, c, s, st))
             return false;
-        if (job->dual.wanted)
+        if (dual_wanted(&job->dual))
             dual_show(stdout, d, c, s->batch);
         return true;
     }
@@ -41,7 +35,7 @@ static bool show_result(const infer_job *job, const mica_vk *vk, const mica_stat
         json_decref(o);
         return false;
     }
-    if (job->dual.wanted)
+    if (dual_wanted(&job->dual))
         dual_add_json(o, d, c, s->batch);
     return show_json(stdout, o) || mica_fail(st, MICA_ERR_IO, "the result could not be written");
 }
@@ -77,41 +71,32 @@ static bool run(infer_job *job, const mica_model *model, mica_status *st) {
     return ok;
 }
 
+static const mica_option options[] = {
+    {"input", 0, MICA_OPTION_LIST, offsetof(infer_job, inputs), 0, 0, "NAME=FILE",
+     "one input of a model with several", 0},
+    DUAL_OPTIONS(infer_job, dual),
+    {"json", 0, MICA_OPTION_FLAG, offsetof(infer_job, json), 0, 0, NULL, "print the result as JSON", 0},
+    MICA_OPTION_HELP(infer_job, help),
+};
+static const mica_command command = {"infer",
+                                     "usage: infer INPUT... [options]\n"
+                                     "Runs the integer network that proofs speak about, without proving.\n",
+                                     options, sizeof options / sizeof *options, NULL};
+
 static bool parse(infer_job *job, int argc, char **argv, mica_status *st) {
-    static const struct option options[] = {{"input", required_argument, NULL, 'i'},
-                                            {"float", no_argument, NULL, 'f'},
-                                            {"float-model", required_argument, NULL, 'm'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    int c;
-    optind = 1;
-    while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (c == 'i')
-            cli_args_push(&job->inputs, optarg);
-        else if (c == 'f' || c == 'm')
-            dual_ask(&job->dual, c == 'm' ? optarg : NULL);
-        else if (c == 'j')
-            job->json = true;
-        else if (c == 'h')
-            job->help = true;
-        else
-            return mica_fail(st, MICA_ERR_USAGE, "see infer --help");
-    }
-    for (; optind < argc; optind++)
-        cli_args_push(&job->inputs, argv[optind]);
-    return job->help || job->inputs.n > 0 ||
-           mica_fail(st, MICA_ERR_USAGE, "no input is given; see infer --help");
+    return cli_parse_inputs(&command, job, &job->inputs, argc, argv, st) &&
+           (job->help || job->inputs.n > 0 ||
+            mica_fail(st, MICA_ERR_USAGE, "no input is given; see infer --help"));
 }
 
 int cli_run_infer(int argc, char **argv, const mica_model *model) {
     infer_job job = {0};
     mica_status st = {0};
-    bool ok = cli_args_create(&job.inputs, argc, &st) && parse(&job, argc, argv, &st);
+    bool ok = parse(&job, argc, argv, &st);
     if (ok && job.help)
-        (void)fputs(usage, stdout);
+        mica_arguments_usage(&command, stdout);
     else
         ok = ok && run(&job, model, &st);
-    cli_args_free(&job.inputs);
+    mica_arguments_free(&command, &job);
     return ok ? 0 : cli_error(&st);
 }

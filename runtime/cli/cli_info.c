@@ -1,23 +1,34 @@
 /* info */
-#include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/show_vk.h"
 #include "mica/verify.h"
 
-static const char usage[] = "usage: info [--batch B] [--json]\n";
+typedef struct info_job {
+    const char *batch; /* as given: its bound is in the parameters */
+    bool json, help;
+} info_job;
 
-static bool run(const char *batch_text, bool json, const mica_model *model, mica_status *st) {
+static const mica_option options[] = {
+    {"batch", 0, MICA_OPTION_TEXT, offsetof(info_job, batch), 0, 0, "B",
+     "inputs that one proof covers (default 1): what is proven depends on it", 0},
+    {"json", 0, MICA_OPTION_FLAG, offsetof(info_job, json), 0, 0, NULL, "print the report as JSON", 0},
+    MICA_OPTION_HELP(info_job, help),
+};
+static const mica_command command = {"info", "usage: info [options]\n", options,
+                                     sizeof options / sizeof *options, NULL};
+
+static bool run(const info_job *job, const mica_model *model, mica_status *st) {
     mica_vk vk;
     mica_report report;
     uint32_t batch = 1;
     if (!mica_vk_read(&vk, model->vk, model->vk_size, st))
         return false;
-    bool ok = !batch_text || cli_number(&batch, batch_text, 1, vk.circuit.max_batch, "--batch", st);
+    bool ok =
+        !job->batch || mica_arguments_number(&batch, job->batch, 1, vk.circuit.max_batch, "--batch", st);
     ok = ok && mica_report_make(&vk, batch, &report, st);
-    if (ok && json)
+    if (ok && job->json)
         ok = show_vk_json(stdout, &vk, &report, batch) ||
              mica_fail(st, MICA_ERR_IO, "the result could not be written");
     else if (ok)
@@ -27,26 +38,12 @@ static bool run(const char *batch_text, bool json, const mica_model *model, mica
 }
 
 int cli_run_info(int argc, char **argv, const mica_model *model) {
-    static const struct option options[] = {{"batch", required_argument, NULL, 'b'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    const char *batch = NULL;
-    bool json = false;
+    info_job job = {0};
     mica_status st = {0};
-    int c;
-    optind = 1;
-    while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (c == 'b')
-            batch = optarg;
-        else if (c == 'j')
-            json = true;
-        else if (c == 'h')
-            return fputs(usage, stdout) < 0 ? 2 : 0;
-        else
-            return cli_usage(usage);
-    }
-    if (optind < argc)
-        return cli_usage(usage);
-    return run(batch, json, model, &st) ? 0 : cli_error(&st);
+    bool ok = cli_parse_alone(&command, &job, argc, argv, &st);
+    if (ok && job.help)
+        mica_arguments_usage(&command, stdout);
+    else
+        ok = ok && run(&job, model, &st);
+    return ok ? 0 : cli_error(&st);
 }

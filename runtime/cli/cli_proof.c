@@ -1,5 +1,4 @@
 /* prove INPUT... -o proof.bin */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,19 +11,10 @@
 #include "io/whole_file.h"
 #include "mica/prove.h"
 
-static const char usage[] =
-    "usage: prove INPUT... -o proof.bin [options]\n"
-    "  INPUT              .json, .npy, .pb or a folder; several, or files of several items, make one batch\n"
-    "  --input NAME=FILE  one input of a model with several\n"
-    "  -o, --out FILE     where the proof goes\n"
-    "  --nonce HEX        up to 64 bytes chosen by the verifier, bound by the proof\n" DUAL_USAGE
-    "  --json             print the statement and the measurements as JSON\n"
-    "  --quiet            no progress, no summary; warnings only\n";
-
 typedef struct proof_job {
-    cli_args inputs;
+    mica_arguments inputs;
     const char *out_path, *nonce;
-    bool json, quiet;
+    bool json, quiet, help;
     dual_request dual;
     dual float_results;
     user_inputs user;
@@ -33,39 +23,29 @@ typedef struct proof_job {
     mica_prove_stats stats;
 } proof_job;
 
-static bool parse(proof_job *job, int argc, char **argv, bool *help, mica_status *st) {
-    static const struct option options[] = {{"input", required_argument, NULL, 'i'},
-                                            {"out", required_argument, NULL, 'o'},
-                                            {"nonce", required_argument, NULL, 'n'},
-                                            {"float", no_argument, NULL, 'f'},
-                                            {"float-model", required_argument, NULL, 'm'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"quiet", no_argument, NULL, 'q'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    int c;
-    optind = 1;
-    while ((c = getopt_long(argc, argv, "o:qh", options, NULL)) != -1) {
-        if (c == 'i')
-            cli_args_push(&job->inputs, optarg);
-        else if (c == 'o')
-            job->out_path = optarg;
-        else if (c == 'n')
-            job->nonce = optarg;
-        else if (c == 'f' || c == 'm')
-            dual_ask(&job->dual, c == 'm' ? optarg : NULL);
-        else if (c == 'j')
-            job->json = true;
-        else if (c == 'q')
-            job->quiet = true;
-        else if (c == 'h')
-            *help = true;
-        else
-            return mica_fail(st, MICA_ERR_USAGE, "see prove --help");
-    }
-    for (; optind < argc; optind++)
-        cli_args_push(&job->inputs, argv[optind]);
-    if (*help)
+static const mica_option options[] = {
+    {"input", 0, MICA_OPTION_LIST, offsetof(proof_job, inputs), 0, 0, "NAME=FILE",
+     "one input of a model with several", 0},
+    {"out", 'o', MICA_OPTION_TEXT, offsetof(proof_job, out_path), 0, 0, "FILE", "where the proof goes", 0},
+    {"nonce", 0, MICA_OPTION_TEXT, offsetof(proof_job, nonce), 0, 0, "HEX",
+     "up to 64 bytes chosen by the verifier, bound by the proof", 0},
+    DUAL_OPTIONS(proof_job, dual),
+    {"json", 0, MICA_OPTION_FLAG, offsetof(proof_job, json), 0, 0, NULL,
+     "print the statement and the measurements as JSON", 0},
+    {"quiet", 'q', MICA_OPTION_FLAG, offsetof(proof_job, quiet), 0, 0, NULL,
+     "no progress, no summary; warnings only", 0},
+    MICA_OPTION_HELP(proof_job, help),
+};
+static const mica_command command = {
+    "prove",
+    "usage: prove INPUT... -o proof.bin [options]\n"
+    "INPUT is a .json, .npy or .pb file or a folder; several, or files of several items, make one batch.\n",
+    options, sizeof options / sizeof *options, NULL};
+
+static bool parse(proof_job *job, int argc, char **argv, mica_status *st) {
+    if (!cli_parse_inputs(&command, job, &job->inputs, argc, argv, st))
+        return false;
+    if (job->help)
         return true;
     if (!job->out_path)
         return mica_fail(st, MICA_ERR_USAGE, "where does the proof go? -o FILE is missing");
@@ -81,7 +61,7 @@ static bool show_result(const proof_job *job, const mica_vk *vk, const mica_stat
             return true;
         if (!show_statement(stdout, &vk->circuit, s, st))
             return false;
-        if (job->dual.wanted)
+        if (dual_wanted(&job->dual))
             dual_show(stdout, &job->float_results, &vk->circuit, s->batch);
         (void)printf("%s: proof %.1f kB + statement %.1f kB, %.3f s\n%s\n", job->out_path,
                      (double)(job->file_bytes - job->statement_bytes) / 1000,
@@ -103,7 +83,7 @@ static bool show_result(const proof_job *job, const mica_vk *vk, const mica_stat
         json_decref(o);
         return false;
     }
-    if (job->dual.wanted)
+    if (dual_wanted(&job->dual))
         dual_add_json(o, &job->float_results, &vk->circuit, s->batch);
     return show_json(stdout, o) || mica_fail(st, MICA_ERR_IO, "the result could not be written");
 }
@@ -149,13 +129,12 @@ static bool run(proof_job *job, const mica_model *model, mica_status *st) {
 int cli_run_proof(int argc, char **argv, const mica_model *model) {
     proof_job job;
     mica_status st = {0};
-    bool help = false;
     memset(&job, 0, sizeof job);
-    bool ok = cli_args_create(&job.inputs, argc, &st) && parse(&job, argc, argv, &help, &st);
-    if (ok && help)
-        (void)fputs(usage, stdout);
+    bool ok = parse(&job, argc, argv, &st);
+    if (ok && job.help)
+        mica_arguments_usage(&command, stdout);
     else
         ok = ok && run(&job, model, &st);
-    cli_args_free(&job.inputs);
+    mica_arguments_free(&command, &job);
     return ok ? 0 : cli_error(&st);
 }

@@ -14,12 +14,6 @@
 
 /* --- the file --- */
 
-void dual_ask(dual_request *r, const char *path) {
-    r->wanted = true;
-    if (path)
-        r->path = path;
-}
-
 /* Path of the file in the executable's folder; the caller frees. */
 static char *default_path(const char *file_name, mica_status *st) {
     enum { PATH_BYTES = 4096 };
@@ -159,7 +153,7 @@ static bool create(dual *d, const mica_circuit *c, uint32_t batch, mica_status *
 bool dual_open(dual *d, const mica_vk *vk, const dual_request *request, const char *file_name,
                mica_status *st) {
     memset(d, 0, sizeof *d);
-    if (!request->wanted)
+    if (!dual_wanted(request))
         return true;
     char *beside = request->path ? NULL : default_path(file_name, st);
     const char *path = request->path ? request->path : beside;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "io/tensor_file.h"
+#include "mica/arguments.h"
 #include "mica/float_model.h"
 #include "mica/statement.h"
 
@@ -26,17 +27,29 @@ typedef struct dual {
 
 /* What the options ask for. */
 typedef struct dual_request {
-    bool wanted;
+    bool asked;       /* --float */
     const char *path; /* NULL: the file beside the executable */
 } dual_request;
 
-#define DUAL_USAGE                                                                                           \
-    "  --float            also the float result of the original graph, and how far the integers are from "   \
-    "it\n"                                                                                                   \
-    "  --float-model FILE where the float model is (default: NAME.float beside this executable)\n"
+/* Lines of a command's option table whose request has type `type` and a dual_request in field r. */
+#define DUAL_OPTIONS(type, r)                                                                                \
+    {"float",                                                                                                \
+     0,                                                                                                      \
+     MICA_OPTION_FLAG,                                                                                       \
+     offsetof(type, r.asked),                                                                                \
+     0,                                                                                                      \
+     0,                                                                                                      \
+     NULL,                                                                                                   \
+     "also the float result of the original graph, and how far the integers are from it",                    \
+     0},                                                                                                     \
+    {                                                                                                        \
+        "float-model", 0, MICA_OPTION_TEXT, offsetof(type, r.path), 0, 0, "FILE",                            \
+            "where the float model is (default: NAME.float beside this executable)", 0                       \
+    }
 
-/* --float (path NULL) and --float-model. */
-void dual_ask(dual_request *r, const char *path);
+static inline bool dual_wanted(const dual_request *r) {
+    return r->asked || r->path;
+}
 
 /* Reads the float model, which must be the one that the record of the verifier parameters names; nothing to
  * do if it is not wanted. file_name: of the model beside the executable. */

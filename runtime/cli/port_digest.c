@@ -8,32 +8,6 @@
 #include "cli/user_values.h"
 #include "mica/prove.h"
 
-const char port_digest_options[] =
-    "  --input FILE   values of the inputs: .json, .npy, .pb or a folder; NAME=FILE for one input alone\n"
-    "  --output FILE  likewise for outputs\n"
-    "  --integers     the files hold the integers that proofs speak of, not real numbers\n"
-    "  --json         print the digests as JSON\n";
-
-bool port_digest_option(digest_request *r, const char **input, const char **output, int c,
-                        const char *argument) {
-    switch (c) {
-    case 'i':
-        input[r->n_input++] = argument;
-        return true;
-    case 'o':
-        output[r->n_output++] = argument;
-        return true;
-    case 'n':
-        r->integers = true;
-        return true;
-    case 'j':
-        r->json = true;
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* The ports that the arguments speak of: those named in NAME=FILE, or all. The caller frees. */
 static mica_port *choose_ports(const mica_port *port, uint32_t n, const char *const *args, size_t n_args,
                                uint32_t *n_chosen) {
@@ -128,9 +102,9 @@ bool port_digest_show(const mica_vk *vk, const digest_request *r, FILE *out, mic
     const mica_circuit *c = &vk->circuit;
     printer p = {.c = c, .integers = r->integers, .out = r->json ? NULL : out, .list = json_array()};
     p.stem = "input";
-    bool ok = show_kind(&p, c->input, c->n_inputs, r->input, r->n_input, st);
+    bool ok = show_kind(&p, c->input, c->n_inputs, r->input.item, r->input.n, st);
     p.stem = "output";
-    ok = ok && show_kind(&p, c->output, c->n_outputs, r->output, r->n_output, st);
+    ok = ok && show_kind(&p, c->output, c->n_outputs, r->output.item, r->output.n, st);
     if (ok && r->json)
         return show_json(out,
                          json_pack("{s:o, s:I}", "digests", p.list, "saturated", (json_int_t)p.saturated)) ||

@@ -5,22 +5,40 @@
 
 #include <stdio.h>
 
+#include "mica/arguments.h"
 #include "mica/vk.h"
 
 typedef struct digest_request {
-    const char *const *input; /* arguments as in io/tensor_file.h; NAME=FILE asks for one input alone */
-    size_t n_input;
-    const char *const *output; /* likewise */
-    size_t n_output;
+    mica_arguments input;  /* as in io/tensor_file.h; NAME=FILE asks for one input alone */
+    mica_arguments output; /* likewise */
     bool integers; /* the files hold a port's integers; otherwise the real numbers that they stand for */
     bool json;
 } digest_request;
 
-extern const char port_digest_options[]; /* for usages */
-
-/* Parses the options of a digest command but --vk and --help. False if c is none of them. */
-bool port_digest_option(digest_request *r, const char **input, const char **output, int c,
-                        const char *argument);
+/* Lines of a command's option table whose request has type `type` and a digest_request in field r. */
+#define DIGEST_OPTIONS(type, r)                                                                              \
+    {"input",                                                                                                \
+     0,                                                                                                      \
+     MICA_OPTION_LIST,                                                                                       \
+     offsetof(type, r.input),                                                                                \
+     0,                                                                                                      \
+     0,                                                                                                      \
+     "FILE",                                                                                                 \
+     "values of the inputs: .json, .npy, .pb or a folder; NAME=FILE for one input alone",                    \
+     0},                                                                                                     \
+        {"output", 0, MICA_OPTION_LIST, offsetof(type, r.output), 0, 0, "FILE", "likewise for outputs", 0},  \
+        {"integers",                                                                                         \
+         0,                                                                                                  \
+         MICA_OPTION_FLAG,                                                                                   \
+         offsetof(type, r.integers),                                                                         \
+         0,                                                                                                  \
+         0,                                                                                                  \
+         NULL,                                                                                               \
+         "the files hold the integers that proofs speak of, not real numbers",                               \
+         0},                                                                                                 \
+    {                                                                                                        \
+        "json", 0, MICA_OPTION_FLAG, offsetof(type, r.json), 0, 0, NULL, "print the digests as JSON", 0      \
+    }
 
 /* Prints one digest per port and item. Real numbers outside a port's range are saturated, as a prover does
  * it, and counted; integers outside it are refused. */

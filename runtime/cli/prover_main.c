@@ -1,8 +1,6 @@
 #include "mica/prover_main.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -31,35 +29,20 @@ int cli_error(const mica_status *st) {
     return 2;
 }
 
-int cli_usage(const char *usage) {
-    (void)fprintf(stderr, "%s", usage);
-    return 2;
+bool cli_parse_inputs(const mica_command *command, void *job, mica_arguments *inputs, int argc, char **argv,
+                      mica_status *st) {
+    int operands = argc;
+    bool ok = mica_arguments_parse(command, job, argc, argv, &operands, st);
+    for (int i = operands; ok && i < argc; i++)
+        ok = mica_arguments_add(inputs, argv[i], st);
+    return ok;
 }
 
-bool cli_number(uint32_t *out, const char *text, uint32_t low, uint32_t high, const char *option,
-                mica_status *st) {
-    char *end;
-    errno = 0;
-    unsigned long long x = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end || errno || x < low || x > high)
-        return mica_fail(st, MICA_ERR_USAGE, "%s %s: expected a number from %u to %u", option, text, low,
-                         high);
-    *out = (uint32_t)x;
-    return true;
-}
-
-bool cli_args_create(cli_args *a, int argc, mica_status *st) {
-    a->n = 0;
-    a->item = calloc((size_t)argc + 1, sizeof *a->item);
-    return a->item || mica_fail(st, MICA_ERR_MEMORY, "out of memory");
-}
-
-void cli_args_push(cli_args *a, const char *text) {
-    a->item[a->n++] = text;
-}
-
-void cli_args_free(cli_args *a) {
-    free((void *)a->item);
+bool cli_parse_alone(const mica_command *command, void *job, int argc, char **argv, mica_status *st) {
+    int operands;
+    return mica_arguments_parse(command, job, argc, argv, &operands, st) &&
+           (operands == argc || mica_fail(st, MICA_ERR_USAGE, "%s takes no '%s'; see %s --help",
+                                          command->name, argv[operands], command->name));
 }
 
 static void show_help(FILE *out, const char *program) {

@@ -56,12 +56,11 @@ static void check_digest(judged *j) {
 }
 
 static bool check_values(judged *j, bool outputs, mica_status *st) {
-    const verify_request *r = j->request;
+    const mica_arguments *list = outputs ? &j->request->output : &j->request->input;
     user_difference d;
     if (j->difference[0])
         return true;
-    if (!user_compare(&d, &j->vk->circuit, &j->statement, outputs, outputs ? r->output : r->input,
-                      outputs ? r->n_output : r->n_input, st))
+    if (!user_compare(&d, &j->vk->circuit, &j->statement, outputs, list->item, list->n, st))
         return false;
     if (d.differs)
         (void)snprintf(j->difference, sizeof j->difference, "%s", d.detail);
@@ -128,10 +127,10 @@ static bool show_acceptance(const judged *j, FILE *out, mica_status *st) {
                   show_hex(hex, j->vk->digest, MICA_DIGEST_BYTES));
     if (!show_statement(out, &j->vk->circuit, &j->statement, st))
         return false;
-    if (j->request->n_input > 0)
+    if (j->request->input.n > 0)
         (void)fprintf(out, "the inputs are the supplied ones%s\n",
                       j->saturated ? ", with values outside the range saturated" : "");
-    if (j->request->n_output > 0)
+    if (j->request->output.n > 0)
         (void)fprintf(out, "the outputs are the supplied ones\n");
     (void)fprintf(out, "%.1f bits proven; proof %.1f kB + statement %.1f kB; verified in %.1f ms\n",
                   j->report.proven_bits, (double)(j->size - j->statement_bytes) / 1000,
