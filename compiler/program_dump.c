@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DUMP_VERSION   2
+#define DUMP_VERSION   3
 #define MAX_BYTES      (INT64_C(1) << 31)
 #define LONGEST_NUMBER 24
 /* Characters that an element takes at least, and an index of a list. */
@@ -393,7 +393,7 @@ static void fields_step(dump *d, step *s) {
 
 /* --- whole programs --- */
 
-/* "mica-program 2 mica 0.1.0"; the program is read whatever version of mica wrote it. */
+/* "mica-program 3 mica 0.1.0"; the program is read whatever version of mica wrote it. */
 static void fields_header(dump *d) {
     char token[64] = MICA_VERSION;
     int64_t version = DUMP_VERSION;
