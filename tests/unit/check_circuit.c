@@ -1,5 +1,6 @@
 /* The rules of a circuit's structure: one broken circuit for each. */
 #include "circuit_rules.h"
+#include "suite.h"
 
 /* --- one broken rule each; the circuits and the orders of their tensors are those of circuit_samples.h ---
  */
@@ -470,9 +471,5 @@ int main(void) {
     TCase *t = tcase_create("structure");
     tcase_add_loop_test(t, refuses_broken_rule, 0, MUTATIONS);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "circuit_samples.h"
+#include "suite.h"
 
 START_TEST(bytes_are_canonical) {
     kit k;
@@ -236,9 +237,5 @@ int main(void) {
     tcase_add_loop_test(t, survives_hostile_parameters, 0, SAMPLES);
     tcase_add_loop_test(t, survives_hostile_proofs, 0, SAMPLES);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -1,5 +1,6 @@
 /* The rules of a circuit's ranges: no value wraps, and every maximum is determined. */
 #include "circuit_rules.h"
+#include "suite.h"
 
 static void range_too_narrow(kit *k) { /* the sum of accumulator and bias */
     tensor_of(k, MICA_TENSOR_LINEAR, 0)->hi = 5299;
@@ -165,9 +166,5 @@ int main(void) {
     tcase_add_test(t, accepts_a_maximum);
     tcase_add_test(t, refuses_too_many_rows);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

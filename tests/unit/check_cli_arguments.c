@@ -4,6 +4,8 @@
 #include <check.h>
 #include <string.h>
 
+#include "suite.h"
+
 typedef struct job {
     bool loud, help;
     uint32_t count;
@@ -110,9 +112,5 @@ int main(void) {
     tcase_add_test(t, misuse_is_refused_by_name);
     tcase_add_test(t, usage_lists_every_option);
     suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(s);
 }

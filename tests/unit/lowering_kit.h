@@ -103,6 +103,14 @@ static inline uint32_t number(net *t, double x) {
     return constant(t, x, 0, 0, none);
 }
 
+/* A constant list. */
+static inline uint32_t constant_list(net *t, unsigned n, const double *x) {
+    const int64_t dim = n;
+    const uint32_t v = constant(t, 0, 0, 1, &dim);
+    memcpy((double *)(uintptr_t)t->g.value[v].real, x, n * sizeof *x);
+    return v;
+}
+
 static inline uint32_t shape_constant(net *t, unsigned n, const int64_t *dim) {
     const int64_t rank = n;
     const uint32_t v = new_value(t, 1, &rank);
