@@ -83,6 +83,10 @@ static inline const mica_tensor *lowering_tensors(const lowering *l) {
 bool lowering_fail(const lowering *l, const graph_node *n, mica_status *st, mica_code code,
                    const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* The same for the two limits of a circuit that operators meet. */
+bool lowering_too_many_axes(const lowering *l, const graph_node *n, mica_status *st);
+bool lowering_too_many_terms(const lowering *l, const graph_node *n, mica_status *st);
+
 /* Starts the layer of node n, with its shapes. */
 bool lowering_layer(lowering *l, const graph_node *n, mica_status *st);
 

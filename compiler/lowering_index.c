@@ -5,10 +5,6 @@
 
 #include "requantise.h"
 
-static bool too_many_terms(const lowering *l, const graph_node *n, mica_status *st) {
-    return lowering_fail(l, n, st, MICA_ERR_LIMIT, "too many terms in one sum");
-}
-
 /* The index, `size` more where it is negative. */
 static bool counted_from_start(lowering *l, const graph_node *n, const form *index, int64_t size, form *f,
                                mica_status *st) {
@@ -19,7 +15,7 @@ static bool counted_from_start(lowering *l, const graph_node *n, const form *ind
     form above = *index; /* index + 1 >= 1 */
     if (!form_add_constant(&above, 1) || !step_function(l, &above, &is_positive, st) ||
         !form_add_constant(f, size) || !form_add_tensor(f, lowering_tensors(l), is_positive, -size))
-        return st->code == MICA_OK ? too_many_terms(l, n, st) : false;
+        return st->code == MICA_OK ? lowering_too_many_terms(l, n, st) : false;
     return true;
 }
 
@@ -72,7 +68,7 @@ static bool position_steps(lowering *l, const graph_node *n, const form *start, 
         return false;
     if (!form_add_form(&f, lowering_tensors(l), start, 1, map) ||
         !form_add_term(&f, lowering_tensors(l), positions, -1, &last) || !form_add_constant(&f, 1))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     return step_function(l, &f, steps, st);
 }
 
@@ -90,7 +86,7 @@ static bool check_inside(lowering *l, const graph_node *n, const form *start, ui
     form_create(&f, start->batched, start->rank, start->dim);
     if (!form_add_term(&f, lowering_tensors(l), steps, 1, &first) ||
         !form_add_term(&f, lowering_tensors(l), steps, -1, &last) || !form_add_constant(&f, -1))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     return range_check(l, &f, 1, st);
 }
 
@@ -117,7 +113,7 @@ bool lowering_one_hot(lowering *l, const graph_node *n, const form *index, int64
     form_create(&f, index->batched, index->rank + 1u, dim);
     if (!form_add_tensor(&f, lowering_tensors(l), here, 1) ||
         !form_add_tensor(&f, lowering_tensors(l), next, -1))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     *tensor = builder_sum(&l->b, &f);
     return *tensor != NO_INDEX;
 }

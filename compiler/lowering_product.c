@@ -5,10 +5,6 @@
 
 static const uint8_t same_axes[MICA_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
 
-static bool too_many_terms(const lowering *l, const graph_node *n, mica_status *st) {
-    return lowering_fail(l, n, st, MICA_ERR_LIMIT, "too many terms in one sum");
-}
-
 /* Whether the form is a tensor seen cell by cell or repeated, so that a product can read it as it is. */
 static bool is_plain_tensor(const lowering *l, const form *f) {
     if (f->n_terms != 1 || f->n_boxes || f->term[0].coef != 1)
@@ -61,7 +57,7 @@ bool lowering_product(lowering *l, const graph_node *n, const form *a, const for
         form_create(&y, b->batched, 1, &one);
         if (!form_add_form(&x, lowering_tensors(l), a, 1, same_axes) ||
             !form_add_form(&y, lowering_tensors(l), b, 1, same_axes))
-            return too_many_terms(l, n, st);
+            return lowering_too_many_terms(l, n, st);
     }
     mica_contract c = {.n_labels = (uint8_t)rank};
     c.a = factor_tensor(l, &x, &c.a_view);

@@ -15,10 +15,6 @@
 
 static const uint8_t same_axes[MICA_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
 
-static bool too_many_terms(const lowering *l, const graph_node *n, mica_status *st) {
-    return lowering_fail(l, n, st, MICA_ERR_LIMIT, "too many terms in one sum");
-}
-
 /* a * x, with a and x over one domain. */
 static bool add_scaled(lowering *l, form *f, const form *x, int64_t coef) {
     return form_add_form(f, lowering_tensors(l), x, coef, same_axes);
@@ -88,7 +84,8 @@ static bool subtract_multiple(lowering *l, const graph_node *n, form *f, const f
         if (t == NO_INDEX)
             return false;
     }
-    return form_add_tensor(f, lowering_tensors(l), t, number ? -number : -1) || too_many_terms(l, n, st);
+    return form_add_tensor(f, lowering_tensors(l), t, number ? -number : -1) ||
+           lowering_too_many_terms(l, n, st);
 }
 
 bool floor_quotient(lowering *l, const graph_node *n, const form *e_form, const form *s_form, unsigned bits,
@@ -108,7 +105,7 @@ bool floor_quotient(lowering *l, const graph_node *n, const form *e_form, const 
     if (!subtract_multiple(l, n, &low, &s, divisor, *u, st))
         return false;
     if (!add_scaled(l, &high, &low, -1) || !form_add_constant(&high, -1))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     return range_check_value(l, &low, rem_bits, rem, st) && range_check(l, &high, rem_bits, st);
 }
 
@@ -128,7 +125,7 @@ bool floor_root(lowering *l, const graph_node *n, const form *v_form, uint32_t *
     form_create(&high, v.batched, v.rank, v.dim);
     if (!form_add_tensor(&low, lowering_tensors(l), back, -1) ||
         !form_add_tensor(&high, lowering_tensors(l), *r, 2) || !add_scaled(l, &high, &low, -1))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     /* 2 r < 2^16 */
     return range_check(l, &low, ROOT_BITS + 1, st) && range_check(l, &high, ROOT_BITS + 1, st);
 }

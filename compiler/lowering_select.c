@@ -11,14 +11,6 @@
 #define CONSTANT_STEPS (1 << 14) /* of a constant of reals, between 0 and its largest magnitude */
 #define MAX_HOT        (UINT64_C(1) << 26)
 
-static bool too_many_axes(const lowering *l, const graph_node *n, mica_status *st) {
-    return lowering_fail(l, n, st, MICA_ERR_LIMIT, "more than %d axes", MICA_MAX_RANK);
-}
-
-static bool too_many_terms(const lowering *l, const graph_node *n, mica_status *st) {
-    return lowering_fail(l, n, st, MICA_ERR_LIMIT, "too many terms in one sum");
-}
-
 static void no_labels(labelled *x) {
     memset(x->label, NO_LABEL, sizeof x->label);
 }
@@ -174,7 +166,8 @@ bool select_add(lowering *l, const graph_node *n, selection *s, const labelled *
                 mica_status *st) {
     mica_view view;
     view_of(l, x, s->f.rank, s->label, &view);
-    return form_add_term(&s->f, lowering_tensors(l), x->tensor, coef, &view) || too_many_terms(l, n, st);
+    return form_add_term(&s->f, lowering_tensors(l), x->tensor, coef, &view) ||
+           lowering_too_many_terms(l, n, st);
 }
 
 /* --- indices --- */
@@ -249,7 +242,7 @@ bool select_hot(lowering *l, const graph_node *n, uint32_t index, const int8_t *
         if (x.label[i] != NO_LABEL)
             out->label[rank++] = x.label[i];
     if (rank == MICA_MAX_RANK)
-        return too_many_axes(l, n, st);
+        return lowering_too_many_axes(l, n, st);
     if (size > 1)
         out->label[rank] = hot;
     return lowering_one_hot(l, n, &f, size, true, &out->tensor, st);
@@ -313,7 +306,7 @@ bool select_contract(lowering *l, const graph_node *n, const labelled *a, const 
         return false;
     const mica_tensor ta = lowering_tensors(l)[x.tensor], tb = lowering_tensors(l)[y.tensor];
     if (!add_labels(&s, &ta, &x, &s.c.a_view) || !add_labels(&s, &tb, &y, &s.c.b_view))
-        return too_many_axes(l, n, st);
+        return lowering_too_many_axes(l, n, st);
     if (s.c.n_labels == 0 && !add_unit_axis(l, &x, &s))
         return false;
     s.c.a = x.tensor;
@@ -325,7 +318,7 @@ bool select_contract(lowering *l, const graph_node *n, const labelled *a, const 
             continue;
         }
         if (rank == MICA_MAX_RANK)
-            return too_many_axes(l, n, st);
+            return lowering_too_many_axes(l, n, st);
         out->label[rank] = s.name[i];
         s.c.out_label[rank++] = i;
     }
@@ -368,7 +361,7 @@ bool select_resize(lowering *l, const graph_node *n, labelled *x, int8_t label, 
     }
     if (!found) { /* a single entry along that axis */
         if (rank == MICA_MAX_RANK)
-            return too_many_axes(l, n, st);
+            return lowering_too_many_axes(l, n, st);
         mica_factor *f = &p.factor[p.n_factors++];
         f->n_out = 1;
         f->out_axis[0] = (uint8_t)rank;

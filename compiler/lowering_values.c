@@ -22,6 +22,14 @@ bool lowering_fail(const lowering *l, const graph_node *n, mica_status *st, mica
     return mica_fail(st, code, "%s: %s", graph_describe(l->g, n, where, sizeof where), text);
 }
 
+bool lowering_too_many_axes(const lowering *l, const graph_node *n, mica_status *st) {
+    return lowering_fail(l, n, st, MICA_ERR_LIMIT, "more than %d axes", MICA_MAX_RANK);
+}
+
+bool lowering_too_many_terms(const lowering *l, const graph_node *n, mica_status *st) {
+    return lowering_fail(l, n, st, MICA_ERR_LIMIT, "too many terms in one sum");
+}
+
 bool lowering_exact_scale(double *scale) {
     mica_dyadic d;
     if (!mica_dyadic_from_double(&d, *scale) || d.mantissa <= 0)

@@ -22,10 +22,6 @@
 
 static const uint8_t same_axes[MICA_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
 
-static bool too_many_terms(const lowering *l, const graph_node *n, mica_status *st) {
-    return lowering_fail(l, n, st, MICA_ERR_LIMIT, "too many terms in one sum");
-}
-
 static form empty_like(const form *f) {
     form g;
     form_create(&g, f->batched, f->rank, f->dim);
@@ -56,13 +52,13 @@ static bool split_sign(lowering *l, const graph_node *n, const form *f, signed_f
     uint32_t positive;
     const bound r = form_range(f, lowering_tensors(l));
     if (!negated(l, f, &minus) || !form_add_constant(&shifted, 1))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     if (!lowering_max(l, f, &minus, bound_hull(r, bound_scale(r, -1)), &s->magnitude, st) ||
         !step_function(l, &shifted, &positive, st)) /* f + 1 >= 1 */
         return false;
     s->sign = empty_like(f);
     return (form_add_tensor(&s->sign, lowering_tensors(l), positive, 2) && form_add_constant(&s->sign, -1)) ||
-           too_many_terms(l, n, st);
+           lowering_too_many_terms(l, n, st);
 }
 
 /* By what the range [lo, hi] says of the signs. */
@@ -71,7 +67,7 @@ static bool magnitude_of(lowering *l, const graph_node *n, const form *f, double
     *s = (signed_form){.magnitude = *f, .mixed = lo < 0 && hi > 0, .negative = hi <= 0 && lo < 0};
     if (s->mixed)
         return split_sign(l, n, f, s, st);
-    return !s->negative || negated(l, f, &s->magnitude) || too_many_terms(l, n, st);
+    return !s->negative || negated(l, f, &s->magnitude) || lowering_too_many_terms(l, n, st);
 }
 
 /* f times the sign, in place. */
@@ -79,7 +75,7 @@ static bool apply_sign(lowering *l, const graph_node *n, const signed_form *s, f
     uint32_t t;
     const form x = *f;
     if (!s->mixed)
-        return !s->negative || negated(l, &x, f) || too_many_terms(l, n, st);
+        return !s->negative || negated(l, &x, f) || lowering_too_many_terms(l, n, st);
     if (!lowering_product(l, n, &s->sign, &x, &t, st))
         return false;
     *f = lowering_tensor_form(l, t);
@@ -91,7 +87,7 @@ static bool keep_from_zero(lowering *l, const graph_node *n, form *f, int64_t le
     form c = empty_like(f), top;
     const bound r = bound_hull(form_range(f, lowering_tensors(l)), (bound){0, least});
     if (!form_add_constant(&c, least))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     if (!lowering_max(l, f, &c, r, &top, st))
         return false;
     *f = top;
@@ -129,7 +125,7 @@ static bool divide_by_reciprocal(lowering *l, const graph_node *n, domain *d, co
     e = s.magnitude;                                                   /* floor((2^(k+1) + s) / (2 s)) */
     twice = empty_like(&e);
     if (!form_add_constant(&e, INT64_C(2) << k) || !add(l, &twice, &s.magnitude, 2))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     if (!floor_quotient(l, n, &e, &twice, bits + 1, &u, NULL, st)) {
         l->narrow = y->origin;
         return false;
@@ -140,7 +136,7 @@ static bool divide_by_reciprocal(lowering *l, const graph_node *n, domain *d, co
         r = empty_like(own);
         const mica_view at = {{MICA_VIEW_AT(0)}};
         if (!form_add_term(&r, lowering_tensors(l), number.term[0].tensor, 1, &at))
-            return too_many_terms(l, n, st);
+            return lowering_too_many_terms(l, n, st);
     }
     if (!apply_sign(l, n, &s, &r, st))
         return false;
@@ -148,7 +144,7 @@ static bool divide_by_reciprocal(lowering *l, const graph_node *n, domain *d, co
     on_domain = empty_like(&fx);
     if (!domain_join(&copy, &y->axes, own->dim, own->rank, map) ||
         !form_add_form(&on_domain, lowering_tensors(l), &r, 1, map))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     if (!lowering_product(l, n, &fx, &on_domain, &t, st)) {
         l->narrow = x.origin;
         return false;
@@ -198,12 +194,12 @@ static bool divide_cells(lowering *l, const graph_node *n, const domain *d, form
     form e = empty_like(x), twice = empty_like(x); /* floor((2^(k+1) x + s + 2 s 2^m) / (2 s)) */
     if (!add(l, &e, x, INT64_C(2) << p.k) || !add(l, &e, &s.magnitude, 1 + (INT64_C(2) << p.m)) ||
         !add(l, &twice, &s.magnitude, 2))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     if (!floor_quotient(l, n, &e, &twice, p.m + 1, &u, NULL, st))
         return false;
     form f = lowering_tensor_form(l, u);
     if (!form_add_constant(&f, -(INT64_C(1) << p.m)))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     return lowering_set_tensor(l, n, builder_sum(&l->b, &f), &d->axes,
                                x_scale / y_scale / (double)(UINT64_C(1) << p.k), out);
 }
@@ -329,7 +325,7 @@ bool lower_mod(struct lowering *l, const graph_node *n, mica_status *st) {
     form signs = empty_like(&q.rem), differ, gap = empty_like(&q.rem), one = empty_like(&q.rem);
     uint32_t t, flipped;
     if (!form_add_constant(&one, 1))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     signs = one;
     if (!apply_sign(l, n, &q.x, &signs, st) || !apply_sign(l, n, &q.y, &signs, st))
         return false;
@@ -339,14 +335,14 @@ bool lower_mod(struct lowering *l, const graph_node *n, mica_status *st) {
     differ = empty_like(&q.rem); /* [rem >= 1] + (1 - sign)/2 >= 2, doubled: 2 some - signs >= 3 */
     if (!form_add_tensor(&differ, lowering_tensors(l), some, 2) || !add(l, &differ, &signs, -1) ||
         !form_add_constant(&differ, -2))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     if (!step_function(l, &differ, &t, st) || !add(l, &gap, &q.y.magnitude, 1) || !add(l, &gap, &q.rem, -2))
         return false;
     const form turn = lowering_tensor_form(l, t);
     if (!lowering_product(l, n, &turn, &gap, &flipped, st))
         return false;
     form result = q.rem;
-    return (form_add_tensor(&result, lowering_tensors(l), flipped, 1) || too_many_terms(l, n, st)) &&
+    return (form_add_tensor(&result, lowering_tensors(l), flipped, 1) || lowering_too_many_terms(l, n, st)) &&
            apply_sign(l, n, &q.y, &result, st) && set_integers(l, n, &q, &result, st);
 }
 
@@ -366,7 +362,7 @@ bool lower_root(struct lowering *l, const graph_node *n, mica_status *st) {
         j++;
     wide = empty_like(&x);
     if (!add(l, &wide, &x, INT64_C(1) << (2 * j)))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     if (!floor_root(l, n, &wide, &r, st)) {
         l->narrow = q.origin;
         return false;

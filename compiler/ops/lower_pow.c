@@ -19,15 +19,12 @@
 #define EXPONENT_BITS  4    /* of exact powers */
 #define LOG_STEPS      4096 /* of the largest logarithm; times an exponent of 14 bits it stays below 2^27 */
 #define CONSTANT_STEPS 13   /* log2 of the steps of the largest constant exponent */
-#define EXP_FINEST     (1.0 / 4096) /* step of the exponential's argument: its result's relative error, doubled \
-                                     */
+#define EXP_FINEST                                                                                           \
+    (1.0 / 4096) /* step of the exponential's argument: its result's relative error, doubled                 \
+                  */
 #define EXP_COARSEST (1.0 / 1024)
 
 static const uint8_t same_axes[MICA_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
-
-static bool too_many_terms(const lowering *l, const graph_node *n, mica_status *st) {
-    return lowering_fail(l, n, st, MICA_ERR_LIMIT, "too many terms in one sum");
-}
 
 static form constant_form(const form *like, int64_t c) {
     form f;
@@ -53,10 +50,10 @@ static bool multiply_add(lowering *l, const graph_node *n, form *a, const form *
     /* The product of two single numbers has an axis of size 1, of which c knows nothing. */
     for (uint32_t i = 0; c && i < c->n_terms; i++)
         if (!form_add_term(&sum, lowering_tensors(l), c->term[i].tensor, c->term[i].coef, &c->term[i].view))
-            return too_many_terms(l, n, st);
+            return lowering_too_many_terms(l, n, st);
     for (uint32_t i = 0; c && i < c->n_boxes; i++)
         if (!form_add_constant(&sum, c->box[i].coef))
-            return too_many_terms(l, n, st);
+            return lowering_too_many_terms(l, n, st);
     *a = sum;
     return true;
 }
@@ -94,12 +91,12 @@ static bool run_time_bits(lowering *l, const graph_node *n, const domain *d, exp
         form above = rest;
         uint32_t t;
         if (!form_add_constant(&above, 1 - (INT64_C(1) << i)))
-            return too_many_terms(l, n, st);
+            return lowering_too_many_terms(l, n, st);
         if (!step_function(l, &above, &t, st))
             return false;
         e->bit[i] = lowering_tensor_form(l, t);
         if (!form_add_tensor(&rest, lowering_tensors(l), t, -(INT64_C(1) << i)))
-            return too_many_terms(l, n, st);
+            return lowering_too_many_terms(l, n, st);
     }
     return true;
 }
@@ -117,7 +114,7 @@ static bool lower_exact(lowering *l, const graph_node *n, const domain *d, unsig
         const form one = constant_form(&x, 1), square = x;
         form factor = x; /* 1 + b (x - 1) */
         if (!form_add_constant(&factor, -1))
-            return too_many_terms(l, n, st);
+            return lowering_too_many_terms(l, n, st);
         if (!multiply_add(l, n, &factor, &e.bit[i], &one, st))
             return false;
         if (i == 0)
@@ -153,8 +150,7 @@ static double integer_magnitude(lowering *l, const graph_node *n, uint32_t i, bo
 
 /* Bits of an exponent for which the power is exact; 0 if it is not. */
 static unsigned exact_bits(lowering *l, const graph_node *n, mica_status *st) {
-    const double base = integer_magnitude(l, n, 0, false, st),
-                 power = integer_magnitude(l, n, 1, true, st);
+    const double base = integer_magnitude(l, n, 0, false, st), power = integer_magnitude(l, n, 1, true, st);
     unsigned bits = 1;
     if (base < 0 || power < 0)
         return 0;
@@ -243,13 +239,13 @@ static bool is_zero(lowering *l, const graph_node *n, const form *e, form *zero,
     uint32_t above, below;
     form_create(&minus, e->batched, e->rank, e->dim);
     if (!form_add_form(&minus, lowering_tensors(l), e, -1, same_axes))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     if (!step_function(l, e, &above, st) || !step_function(l, &minus, &below, st))
         return false;
     *zero = constant_form(e, 1);
     return (form_add_tensor(zero, lowering_tensors(l), above, -1) &&
             form_add_tensor(zero, lowering_tensors(l), below, -1)) ||
-           too_many_terms(l, n, st);
+           lowering_too_many_terms(l, n, st);
 }
 
 /* y := keep y + (1 - keep) [e = 0] `one` = zero + keep (y - zero), zero being what the base 0 gives */
@@ -262,13 +258,13 @@ static bool settle_zero_base(lowering *l, const graph_node *n, form *y, const fo
             return false;
         form_create(&zero, y->batched, y->rank, y->dim);
         if (!form_add_form(&zero, lowering_tensors(l), &is, round_away(one), same_axes))
-            return too_many_terms(l, n, st);
+            return lowering_too_many_terms(l, n, st);
     } else {
         form_create(&zero, y->batched, y->rank, y->dim);
     }
     difference = *y;
     if (!form_add_form(&difference, lowering_tensors(l), &zero, -1, same_axes))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     if (!multiply_add(l, n, &difference, keep, &zero, st))
         return false;
     *y = difference;

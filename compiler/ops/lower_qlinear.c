@@ -177,10 +177,6 @@ static bool line_form(lowering *l, const form *like, const layout *axes, const g
     return ok;
 }
 
-static bool too_many_terms(const lowering *l, const graph_node *n, mica_status *st) {
-    return lowering_fail(l, n, st, MICA_ERR_LIMIT, "too many terms in one sum");
-}
-
 /* *f := num a + c - den keys.lo */
 static bool numerator(lowering *l, const graph_node *n, const form *a, const layout *axes, const scaling *s,
                       form *f, mica_status *st) {
@@ -191,10 +187,11 @@ static bool numerator(lowering *l, const graph_node *n, const form *a, const lay
     if (!line_form(l, a, axes, shape, s, PART_C, f, st))
         return false;
     if (s->n == 1)
-        return form_add_form(f, lowering_tensors(l), a, s->at[0].num, same_axes) || too_many_terms(l, n, st);
+        return form_add_form(f, lowering_tensors(l), a, s->at[0].num, same_axes) ||
+               lowering_too_many_terms(l, n, st);
     if (!line_form(l, a, axes, shape, s, PART_NUM, &num, st) || !lowering_product(l, n, a, &num, &t, st))
         return false;
-    return form_add_tensor(f, lowering_tensors(l), t, 1) || too_many_terms(l, n, st);
+    return form_add_tensor(f, lowering_tensors(l), t, 1) || lowering_too_many_terms(l, n, st);
 }
 
 /* *f -= 1 where the remainder is 0 and the quotient (counted from keys.lo) is odd. */
@@ -205,15 +202,15 @@ static bool round_ties(lowering *l, const graph_node *n, const scaling *s, uint3
     uint32_t some, half, tie;
     form_create(&two, counted.batched, counted.rank, counted.dim);
     if (!form_add_constant(&two, 2) || (parity && !form_add_constant(&counted, 1)))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     if (!step_function(l, remainder, &some, st) ||
         !floor_quotient(l, n, &counted, &two, bits, &half, &odd, st))
         return false;
     both = odd; /* odd + (1 - some) - 1 >= 1 */
     if (!form_add_tensor(&both, lowering_tensors(l), some, -1))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     return step_function(l, &both, &tie, st) &&
-           (form_add_tensor(f, lowering_tensors(l), tie, -1) || too_many_terms(l, n, st));
+           (form_add_tensor(f, lowering_tensors(l), tie, -1) || lowering_too_many_terms(l, n, st));
 }
 
 /* The quotient, saturated, with the zero point. */
@@ -232,12 +229,12 @@ static bool finish(lowering *l, const graph_node *n, const scaling *s, form *f, 
     double scale;
     form sum;
     if (!form_add_constant(f, s->keys.lo))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     if (!requantise(l, f, 1, &clamp, n->out[0], &y, &scale, st))
         return false;
     form_create(&sum, f->batched, f->rank, f->dim);
     if (!form_add_tensor(&sum, lowering_tensors(l), y, 1) || (zero && !form_add_constant(&sum, zero)))
-        return too_many_terms(l, n, st);
+        return lowering_too_many_terms(l, n, st);
     return lowering_set_tensor(l, n, zero ? builder_sum(&l->b, &sum) : y, &a->axes, 1, n->out[0]);
 }
 
