@@ -69,7 +69,7 @@ def main():
     for group in (*command_line.GROUPS, *artefacts.GROUPS, *visibility.GROUPS) if lenet5 else ():
         results.guarded("lenet5", group, lenet5)
     reference_verifier(models, results)
-    pages.reports(lenet5, None, results)
+    pages.reports(lenet5, find(models, "fastestdet"), results)
     results.guarded("two inputs", command_line.two_inputs, mica, args.node_tests.resolve(), work, results)
 
     if args.results:
