@@ -2,9 +2,10 @@
 
     calibration/case_NN/input_0.npy
     test/case_NN/input_0.npy, output_0.npy
+    SOURCE.txt
     reference.json
 
-reference.json repeats the values of outputs of at most 64 elements, and the argmax of outputs of shape [1, C].
+SOURCE.txt says in lines "key: value" what the model is. reference.json repeats the values of outputs of at most 64 elements, and the argmax of outputs of shape [1, C].
 """
 import json
 
@@ -107,3 +108,8 @@ def port(name, shape):
 
 def write_reference(out, reference):
     (out / "reference.json").write_text(json.dumps(reference, indent=1) + "\n")
+
+
+def write_source(out, about):
+    lines = (("kind", about), ("licence", "that of Mica"), ("weights", "random, fixed seeds"))
+    (out / "SOURCE.txt").write_text("".join(f"{key}: {value}\n" for key, value in lines))

@@ -116,6 +116,7 @@ def write(name, out):
     evaluate, runtime = evaluator(net, model.SerializeToString())
     names = net.input.name, net.output.name
     samples = {part: MODELS[name].samples(generator(name, part), CASES) for part in ("calibration", "test")}
+    cases.write_source(folder, MODELS[name].about)
     cases.write_reference(folder, {
         "runtime": runtime,
         "reference_dtype": "float32",

@@ -6,7 +6,7 @@ with ReLU and max-pooling: 61,706 parameters. The digits are 8x8 images with val
 and enlarged to 28x28 by bilinear interpolation. Everything is numpy; the ONNX file is assembled by hand from
 onnx.helper. The seed is fixed, so that a rerun with the same numpy on the same CPU writes the same files.
 
-    python3 -m venv .venv && .venv/bin/pip install -r models/requirements.txt
+    python3 -m venv .venv && .venv/bin/pip install -r models/requirements-lenet5.txt
     .venv/bin/python models/train_lenet5.py
 """
 import argparse

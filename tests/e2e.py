@@ -55,7 +55,8 @@ def arguments():
 def main():
     args, results = arguments(), Results()
     mica, work = args.build.resolve() / "bin" / "mica", args.work.resolve()
-    loaded = [(zoo.load(e, ROOT, args.zoo.resolve(), work, mica, results), e) for e in zoo.entries(args.models)]
+    folders = {"repository": ROOT / "models", "zoo": args.zoo.resolve(), "generated": ROOT / "build" / "generated"}
+    loaded = [(zoo.load(e, folders, work, mica, results), e) for e in zoo.entries(args.models)]
     loaded = [(m, e) for m, e in loaded if m]
     models = [m for m, _ in loaded]
 

@@ -63,6 +63,9 @@ echo "== end to end"
 python3 tests/e2e.py --build "$build/release" --work "$build/e2e" --zoo "$MICA_ZOO" \
     --results "$results/e2e.json" || true
 
+echo "== larger models, the two smallest of them (tests/models.sh has all)"
+MICA_BUILD=$build tests/models.sh --short --results "$results/models.json" || true
+
 echo "== operator conformance"
 if [ -f "$MICA_NODE_TESTS/INDEX.json" ]; then
     "$build/release/bin/node_tests" "$MICA_NODE_TESTS" --refused tests/conformance/refused.txt \
@@ -80,4 +83,4 @@ bad=$(grep -c 'FOUND' "$results/fuzz.txt" || true)
 echo "{\"passed\": $ok, \"failed\": $bad, \"skipped\": 0}" > "$results/fuzz.json"
 
 exec python3 tests/summary.py "$results/ctest-release.xml" "$results/ctest-sanitize.xml" "$results/e2e.json" \
-    "$results/nodes.json" "$results/fuzz.json"
+    "$results/models.json" "$results/nodes.json" "$results/fuzz.json"

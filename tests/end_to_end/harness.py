@@ -34,6 +34,13 @@ class Results:
         except Exception as error:  # pylint: disable=broad-except
             self.check(f"{name}: {function.__name__}", False, repr(error))
 
+    def add(self, counts):
+        """Adds the counts of others."""
+        with self.lock:
+            self.passed += counts["passed"]
+            self.failed += counts["failed"]
+            self.skipped += counts["skipped"]
+
     def counts(self):
         return {"passed": self.passed, "failed": self.failed, "skipped": self.skipped}
 

@@ -4,6 +4,7 @@ classifier  the largest element of every output is at the same place in every te
 regression  mean error within MEAN_LIMIT, largest within MAX_LIMIT
 detector    the same candidates (detectors.py); mean error within MEAN_LIMIT
 constant    weights without meaning: every value within CONSTANT_LIMIT of the reference
+untrained   weights drawn at random, so that nothing is recognised: mean error within MEAN_LIMIT
 
 Errors are relative to an output's range: max - min over the references of all test cases.
 """
@@ -24,7 +25,7 @@ def output_figures(got, references):
     low, high = min(map(min, references)), max(map(max, references))
     worst, total = max(map(max, errors)), sum(map(sum, errors))
     span = high - low or 1.0
-    return {"cases": len(references), "range": [low, high], "worst_absolute": worst,
+    return {"cases": len(references), "elements": len(got[0]), "range": [low, high], "worst_absolute": worst,
             "mean": total / sum(map(len, errors)) / span, "max": worst / span,
             "top1": sum(argmax(g) == argmax(r) for g, r in zip(got, references)) if len(got[0]) > 1 else None,
             "equal": sum(g == r for g, r in zip(got, references))}
@@ -68,15 +69,16 @@ def judge_constant(m, measured):
         m.check(f"output {k}: largest error", f["worst_absolute"] <= CONSTANT_LIMIT, f"{f['worst_absolute']:.3g}")
 
 
-def compare_detections(m, decode):
-    """One comparison per test case."""
+def detections(m):
+    """Of a detector: one comparison per test case (detectors.compare)."""
+    decode = detectors.DECODERS[m.name]
     return [detectors.compare(decode(m.inferred[case]), decode([values for _, values in m.references(case)]))
             for case in m.cases]
 
 
 def judge_detector(m, measured):
     judge_mean(m, measured)
-    for case, found in zip(m.cases, compare_detections(m, detectors.DECODERS[m.name])):
+    for case, found in zip(m.cases, detections(m)):
         m.check(f"{case.name}: there are candidates", found["candidates"] > 0)
         m.check(f"{case.name}: the same candidates", not found["missing"] and not found["extra"],
                 f"missing {found['missing'][:3]}, extra {found['extra'][:3]} of {found['candidates']}")
@@ -85,7 +87,7 @@ def judge_detector(m, measured):
 
 
 JUDGES = {"classifier": judge_classifier, "regression": judge_regression, "detector": judge_detector,
-          "constant": judge_constant}
+          "constant": judge_constant, "untrained": judge_mean}
 
 
 def describe(measured):

@@ -1,19 +1,19 @@
 """A model under test: compiled, run, proven and verified by the programs that users call."""
 import json
-import pathlib
 import shutil
 
 from .harness import read_npy, run, tail
 
 BATCH = 8
 MAX_BATCH = 16
+COMPILE_TIMEOUT = 3600
 
 
 class Model:
     """A compiled model and its test cases.
 
     data: folder with calibration/ and test/, case_NN/input_K.npy and output_J.npy in each. The model is compiled from the
-    calibration cases alone.
+    calibration cases alone. max_batch: most inputs of one proof; None leaves it to the compiler.
     """
 
     def __init__(self, name, onnx, data, work, mica, results, max_batch=MAX_BATCH):
@@ -23,7 +23,7 @@ class Model:
         self.cases = sorted(d for d in (data / "test").iterdir() if d.is_dir())
         self.prover, self.vk = self.work / f"{name}-prover", self.work / f"{name}.vk"
         self.report = self.work / f"{name}.report.html"
-        self.single, self.inferred = None, {}
+        self.single, self.inferred, self.summary = None, {}, None
 
     def check(self, what, ok, detail=""):
         return self.results.check(f"{self.name}: {what}", ok, detail)
@@ -34,12 +34,16 @@ class Model:
         return out + err
 
     def compile(self, *options):
+        """Leaves what `compile --json` says in summary."""
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir(parents=True)
-        code, out, err = run([self.mica, "compile", self.onnx, "--calibration", self.data / "calibration", "--max-batch",
-                              self.max_batch, "--no-cache", "-o", self.work / self.name, *options])
-        return self.check("compile", code == 0 and self.prover.is_file() and self.vk.is_file(),
-                          f"exit code {code}: {tail(out + err)}")
+        batch = ["--max-batch", self.max_batch] if self.max_batch else []
+        code, out, err = run([self.mica, "compile", self.onnx, "--calibration", self.data / "calibration", *batch,
+                              "--no-cache", "--json", "-o", self.work / self.name, *options], timeout=COMPILE_TIMEOUT)
+        ok = self.check("compile", code == 0 and self.prover.is_file() and self.vk.is_file(),
+                        f"exit code {code}: {tail(out + err)}")
+        self.summary = json.loads(out) if ok else None
+        return ok
 
     def references(self, case):
         """[(shape, flat values)] of the float outputs."""
@@ -81,6 +85,16 @@ class Model:
         self.check("the proven output is the inferred one", result["output_data"] == self.inferred[first])
         self.expect_verdict("one input accepted", proof, 0, "--input", first)
         return True
+
+    def prove_all(self):
+        """Every test case by itself: proven, as inferred, and accepted."""
+        proof = self.work / "case.proof"
+        for case in self.cases:
+            result = self.prove(f"prove {case.name}", [case], proof)
+            if result:
+                self.check(f"{case.name}: the proven output is the inferred one",
+                           result["output_data"] == self.inferred[case])
+                self.expect(f"{case.name} accepted", [self.mica, "verify", proof, "--vk", self.vk, "--input", case], 0)
 
     def prove_batch(self):
         """BATCH inputs in one proof."""

@@ -9,15 +9,17 @@ from .model import MAX_BATCH, Model
 @dataclass(frozen=True)
 class Entry:
     """kind: of judging.JUDGES. large: takes long to compile; one input is proven, few changed proofs are tried.
-    short: judged like the others, but known to fall short; what it misses is reported as skipped, not as failed."""
+    short: judged like the others, but known to fall short; what it misses is reported as skipped, not as failed.
+    place: where its folder is, a key of the folders that load() is given."""
     name: str
     kind: str
+    place: str = "zoo"
     large: bool = False
     thorough: bool = False
     short: bool = False
 
 
-OWN = Entry("lenet5", "classifier", thorough=True)
+OWN = Entry("lenet5", "classifier", place="repository", thorough=True)
 ZOO = [
     Entry("sine_mlp", "regression"),
     Entry("iris_mlp", "classifier"),
@@ -38,19 +40,30 @@ ZOO = [
     Entry("graph_light_squeezenet", "constant", large=True),
     Entry("graph_light_resnet50", "constant", large=True),
 ]
+# written by models/make_models.py
+GENERATED = [
+    Entry("keyword", "untrained", "generated"),
+    Entry("unet", "untrained", "generated"),
+    Entry("vgg11", "untrained", "generated", large=True),
+    Entry("vgg16", "untrained", "generated", large=True),
+    Entry("resnet18", "untrained", "generated", large=True),
+    Entry("mobilenetv2", "untrained", "generated", large=True),
+    Entry("resnet50", "untrained", "generated", large=True),
+]
+HINTS = {"repository": "the checkout is not whole", "zoo": "set MICA_ZOO", "generated": "make_models.py did not write it"}
 
 
 def entries(names):
-    """The entries of these names, in this order; all without names."""
-    known = {e.name: e for e in [OWN, *ZOO]}
-    return [known[name] for name in names] if names else list(known.values())
+    """The entries of these names, in this order; lenet5 and the zoo without names."""
+    known = {e.name: e for e in [OWN, *ZOO, *GENERATED]}
+    return [known[name] for name in names] if names else [OWN, *ZOO]
 
 
-def load(entry, root, zoo, work, mica, results):
-    """The entry's model, or None, said loudly, where its folder is absent."""
-    data = root / "models" / entry.name if entry is OWN else zoo / entry.name
+def load(entry, folders, work, mica, results):
+    """The entry's model, or None, said loudly, where its folder is absent. folders: of each place."""
+    data = folders[entry.place] / entry.name
     if not (data / "test").is_dir():
-        results.skip(entry.name, f"{data} is absent; set MICA_ZOO")
+        results.skip(entry.name, f"{data} is absent; {HINTS[entry.place]}")
         return None
     onnx = data / (f"{entry.name}.onnx" if entry is OWN else "model.onnx")
     return Model(entry.name, onnx, data, work, mica, results, max_batch=1 if entry.large else MAX_BATCH)
@@ -71,10 +84,11 @@ class Shortfalls(Results):
 
 
 def judge(m, entry):
+    """The figures of every output."""
     results = m.results
     m.results = Shortfalls(results) if entry.short else results
     try:
-        judging.judge(m, entry.kind)
+        return judging.judge(m, entry.kind)
     finally:
         m.results = results
 
