@@ -28,6 +28,8 @@ def arguments():
                    help="folder that make_models.py wrote")
     p.add_argument("--table", type=pathlib.Path, help="write the figures to this file, in Markdown")
     p.add_argument("--results", type=pathlib.Path, help="write the number of checks to this file, in JSON")
+    p.add_argument("--accept-older", action="store_true",
+                   help="reuse figures that another build gave; the table marks them")
     p.add_argument("--keep", action="store_true", help="keep compiled models; they are removed once measured")
     p.add_argument("names", nargs="*", help="default: lenet5, the zoo and the generated models")
     return p.parse_args()
@@ -48,7 +50,7 @@ def main():
         if not m:
             continue
         m.max_batch = None  # the compiler's choice, as users have it
-        known = measuring.measure_or_reuse(m, entry, mica)
+        known = measuring.measure_or_reuse(m, entry, mica, args.accept_older)
         total.add(known["counts"])
         if "bench" in known:
             measured.append((entry, known))

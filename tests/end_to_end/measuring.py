@@ -10,7 +10,7 @@ from .harness import Results, run, tail
 from .onnx_operators import operators
 
 MOST_RUNS, FEWEST_RUNS = 31, 5
-BENCH_SECONDS = 20  # of proving, about; how many proofs are timed depends on it
+BENCH_SECONDS = 10  # of proving, about; how many proofs are timed depends on it
 BENCH_TIMEOUT = 3600
 BATCHES = {"lenet5": [256]}  # timed as well as one input
 
@@ -84,7 +84,7 @@ def measure(m, entry):
     runs = proofs_to_time(m)
     print(f"{say}timing {runs} proofs", flush=True)
     benches = [timed(m, batch, runs) for batch in (1, *BATCHES.get(m.name, []))]
-    return {"source": source(m.data), "operators": operators(m.onnx), "cases": len(m.cases), "compilation": compilation,
+    return {"operators": operators(m.onnx), "cases": len(m.cases), "compilation": compilation,
             "outputs": outputs, "detections": judging.detections(m) if entry.kind == "detector" else [],
             "bench": benches} if all(benches) else None
 
@@ -106,15 +106,23 @@ class Noted(Results):
         super().skip(name, why)
 
 
-def measure_or_reuse(m, entry, mica):
-    """Figures and counts of a model, from the file beside its work folder if they were measured with this build and
-    nothing failed. None where the model could not be measured."""
+def reused(file, depends_on, accept_older):
+    """Figures that were kept, if they are of this build or older ones are accepted; known["older"] says which."""
+    if not file.is_file():
+        return None
+    known = json.loads(file.read_text())
+    known["older"] = known["key"] != depends_on
+    return known if accept_older or not known["older"] else None
+
+
+def measure_or_reuse(m, entry, mica, accept_older):
+    """Figures and counts of a model, from the file beside its work folder if nothing failed when they were measured.
+    No "bench" in them where the model could not be measured."""
     file, results, depends_on = m.work.with_suffix(".json"), Noted(), key(mica, m, entry)
-    if file.is_file():
-        known = json.loads(file.read_text())
-        if known["key"] == depends_on:
-            print(f"     {m.name}: measured before with this build; remove {file} to measure it again", flush=True)
-            return known
+    known = reused(file, depends_on, accept_older)
+    if known:
+        print(f"     {m.name}: measured before; remove {file} to measure it again", flush=True)
+        return {**known, "source": source(m.data)}
     m.results = results
     figures = {}
     results.guarded(m.name, lambda: figures.update(measure(m, entry) or {}))
@@ -122,4 +130,4 @@ def measure_or_reuse(m, entry, mica):
              **figures}
     if figures and not results.failed:
         file.write_text(json.dumps(known, indent=1) + "\n")
-    return known
+    return {**known, "older": False, "source": source(m.data)}

@@ -4,6 +4,7 @@ import os
 from . import detectors, judging
 from .zoo import GENERATED, OWN
 
+OLDER = r"\*"
 MOST_CLASSES = 1000  # an output of more elements is no list of classes
 
 PREAMBLE = """# Models
@@ -69,6 +70,10 @@ def licence(source):
     return source["licence"].split(" (")[0].split(" for ")[0].split(":")[0].split(";")[0]
 
 
+def label(entry, known):
+    return f"`{entry.name}`" + (OLDER if known["older"] else "")
+
+
 def sizes(measured):
     for entry, known in measured:
         source, done = known["source"], known["compilation"]
@@ -113,7 +118,7 @@ def accuracy(measured):
     for entry, known in measured:
         done, outputs = known["compilation"], known["outputs"]
         verdict = "yes" if not known["missed"] else "**no**"
-        yield [f"`{entry.name}`", entry.kind, bits(done["activation_bits"]), bits(done["weight_bits"]),
+        yield [label(entry, known), entry.kind, bits(done["activation_bits"]), bits(done["weight_bits"]),
                percent(max(f["mean"] for f in outputs)), percent(max(f["max"] for f in outputs)), agreement(entry, known),
                verdict]
 
@@ -129,7 +134,7 @@ def cost(measured):
         for b in known["bench"]:
             prove, least = b["prove_seconds"] / b["batch"], b["prove_seconds_least"] / b["batch"]
             batch = f", batch of {b['batch']} (prove: per input)" if b["batch"] > 1 else ""
-            yield [f"`{entry.name}`{batch}", f"{milliseconds(prove)} / {milliseconds(least)}",
+            yield [f"{label(entry, known)}{batch}", f"{milliseconds(prove)} / {milliseconds(least)}",
                    f"{b['verify_seconds'] * 1000:.1f} / {b['verify_seconds_least'] * 1000:.1f}", str(b["runs"]),
                    f"{b['proof_bytes'] / 1000:.0f}", f"{b['proven_bits']:.1f}", grouped(round(b["peak_rss_bytes"] / 1e6)),
                    f"{done['seconds']:.0f} / {done['processor_seconds']:.0f}"]
@@ -142,6 +147,11 @@ def machine(measured):
             f"{bench['threads']} threads, {bench['kernels']} kernels.\n"
             "The machine did other work at the same time: medians are upper bounds, and the least is nearer to what an idle\n"
             "machine needs. kB and MB are 1000 and 1000² bytes.\n")
+
+
+def older(measured):
+    if any(known["older"] for _, known in measured):
+        yield f"\n{OLDER} measured with an earlier build of this version; the compiler may choose otherwise now."
 
 
 def misses(measured):
@@ -158,7 +168,7 @@ def document(measured):
         ["model", "what", "weights", "origin", "licence", "operators", "parameters", "MACs"], sizes(measured))) + "\n",
              ACCURACY + "\n".join([*table(
                  ["model", "judged as", "activation bits", "weight bits", "mean error %", "largest error %",
-                  "largest element, or objects", "as asked"], accuracy(measured)), *misses(measured)]) + "\n",
+                  "largest element, or objects", "as asked"], accuracy(measured)), *older(measured), *misses(measured)]) + "\n",
              COST + machine(measured) + "\n" + "\n".join(table(
                  ["model", "prove ms", "verify ms", "proofs", "proof kB", "proven bits", "memory MB", "compile s"],
                  cost(measured))) + "\n"]
