@@ -68,10 +68,15 @@ typedef struct pcs_claim {
     qm31 value;
 } pcs_claim;
 
+/* Whether a group is encoded and hashed for every proof, or once, when a model is compiled. */
+typedef enum pcs_commit_time { PCS_EACH_PROOF, PCS_ONCE } pcs_commit_time;
+
 /* Row length and rate for a group of `cells` cells, chosen as if it were the only one, with room left for
- * three more of the same length: minimises a fixed integer cost of proof bytes and prover work
- * (docs/formats.md, "Parameters"), the same on every CPU. */
-void pcs_choose_row_bits(uint64_t cells, unsigned security_bits, unsigned *col_vars, unsigned *rate_bits);
+ * three more of the same length: minimises a fixed integer cost of proof bytes and prover work, and of the
+ * bytes of a tree that is stored, the same on every CPU. For PCS_EACH_PROOF the choice is part of the
+ * protocol (docs/formats.md, "Witness rows"), for PCS_ONCE the vk holds it. */
+void pcs_choose_row_bits(uint64_t cells, unsigned security_bits, pcs_commit_time when, unsigned *col_vars,
+                         unsigned *rate_bits);
 /* Completes params from group shapes: queries, levels, pow. Fails if the target cannot be met. */
 bool pcs_params_choose(pcs_params *p, const pcs_shape *group, unsigned n_groups, unsigned security_bits,
                        mica_status *st);

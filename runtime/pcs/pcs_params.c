@@ -14,13 +14,16 @@
 #include "soundness/soundness.h"
 
 #define COST_NS_PER_BYTE 500
-#define COST_ENCODE      4   /* 1/16 ns per butterfly */
-#define COST_HASH_BLOCK  144 /* 1/16 ns per 64 bytes: 2^20 in about 9 ms, as in grinding */
-#define COST_FORM        12  /* 1/16 ns per element of a query functional added to the linear form */
-#define COST_ROUND       48  /* 1/16 ns per element and level of the sumcheck */
-#define COST_CLEAR_BYTES 2   /* per element of the clear message: evaluating about 500 forms on it */
-#define WORDS_PER_BLOCK  16
-#define UNITS_PER_BYTE   (16ull * COST_NS_PER_BYTE)
+#define COST_ENCODE      4    /* 1/16 ns per butterfly */
+#define COST_HASH_BLOCK  144  /* 1/16 ns per 64 bytes: 2^20 in about 9 ms, as in grinding */
+#define COST_FORM        12   /* 1/16 ns per element of a query functional added to the linear form */
+#define COST_ROUND       48   /* 1/16 ns per element and level of the sumcheck */
+#define COST_CLEAR_BYTES 2    /* per element of the clear message: evaluating about 500 forms on it */
+#define COST_TREE        1024 /* bytes of a stored tree that count as one */
+#define COST_QUERY                                                                                           \
+    12 /* 1/256 ns per queried column and cell of a group that is not encoded: three products */
+#define WORDS_PER_BLOCK 16
+#define UNITS_PER_BYTE  (16ull * COST_NS_PER_BYTE)
 
 #define POW_MIN            10
 #define POW_MAX            22
@@ -132,6 +135,13 @@ static uint64_t group_cost(const query_table *q, uint64_t rows, unsigned b, unsi
     return columns_cost(q, r, b + r, rows) + form_cost(q, r, b);
 }
 
+/* A group that is encoded once: its tree is stored, and queried columns are inner products with its cells
+ * (pcs_columns_prove.c). */
+static uint64_t once_cost(const query_table *q, uint64_t cells, unsigned k, unsigned r) {
+    const uint64_t work = cells / 16 * q->queries[r] * COST_QUERY / UNITS_PER_BYTE; /* cells <= 2^46 */
+    return work + ((uint64_t)2 * MERKLE_DIGEST << k) / COST_TREE;
+}
+
 static unsigned log2_ceil(uint64_t n) {
     unsigned e = 0;
     while ((1ull << e) < n)
@@ -139,7 +149,8 @@ static unsigned log2_ceil(uint64_t n) {
     return e;
 }
 
-void pcs_choose_row_bits(uint64_t cells, unsigned security_bits, unsigned *col_vars, unsigned *rate_bits) {
+void pcs_choose_row_bits(uint64_t cells, unsigned security_bits, pcs_commit_time when, unsigned *col_vars,
+                         unsigned *rate_bits) {
     const unsigned longest = longest_code(security_bits);
     const unsigned max_code = longest > GROUP_RESERVE + 1 ? longest - GROUP_RESERVE : 1;
     const unsigned all_vars = log2_ceil(cells ? cells : 1);
@@ -157,8 +168,10 @@ void pcs_choose_row_bits(uint64_t cells, unsigned security_bits, unsigned *col_v
                 continue;
             for (unsigned r = 1; r <= PCS_MAX_RATE_BITS && b + r <= max_code; r++) {
                 const uint64_t rounds = (uint64_t)log2_ceil(rows) * PCS_ROUND_VALUES * QM31_BYTES;
-                const uint64_t cost = group_cost(&q, rows, b, r) + commit_cost(b + r, rows) + rounds +
-                                      pow_cost(pow_bits) + t[b].cost;
+                const uint64_t commit =
+                    when == PCS_ONCE ? once_cost(&q, cells, b + r, r) : commit_cost(b + r, rows);
+                const uint64_t cost =
+                    group_cost(&q, rows, b, r) + commit + rounds + pow_cost(pow_bits) + t[b].cost;
                 if (cost < best) {
                     best = cost;
                     *col_vars = b;

@@ -17,7 +17,7 @@ static bool shape_groups(plan *p, const mica_vk *vk, mica_status *st) {
     }
     if (p->witness.n_slots) {
         unsigned col_vars, rate_bits;
-        pcs_choose_row_bits(p->witness.cells, vk->security_bits, &col_vars, &rate_bits);
+        pcs_choose_row_bits(p->witness.cells, vk->security_bits, PCS_EACH_PROOF, &col_vars, &rate_bits);
         if (!layout_shape(&p->witness, c, p->batch, col_vars, rate_bits, st))
             return false;
         p->witness_group = (int)p->n_groups++;

@@ -138,12 +138,8 @@ bool weights_load(weight_store *s, const mica_vk *vk, const uint8_t *file, size_
     const size_t nodes = (size_t)2 * MERKLE_DIGEST << s->group.tree.log_leaves;
     if (r.left != nodes)
         return mica_fail(st, MICA_ERR_FORMAT, "the weight file is truncated or has trailing bytes");
-    s->node = malloc(nodes);
-    if (!s->node)
-        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for the weights' commitment");
-    read_bytes(&r, s->node, nodes);
-    s->group.tree.node = s->node;
-    if (memcmp(s->node + MERKLE_DIGEST, vk->weight_root, MERKLE_DIGEST) != 0)
+    s->group.tree.node = (uint8_t *)(uintptr_t)r.at; /* only read: an opening of a group that is committed */
+    if (memcmp(r.at + MERKLE_DIGEST, vk->weight_root, MERKLE_DIGEST) != 0)
         return mica_fail(st, MICA_ERR_FORMAT,
                          "the weights are not those that the verifier parameters commit to");
     return true;
@@ -154,7 +150,6 @@ void weights_free(weight_store *s, const mica_vk *vk) {
         free(s->value[t]);
     free(s->value);
     free(s->matrix);
-    free(s->node);
     layout_free(&s->layout);
     memset(s, 0, sizeof *s);
 }
@@ -192,7 +187,7 @@ bool mica_weights_commit(mica_vk *vk, const int32_t *const *weight, uint8_t **fi
             }
         }
         unsigned cols, rate;
-        pcs_choose_row_bits(s.layout.cells, vk->security_bits, &cols, &rate);
+        pcs_choose_row_bits(s.layout.cells, vk->security_bits, PCS_ONCE, &cols, &rate);
         vk->weight_row_bits = (uint8_t)cols;
         vk->weight_rate_bits = (uint8_t)rate;
         ok = ok && shape(&s, vk, st) &&

@@ -8,13 +8,13 @@
 
 typedef struct weight_store {
     layout layout;
-    int32_t **value; /* per tensor: padded integer cells of WEIGHT tensors, else NULL */
-    m31 *matrix;     /* the committed matrix; a tensor's padded cells lie at its slot's offset */
-    uint8_t *node;   /* Merkle nodes */
-    pcs_committed group;
+    int32_t **value;     /* per tensor: padded integer cells of WEIGHT tensors, else NULL */
+    m31 *matrix;         /* the committed matrix; a tensor's padded cells lie at its slot's offset */
+    pcs_committed group; /* its tree lies in the weight file */
 } weight_store;
 
-/* Reads a weight file and checks that it belongs to the vk: shapes, ranges and root. */
+/* Reads a weight file and checks that it belongs to the vk: shapes, ranges and root. The file must stay as
+ * long as the store. */
 bool weights_load(weight_store *s, const mica_vk *vk, const uint8_t *file, size_t size, mica_status *st);
 void weights_free(weight_store *s, const mica_vk *vk);
 

@@ -3,9 +3,9 @@
 
 static uint32_t all_rows[1 << 14];
 
-static pcs_shape shape_for(uint64_t cells, unsigned security_bits) {
+static pcs_shape shape_for(uint64_t cells, unsigned security_bits, pcs_commit_time when) {
     pcs_shape s = {0};
-    pcs_choose_row_bits(cells, security_bits, &s.col_vars, &s.rate_bits);
+    pcs_choose_row_bits(cells, security_bits, when, &s.col_vars, &s.rate_bits);
     s.n_present = (uint32_t)((cells + (1ull << s.col_vars) - 1) >> s.col_vars);
     while (1u << s.row_vars < s.n_present)
         s.row_vars++;
@@ -24,7 +24,8 @@ START_TEST(chosen_parameters_meet_the_target) {
             for (size_t k = 0; k < COUNT(targets); k++) {
                 mica_status st = {MICA_OK, ""};
                 pcs_params p, again;
-                const pcs_shape group[2] = {shape_for(cells[i], targets[k]), shape_for(cells[j], targets[k])};
+                const pcs_shape group[2] = {shape_for(cells[i], targets[k], PCS_ONCE),
+                                            shape_for(cells[j], targets[k], PCS_EACH_PROOF)};
                 ck_assert_msg(pcs_params_choose(&p, group, 2, targets[k], &st), "%llu %llu %u: %s",
                               (unsigned long long)cells[i], (unsigned long long)cells[j], targets[k],
                               st.message);
@@ -54,7 +55,7 @@ START_TEST(chosen_parameters_are_pinned) {
                   {1 << 20, 14, 2}, {1 << 24, 17, 1}, {1 << 27, 18, 1}};
     for (size_t i = 0; i < COUNT(pinned); i++) {
         unsigned b, r;
-        pcs_choose_row_bits(pinned[i].cells, 100, &b, &r);
+        pcs_choose_row_bits(pinned[i].cells, 100, PCS_EACH_PROOF, &b, &r);
         ck_assert_msg(b == pinned[i].col_vars && r == pinned[i].rate_bits, "%llu cells: %u, %u",
                       (unsigned long long)pinned[i].cells, b, r);
     }

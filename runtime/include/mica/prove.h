@@ -14,7 +14,8 @@ bool mica_weights_commit(mica_vk *vk, const int32_t *const *weight, uint8_t **fi
 typedef struct mica_prover mica_prover;
 
 /* Reads the vk and the weights, checks that they belong together, and reserves the workspace for batches up
- * to max_batch (0: the vk's). NULL and a recorded error on failure. */
+ * to max_batch (0: the vk's). The model's weight file must stay until mica_prover_free. NULL and a recorded
+ * error on failure. */
 mica_prover *mica_prover_create(const mica_model *model, uint32_t max_batch, mica_status *st);
 void mica_prover_free(mica_prover *p);
 const mica_vk *mica_prover_vk(const mica_prover *p);
