@@ -2,12 +2,13 @@
 
 #include <string.h>
 
-/* From the cheapest upwards. Fine rungs give no resolution up for smaller tables. */
+/* From the cheapest upwards. Fine rungs give no resolution up for smaller tables; split ones give weights
+ * whose accumulators would break a bound two limbs. */
 static const struct {
     uint8_t activation_bits, weight_bits;
-    bool fine;
-} ladder[ACCURACY_RUNGS] = {{0, 0, false},  {11, 10, false}, {12, 12, false},
-                            {12, 12, true}, {14, 14, true},  {15, 16, true}};
+    bool fine, split;
+} ladder[ACCURACY_RUNGS] = {{0, 0, false, false}, {11, 10, false, false}, {12, 12, false, false},
+                            {12, 12, true, true}, {14, 14, true, true},   {15, 16, true, true}};
 
 static void result_free(accuracy_result *r) {
     program_free(&r->program);
@@ -56,6 +57,7 @@ static bool try_rung(search *s, accuracy_result *next, uint32_t i, const accurac
     options.activation_bits = ladder[i].activation_bits;
     options.weight_bits = ladder[i].weight_bits;
     options.fine = ladder[i].fine;
+    options.split = ladder[i].split;
     *rung =
         (accuracy_rung){.activation_bits = ladder[i].activation_bits, .weight_bits = ladder[i].weight_bits};
     if (!lower_graph(&next->program, &next->map, q->g, q->cal, &options, tried))

@@ -178,8 +178,10 @@ static bool allocate(lowering *l, mica_status *st) {
     l->bits = malloc(n);
     l->want_scale = malloc(n * sizeof *l->want_scale);
     l->tight = calloc(n, sizeof *l->tight);
+    l->split = calloc(l->g->n_nodes + 1u, sizeof *l->split);
     l->shown = malloc(n * sizeof *l->shown);
-    return (l->value && l->small && l->plain && l->bits && l->want_scale && l->tight && l->shown) ||
+    return (l->value && l->small && l->plain && l->bits && l->want_scale && l->tight && l->split &&
+            l->shown) ||
            mica_fail(st, MICA_ERR_MEMORY, "out of memory in the lowering");
 }
 
@@ -190,6 +192,7 @@ static void release(lowering *l) {
     free(l->bits);
     free(l->want_scale);
     free(l->tight);
+    free(l->split);
     free(l->shown);
 }
 

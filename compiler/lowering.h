@@ -19,6 +19,7 @@ typedef struct lowering_options {
     uint32_t weight_bits;     /* likewise */
     uint32_t table_bits;      /* 0: chosen from the number of lookups */
     bool fine;                /* no resolution is given up for smaller tables */
+    bool split;               /* products that a bound limits may have weights of two limbs */
     uint32_t max_batch;       /* 0: 1 */
     const mica_visibility *input_visibility,
         *output_visibility; /* per graph input and output; NULL: public */
@@ -65,6 +66,7 @@ typedef struct lowering {
     uint8_t default_bits;
     uint8_t *bits; /* per graph value: log2 of the steps between 0 and the largest calibrated magnitude */
     bool *tight;   /* per graph value: a no-wrap bound of a reader asks for as little head room as possible */
+    bool *split;   /* per node: its weights may have two limbs */
     int64_t acc_limit;  /* of accumulators with weights */
     double *want_scale; /* per graph value: scale that a reader asks for, 0 if any will do */
     bool *shown; /* per graph value: it reaches graph outputs, and is only moved on its way (lowering_shown.h)

@@ -8,6 +8,8 @@
 #define FEWEST_BITS 6
 #define DEPTH       24   /* of what is followed from a layer's input to where it is computed */
 #define HEAD_ROOM   1.25 /* as in the tables */
+#define JOINED_ROOM                                                                                          \
+    8 /* of values that are joined from parts: each saturates by its own magnitude and scale */
 
 /* Weights as rows of one result each: element (outer, row, inner) at (outer * rows + row) * inner_size +
  * inner.
@@ -77,6 +79,19 @@ static bool passes_on(const graph_node *n) {
     return op_moves((op_kind)n->kind) || n->kind == OP_MAXPOOL;
 }
 
+/* Range over magnitude of value v, about: that of tables, or of what is joined on the way to v. */
+static double head_room(const graph *g, uint32_t v) {
+    for (unsigned depth = 0; depth < DEPTH && g->value[v].producer != UINT32_MAX; depth++) {
+        const graph_node *n = &g->node[g->value[v].producer];
+        if (n->kind == OP_CONCAT)
+            return JOINED_ROOM;
+        if (!passes_on(n))
+            break;
+        v = n->in[0];
+    }
+    return HEAD_ROOM;
+}
+
 static void limit_bits(lowering *l, uint32_t v, unsigned bits, unsigned depth) {
     if (depth == DEPTH || v == GRAPH_NO_VALUE || graph_is_const(&l->g->value[v]) ||
         l->g->value[v].dtype != DTYPE_FLOAT)
@@ -92,10 +107,57 @@ static void limit_bits(lowering *l, uint32_t v, unsigned bits, unsigned depth) {
         limit_bits(l, n->in[i], bits, depth + 1);
 }
 
-/* With steps d of the input and e of the weights the bound says d e >= q; the errors that d and e cause are
- * to each other as d / rms(input) and e / rms(weights), and equal for d = sqrt(q rms(input) / rms(weights)).
- */
-static void balance(lowering *l, uint32_t v, const weight_rows *r) {
+/* What limits the steps d of a layer's input and e of its weights, and the errors that they cause, which are
+ * to each other as d / rms(input) and e / rms(weights). */
+typedef struct limits {
+    double magnitude;      /* of the input */
+    double input, weights; /* root mean squares */
+    double weight_step;    /* the finest that is asked for */
+    double product;        /* the bound says d e >= product */
+    double low;            /* with weights of two limbs d^2 e >= low */
+    unsigned bits;         /* of the input, at most */
+} limits;
+
+static double input_step(const limits *m, unsigned bits) {
+    return m->magnitude / (double)(UINT32_C(1) << bits);
+}
+
+/* The square of the error with an input of this many bits, and weights as fine as that leaves them. */
+static double error_of(const limits *m, unsigned bits, bool split) {
+    const double d = input_step(m, bits), least = split ? m->low / (d * d) : m->product / d;
+    const double e = least > m->weight_step ? least : m->weight_step;
+    return d * d / (m->input * m->input) + e * e / (m->weights * m->weights);
+}
+
+/* The bits with the least error; *error is its square. */
+static unsigned best_bits(const limits *m, bool split, double *error) {
+    unsigned best = m->bits;
+    *error = error_of(m, best, split);
+    for (unsigned bits = m->bits; bits > FEWEST_BITS; bits--)
+        if (error_of(m, bits - 1, split) < *error) {
+            best = bits - 1;
+            *error = error_of(m, best, split);
+        }
+    return best;
+}
+
+/* Weights of two limbs where they halve the error at least. With low limbs in [-2^(k-1), 2^(k-1)), 2^(k-2) in
+ * the mean, the bounds on both accumulators, sum M H <= d e 2^k limit and terms 2^(k-2) M H <= d limit,
+ * multiply to one that does not depend on k: sum terms (M H)^2 / 4 <= d^2 e limit^2. */
+static bool balance_split(lowering *l, uint32_t node, uint32_t v, const limits *m) {
+    double whole, split;
+    (void)best_bits(m, false, &whole);
+    const unsigned bits = best_bits(m, true, &split);
+    if (!l->opt.split || whole < 4 * split)
+        return false;
+    l->split[node] = true;
+    limit_bits(l, v, bits, 0);
+    return true;
+}
+
+/* With steps d of the input and e of the weights the bound says d e >= q; the errors are equal for
+ * d = sqrt(q rms(input) / rms(weights)). */
+static void balance(lowering *l, uint32_t node, uint32_t v, const weight_rows *r) {
     const double magnitude = calibration_magnitude(l->cal, v);
     double sum, rms, top = 0;
     measure_rows(r, l->cal->lo[v] < 0, &sum, &rms);
@@ -103,10 +165,18 @@ static void balance(lowering *l, uint32_t v, const weight_rows *r) {
         top = fabs(r->w[i]) > top ? fabs(r->w[i]) : top;
     if (!(magnitude > 0 && l->cal->rms[v] > 0 && rms > 0))
         return;
-    const double q = sum * magnitude * HEAD_ROOM / (double)RANGE_WEIGHTED_LIMIT;
+    const double reach = sum * magnitude / (double)RANGE_WEIGHTED_LIMIT, q = reach * HEAD_ROOM;
     const double d = magnitude / (double)(UINT32_C(1) << l->bits[v]);
     const double e = top / (double)(UINT32_C(1) << (l->opt.weight_bits - 1));
-    if (d * e >= q)
+    const double room = head_room(l->g, v), terms = (double)(r->outer * r->inner);
+    const limits m = {.magnitude = magnitude,
+                      .input = l->cal->rms[v],
+                      .weights = rms,
+                      .weight_step = e,
+                      .product = q,
+                      .low = reach * room * magnitude * room / (double)RANGE_WEIGHTED_LIMIT * terms / 4,
+                      .bits = l->bits[v]};
+    if (d * e >= q || balance_split(l, node, v, &m))
         return;
     const double balanced = sqrt(q * l->cal->rms[v] / rms);
     /* What the weights do not use is the input's. */
@@ -123,6 +193,6 @@ void balance_widths(lowering *l) {
         weight_rows r;
         uint32_t input;
         if (!n->removed && rows_of(l->g, n, &r, &input))
-            balance(l, input, &r);
+            balance(l, i, input, &r);
     }
 }

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "limbs.h"
 #include "lowering_domain.h"
 #include "onnx_types.h"
 #include "ops/op_rules.h"
 #include "ops/unary.h"
 #include "range.h"
-#include "requantise.h"
 
 #define CONSTANT_BITS     24   /* of outputs that are constants */
 #define NARROW_INPUT_BITS 8    /* inputs of integer types that narrow have the whole type's range */

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
+#include "limbs.h"
 #include "lowering_domain.h"
 #include "range.h"
-#include "requantise.h"
 
 #define QUOTIENT_BITS_MOST 16
 #define ROOT_BITS          15

@@ -3,11 +3,13 @@
 #include <string.h>
 
 #include "lowering.h"
+#include "lowering_split.h"
 #include "range.h"
 
 #define FEWEST_WEIGHT_BITS 4
 #define MOST_WEIGHT_BITS   16
-#define SCALE_MARGIN       1.001   /* of a weight scale over what the bound asks for */
+#define SCALE_MARGIN       1.001  /* of a weight scale over what the bound asks for */
+#define SPLIT_STEP         1.1892 /* of a weight scale that even two limbs do not admit: a quarter of a bit */
 #define WHOLE_MOST         65536.0 /* integers below it are taken as they are */
 #define WHOLE_STEPS        255
 #define STEP_ERROR         1e-4 /* of a product in single precision, in steps */
@@ -49,38 +51,55 @@ static double common_step(const double *w, size_t n, double top) {
     return 0;
 }
 
-/* The largest magnitude of accumulator and bias with weights of the given scale. */
-static double quantise_at(const weighted *w, bound x, double x_scale, double scale, int32_t *q, bound *acc) {
+/* The integers of a layer's weights. */
+typedef struct quantised {
+    int32_t *q; /* in the order of weighted.w */
+    double scale;
+    bound acc;          /* of the accumulator; not of a split one */
+    weight_split split; /* q has the high limbs */
+} quantised;
+
+static void quantised_free(quantised *k) {
+    free(k->q);
+    weight_split_free(&k->split);
+}
+
+/* The largest magnitude of accumulator and bias with weights of scale k->scale. */
+static double quantise_at(const weighted *w, bound x, double x_scale, quantised *k) {
     const size_t n = product(w->w_rank, w->w_dim);
     for (size_t i = 0; i < n; i++)
-        q[i] = (int32_t)round_away(w->w[i] / scale);
-    *acc = range_of_rows(q, w->w_rank, w->w_dim, w->contracted, x);
-    return (double)(acc->hi > -acc->lo ? acc->hi : -acc->lo) + w->bias_max / (scale * x_scale);
+        k->q[i] = (int32_t)round_away(w->w[i] / k->scale);
+    k->acc = range_of_rows(k->q, w->w_rank, w->w_dim, w->contracted, x);
+    return (double)(k->acc.hi > -k->acc.lo ? k->acc.hi : -k->acc.lo) + w->bias_max / (k->scale * x_scale);
 }
 
 /* Weights as they are if they count a common step; otherwise the finest, `bits` at most, with which
- * accumulator and bias keep the no-wrap bound. */
-static bool quantise_weights(const weighted *w, unsigned bits, int64_t limit, bound x, double x_scale,
-                             int32_t *q, double *scale, bound *acc) {
-    const size_t n = product(w->w_rank, w->w_dim);
-    const double top = largest_magnitude(w->w, n);
+ * accumulator and bias keep the no-wrap bound, or its two parts do if it may be split. */
+static bool quantise_weights(const weighted *w, unsigned bits, int64_t limit, bool may_split, bound x,
+                             double x_scale, quantised *k, mica_status *st) {
+    const double top = largest_magnitude(w->w, product(w->w_rank, w->w_dim));
     if (w->exact && top >= (double)RANGE_ACC_LIMIT)
         return false;
-    *scale = w->exact ? 1 : common_step(w->w, n, top);
-    if (*scale > 0 && quantise_at(w, x, x_scale, *scale, q, acc) < (double)RANGE_ACC_LIMIT)
+    k->scale = w->exact ? 1 : common_step(w->w, product(w->w_rank, w->w_dim), top);
+    if (k->scale > 0 && quantise_at(w, x, x_scale, k) < (double)RANGE_ACC_LIMIT)
         return true;
     if (w->exact)
         return false;
     const double coarsest = top / (double)((1 << (FEWEST_WEIGHT_BITS - 1)) - 1);
-    *scale = top > 0 ? top / (double)((INT64_C(1) << (bits - 1)) - 1) : 1;
+    k->scale = top > 0 ? top / (double)((INT64_C(1) << (bits - 1)) - 1) : 1;
     for (;;) {
-        const double largest = quantise_at(w, x, x_scale, *scale, q, acc);
+        const double largest = quantise_at(w, x, x_scale, k);
         if (largest < (double)limit)
             return true;
-        if (!(*scale < coarsest))
+        if (may_split &&
+            !weight_split_find(&k->split, k->q, w, x, w->bias_max / (k->scale * x_scale), limit, st))
+            return false;
+        if (k->split.bits)
+            return true;
+        if (!(k->scale < coarsest))
             return false;
         /* Rounding changes a row's sum by little: a few rounds at most. */
-        *scale *= largest / (double)limit * SCALE_MARGIN;
+        k->scale *= may_split ? SPLIT_STEP : largest / (double)limit * SCALE_MARGIN;
     }
 }
 
@@ -97,34 +116,51 @@ static unsigned weight_bits(const lowering *l, const graph_node *n) {
     return l->opt.weight_bits + more < MOST_WEIGHT_BITS ? l->opt.weight_bits + more : MOST_WEIGHT_BITS;
 }
 
-bool lowering_weighted(lowering *l, const graph_node *n, const weighted *w, const qvalue *x, form *f,
-                       double *scale, mica_status *st) {
-    int32_t *q = malloc(product(w->w_rank, w->w_dim) * sizeof *q);
-    if (!q)
-        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
-    bound acc;
-    const mica_tensor *input = &lowering_tensors(l)[x->tensor];
-    if (!quantise_weights(w, weight_bits(l, n), l->acc_limit, bound_of(input), x->scale, q, scale, &acc)) {
-        free(q);
-        l->narrow = x->origin;
-        return lowering_fail(l, n, st, MICA_ERR_RANGE,
-                             "even with %d-bit weights its accumulators can leave the field",
-                             FEWEST_WEIGHT_BITS);
-    }
-    *scale *= x->scale;
+/* *t := the product of x and new weights, `acc` its range. */
+static bool contract(lowering *l, const weighted *w, const qvalue *x, const int32_t *q, bound acc,
+                     uint32_t *t) {
     mica_contract c = w->contract;
     c.a = builder_weight(&l->b, w->w_rank, w->w_dim, q);
     c.b = x->tensor;
-    free(q);
-    if (c.a == NO_INDEX)
-        return false;
-    const uint32_t t = builder_contract(&l->b, &c, w->out_rank, acc);
-    if (t == NO_INDEX)
-        return false;
+    *t = c.a == NO_INDEX ? NO_INDEX : builder_contract(&l->b, &c, w->out_rank, acc);
     l->b.p.note[l->b.layer].macs += multiply_accumulates(&c);
+    return *t != NO_INDEX;
+}
+
+/* *f := the accumulator, or what is left of it after its low limb. */
+static bool accumulate(lowering *l, const weighted *w, const qvalue *x, const quantised *k, form *f,
+                       double *scale, mica_status *st) {
+    uint32_t t, low;
+    *scale = k->scale * x->scale * (double)(INT64_C(1) << k->split.bits);
+    if (k->split.bits)
+        return contract(l, w, x, k->q, k->split.high_acc, &t) &&
+               contract(l, w, x, k->split.low, k->split.low_acc, &low) &&
+               lowering_add_split(l, &k->split, t, low, f, st);
+    if (!contract(l, w, x, k->q, k->acc, &t))
+        return false;
     const mica_tensor *out = &lowering_tensors(l)[t];
     form_create(f, out->batched, out->rank, out->dim);
     return form_add_tensor(f, lowering_tensors(l), t, 1);
+}
+
+bool lowering_weighted(lowering *l, const graph_node *n, const weighted *w, const qvalue *x, form *f,
+                       double *scale, mica_status *st) {
+    quantised k = {.q = malloc(product(w->w_rank, w->w_dim) * sizeof *k.q)};
+    if (!k.q)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
+    const mica_tensor *input = &lowering_tensors(l)[x->tensor];
+    const bool split = l->split[n - l->g->node];
+    bool ok = quantise_weights(w, weight_bits(l, n), l->acc_limit, split, bound_of(input), x->scale, &k, st);
+    if (ok) {
+        ok = accumulate(l, w, x, &k, f, scale, st);
+    } else if (st->code == MICA_OK) {
+        l->narrow = x->origin;
+        (void)lowering_fail(l, n, st, MICA_ERR_RANGE,
+                            "even with %d-bit weights its accumulators can leave the field",
+                            FEWEST_WEIGHT_BITS);
+    }
+    quantised_free(&k);
+    return ok;
 }
 
 /* --- constants added to a form --- */

@@ -110,10 +110,11 @@ static bool emit(lowering *l, const form *f, bound r, const requantise_plan *p, 
     step s = new_step(l), second = new_step(l);
     s.table = p->low ? high_table(l, p) : plan_table(l, p, p->shift, act, st);
     form sum = *f;
-    s.n_limbs = p->shift ? limbs_choose(l, p->shift, form_padded_cells(f)) : 0;
+    const limb_list limbs = limbs_choose(l, p->shift, form_padded_cells(f));
+    s.n_limbs = limbs.n;
     if (p->shift && !form_add_constant(&sum, INT64_C(1) << (p->shift - 1)))
         return limbs_too_many_terms(l, st);
-    if (!limbs_emit(l, &sum, p->shift, s.n_limbs, &s, st) || (p->low && !emit_low(l, p, &sum, &s, st)))
+    if (!limbs_emit(l, &sum, &limbs, &s, st) || (p->low && !emit_low(l, p, &sum, &s, st)))
         return false;
     s.tensor[0] = builder_linear(&l->b, &sum, p->shift + p->low);
     const bound values = p->low ? (bound){p->lo_high, p->hi_high} : (bound){p->lo_value, p->hi_value};

@@ -165,8 +165,10 @@ static bool plan_clamp(lowering *l, const form *f, double scale, bound r, const 
     if (l->tight[v] && want == 0) /* the nearest step: this layer's resolution costs the next one's */
         wanted *= NEAREST;
     bool planned = false;
-    if (l->opt.fine) { /* as fine as wanted, in two stages if need be */
-        set_shift(p, r, scale, finest_shift(scale, wanted));
+    for (unsigned k = 0; l->opt.fine && k <= STEPS_BITS_LOST && !planned; k++) {
+        /* as fine as wanted, in two stages if need be; coarser only where even they have too many keys */
+        *p = (requantise_plan){0};
+        set_shift(p, r, scale, finest_shift(scale, wanted * power_of_two(k)));
         choose_clamp(l, act, v, want, r, p);
         planned = plan_stages(f, p);
     }

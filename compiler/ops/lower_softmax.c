@@ -11,10 +11,10 @@
  */
 #include <string.h>
 
+#include "limbs.h"
 #include "lowering_quotient.h"
 #include "lowering_rows.h"
 #include "ops/ops.h"
-#include "requantise.h"
 
 #define MOST_BITS   14 /* k */
 #define FEWEST_BITS 6

@@ -59,11 +59,24 @@ typedef struct sealed {
     mica_model model;
 } sealed;
 
-static void seal(sealed *m, net *t, bool fine) {
+/* What a case asks of the lowering. */
+typedef enum widths {
+    AS_IT_COMES,
+    FINE, /* no resolution given up: requantisation in two stages */
+    SPLIT /* weights of two limbs */
+} widths;
+
+static void seal(sealed *m, net *t, widths wide) {
     mica_status st = {0};
     const graph *g = &t->g;
     calibration cal;
-    const lowering_options options = {.activation_bits = fine ? 12 : 0, .fine = fine, .max_batch = 1};
+    const lowering_options options = {.activation_bits = wide == SPLIT  ? 14
+                                                         : wide == FINE ? 12
+                                                                        : 0,
+                                      .weight_bits = wide == SPLIT ? 16 : 0,
+                                      .fine = wide == FINE,
+                                      .split = wide == SPLIT,
+                                      .max_batch = 1};
     ck_assert_msg(graph_infer_shapes(&t->g, &st) && graph_fold_constants(&t->g, &st) &&
                       graph_canonicalise(&t->g, &st),
                   "%s", st.message);
@@ -77,6 +90,7 @@ static void seal(sealed *m, net *t, bool fine) {
                       lower_graph(&m->p, NULL, g, &cal, &options, &st),
                   "%s", st.message);
     calibration_free(&cal);
+    ck_assert(wide != SPLIT || m->p.circuit.n_contract > 2); /* of two products */
     m->vk = (mica_vk){.circuit = m->p.circuit, .security_bits = 40};
     ck_assert_msg(mica_weights_commit(&m->vk, (const int32_t *const *)m->p.weight, &m->weights,
                                       &m->weights_size, &st) &&
@@ -174,7 +188,7 @@ static void try_all(sealed *m, const char *name) {
 typedef struct model_case {
     const char *name;
     uint32_t (*build)(net *t, uint32_t x);
-    bool fine; /* no resolution given up: requantisation in two stages */
+    widths wide;
 } model_case;
 
 static uint32_t build_softmax(net *t, uint32_t x) {
@@ -304,30 +318,37 @@ static uint32_t build_two_stages(net *t, uint32_t x) {
     return op(t, "MatMul", 2, y, constant(t, 0, 1, SHAPE(3, 2)));
 }
 
+/* Rows long and large enough for weights of two limbs. */
+static uint32_t build_two_limbs(net *t, uint32_t x) {
+    const uint32_t wide = op(t, "MatMul", 2, x, constant(t, 0, 1, SHAPE(5, 48)));
+    return op(t, "MatMul", 2, wide, constant(t, 0, 1, SHAPE(48, 3)));
+}
+
 static const model_case cases[] = {
-    {"Pow", build_power, false},
-    {"Pow of integers", build_integer_power, false},
-    {"Mod of reals", build_remainder, false},
-    {"Clip at the mean", build_clip, false},
-    {"Softmax", build_softmax, false},
-    {"ArgMax", build_argmax, false},
-    {"ReduceMax", build_reduce_max, false},
-    {"ReduceL2", build_root, false},
-    {"Div", build_quotient, false},
-    {"LayerNorm", build_norm, false},
-    {"Less and Where", build_less, false},
-    {"Sigmoid", build_sigmoid, false},
-    {"GatherElements", build_gather, false},
-    {"ScatterElements", build_scatter, false},
-    {"ScatterElements, min", build_scatter_min, false},
-    {"GatherND", build_gather_nd, false},
-    {"long Softmax", build_long_softmax, false},
-    {"exact scaling", build_scaling, false},
-    {"exact scaling, ties", build_ties, false},
-    {"MaxPool indices", build_places, false},
-    {"wrapping Cast", build_wrap, false},
-    {"QuantizeLinear", build_quantise, false},
-    {"two stages", build_two_stages, true},
+    {"Pow", build_power, AS_IT_COMES},
+    {"Pow of integers", build_integer_power, AS_IT_COMES},
+    {"Mod of reals", build_remainder, AS_IT_COMES},
+    {"Clip at the mean", build_clip, AS_IT_COMES},
+    {"Softmax", build_softmax, AS_IT_COMES},
+    {"ArgMax", build_argmax, AS_IT_COMES},
+    {"ReduceMax", build_reduce_max, AS_IT_COMES},
+    {"ReduceL2", build_root, AS_IT_COMES},
+    {"Div", build_quotient, AS_IT_COMES},
+    {"LayerNorm", build_norm, AS_IT_COMES},
+    {"Less and Where", build_less, AS_IT_COMES},
+    {"Sigmoid", build_sigmoid, AS_IT_COMES},
+    {"GatherElements", build_gather, AS_IT_COMES},
+    {"ScatterElements", build_scatter, AS_IT_COMES},
+    {"ScatterElements, min", build_scatter_min, AS_IT_COMES},
+    {"GatherND", build_gather_nd, AS_IT_COMES},
+    {"long Softmax", build_long_softmax, AS_IT_COMES},
+    {"exact scaling", build_scaling, AS_IT_COMES},
+    {"exact scaling, ties", build_ties, AS_IT_COMES},
+    {"MaxPool indices", build_places, AS_IT_COMES},
+    {"wrapping Cast", build_wrap, AS_IT_COMES},
+    {"QuantizeLinear", build_quantise, AS_IT_COMES},
+    {"two stages", build_two_stages, FINE},
+    {"two limbs", build_two_limbs, SPLIT},
 };
 #define CASES (int)(sizeof cases / sizeof *cases)
 
@@ -338,7 +359,7 @@ START_TEST(lies_are_rejected) {
     t.g.opset = 17;
     t.g.batched = true;
     output(&t, cases[_i].build(&t, input(&t, SHAPE(1, 5))));
-    seal(&m, &t, cases[_i].fine);
+    seal(&m, &t, cases[_i].wide);
     try_all(&m, cases[_i].name);
     unseal(&m);
     graph_free(&t.g);

@@ -274,14 +274,38 @@ static void build_digests(kit *k) {
     k->output[0].visibility = MICA_COMMITTED;
 }
 
+/* x[6] -> two contractions with the limbs of weights 16 high + low: their accumulators A and B meet as
+ * A + floor((B + 8) / 16), which is requantised. */
+static void build_two_limbs(kit *k) {
+    uint64_t seed = 11;
+    const uint32_t three[] = {3, 0};
+    mica_contract product = {
+        .n_labels = 2, .label_dim = {3, 6}, .out_label = {0}, .a_view = {{0, 1}}, .b_view = {{1}}};
+    kit_begin(k, 4);
+    product.b = kit_input(k, -40, 40, (uint32_t[]){6, 0});
+    product.a = kit_weight(k, -20, 20, (uint32_t[]){3, 6, 0}, &seed);
+    const uint32_t high = kit_contract(k, true, -4800, 4800, three, product);
+    product.a = kit_weight(k, -8, 7, (uint32_t[]){3, 6, 0}, &seed);
+    const uint32_t low = kit_contract(k, true, -1920, 1920, three, product);
+    const uint32_t rest = kit_linear(k, low, 0, -1920, 1920);
+    kit_term(k, low, 1, kit_identity(k, low));
+    kit_step_add(k, KIT_EVALUATE, 0, rest, KIT_END, KIT_END);
+    const uint32_t carry = kit_requantise(k, rest, 4, 8, MICA_TABLE_IDENTITY, 1.0, -120, 120);
+    const uint32_t sum = kit_linear(k, high, 0, -4920, 4920);
+    kit_term(k, high, 1, kit_identity(k, high));
+    kit_term(k, carry, 1, kit_identity(k, carry));
+    kit_step_add(k, KIT_EVALUATE, 0, sum, KIT_END, KIT_END);
+    kit_output(k, kit_requantise(k, sum, 5, 10, MICA_TABLE_RELU_SCALED, 0.25, 0, 63));
+}
+
 typedef struct sample {
     const char *name;
     void (*build)(kit *);
 } sample;
-static const sample samples[] = {{"gemm", build_gemm},      {"linear only", build_linear_only},
-                                 {"conv", build_conv},      {"elementwise", build_elementwise},
-                                 {"listed", build_listed},  {"ports", build_ports},
-                                 {"digests", build_digests}};
+static const sample samples[] = {{"gemm", build_gemm},       {"linear only", build_linear_only},
+                                 {"conv", build_conv},       {"elementwise", build_elementwise},
+                                 {"listed", build_listed},   {"ports", build_ports},
+                                 {"digests", build_digests}, {"two limbs", build_two_limbs}};
 #define SAMPLES (int)(sizeof samples / sizeof *samples)
 
 #endif
