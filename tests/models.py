@@ -2,7 +2,9 @@
 """Measures models: each is compiled from its calibration cases alone, judged on its test cases, which are all proven
 and verified, and timed. Figures are kept, so that a run that was interrupted goes on where it stopped.
 
-Python's standard library only. tests/models.sh writes the models of models/make_models.py before and calls this.
+Python's standard library only. tests/models.sh writes the models of models/make_models.py before and calls this. The
+parts are in end_to_end/: zoo.py lists the models, judging.py has the criteria, measuring.py takes the figures, and
+models_table.py writes the document.
 """
 import argparse
 import json
