@@ -322,7 +322,9 @@ static void derive_ranges(const mica_circuit *c, tensor_ranges *of) {
         of[c->table[i].multiplicity].implied = declared(&c->tensor[c->table[i].multiplicity]);
 }
 
-static int_range product_range(const mica_circuit *c, const mica_contract *d, const mica_tensor *x) {
+int_range circuit_product_range(const mica_circuit *c, uint32_t t) {
+    const mica_tensor *x = &c->tensor[t];
+    const mica_contract *d = &c->contract[x->def];
     const int_range a = declared(&c->tensor[d->a]), b = declared(&c->tensor[d->b]);
     int_range r = range_hull(range_scale(b, a.lo), range_scale(b, a.hi));
     int64_t count = 1;
@@ -355,7 +357,7 @@ static int_range defined_range(const mica_circuit *c, uint32_t t, const tensor_r
         const mica_contract *d = &c->contract[x->def];
         if (c->tensor[d->a].kind == MICA_TENSOR_WEIGHT || c->tensor[d->b].kind == MICA_TENSOR_WEIGHT)
             return declared(x);
-        return product_range(c, d, x);
+        return circuit_product_range(c, t);
     }
     case MICA_TENSOR_PLACEMENT: {
         const mica_placement *p = &c->placement[x->def];

@@ -14,6 +14,9 @@ typedef struct int_range {
 /* Column `entry` (0: key, 1: value) of a table. */
 int_range circuit_table_column(const mica_table_def *def, unsigned entry);
 
+/* The range of CONTRACT tensor t that follows from its operands' declared ranges alone. */
+int_range circuit_product_range(const mica_circuit *c, uint32_t t);
+
 /* Checks every tensor's declared range against its definition and every lookup's |lhs - rhs| < p. Declared
  * ranges of INPUT (checked by the verifier per statement), WEIGHT and of contractions with weights are taken
  * as given. */

@@ -1,7 +1,7 @@
 /* Structural rules of a circuit. What is checked here is what prover and verifier later rely on without
  * checking again: every index in range, acyclic, sizes bounded, every committed cell bound by a lookup.
  * Integer ranges (no-wrap) are checked by circuit_ranges.c. */
-#include "mica/circuit.h"
+#include "circuit/circuit_validate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -409,8 +409,6 @@ static bool check_digests(checker *k) {
 
 static bool check_ports(checker *k) {
     const mica_circuit *c = k->c;
-    if (c->n_outputs == 0)
-        return mica_fail(k->st, MICA_ERR_FORMAT, "circuit: no output");
     uint32_t inputs = 0;
     for (uint32_t t = 0; t < c->n_tensors; t++) {
         if (c->tensor[t].kind == MICA_TENSOR_INPUT) {
@@ -464,7 +462,7 @@ static bool check_all(checker *k) {
     return circuit_check_ranges(c, k->st);
 }
 
-bool mica_circuit_validate(const mica_circuit *c, mica_status *st) {
+bool circuit_validate_relations(const mica_circuit *c, mica_status *st) {
     if (c->n_tensors == 0 || c->n_tensors > MICA_MAX_TENSORS || c->n_layers == 0 ||
         c->n_lookups > MICA_MAX_TENSORS || c->n_tables > MICA_MAX_TENSORS || c->max_batch < 1 ||
         c->max_batch > 1u << 20)
@@ -479,4 +477,9 @@ bool mica_circuit_validate(const mica_circuit *c, mica_status *st) {
     free(k.bound);
     free(k.digits);
     return ok;
+}
+
+bool mica_circuit_validate(const mica_circuit *c, mica_status *st) {
+    return (c->n_outputs > 0 || mica_fail(st, MICA_ERR_FORMAT, "circuit: no output")) &&
+           circuit_validate_relations(c, st);
 }

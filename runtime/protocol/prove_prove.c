@@ -151,7 +151,7 @@ static bool make_witness(proving *g, mica_statement *s) {
         if (c->tensor[t].kind == MICA_TENSOR_WEIGHT)
             value[t] = g->p->weights.value[t];
     }
-    if (!prover_forward(g->p, s, value, g->st))
+    if (!g->p->forward(g->p, s, value, g->st))
         return false;
     PROTOCOL_CHEAT(statement, s);
     end_phase(g, MICA_PHASE_FORWARD, 0.05);

@@ -1,4 +1,4 @@
-/* The prover's state, private to protocol/prover_prove.c and protocol/prove_prove.c. */
+/* The prover's state, private to the prover's own files. */
 #ifndef MICA_PROTOCOL_PROVER_H
 #define MICA_PROTOCOL_PROVER_H
 
@@ -6,8 +6,15 @@
 #include "protocol/tensor_prove.h"
 #include "protocol/weights_prove.h"
 
+/* Runs the circuit on all items. value[t]: cells of materialised tensors for the whole batch, zero outside D
+ * and, but for inputs and weights, anywhere. Fills the inputs from s and s's outputs. */
+typedef bool (*prover_forward_fn)(const mica_prover *p, mica_statement *s, int32_t *const *value,
+                                  mica_status *st);
+
 struct mica_prover {
-    const mica_model *model;
+    const mica_model *model; /* of a network; NULL: the circuit is of another kind */
+    prover_forward_fn forward;
+    const void *forward_ctx; /* for forward alone */
     mica_vk vk;
     uint32_t max_batch;
     weight_store weights;
@@ -19,8 +26,10 @@ struct mica_prover {
 /* Plans a batch, unless it is planned already. */
 bool prover_plan(mica_prover *p, uint32_t batch, mica_status *st);
 
-/* Runs the network on all items. value[t]: cells of materialised tensors for the whole batch, zero outside D
- * and, but for inputs and weights, anywhere. Fills the inputs from s and s's outputs. */
-bool prover_forward(const mica_prover *p, mica_statement *s, int32_t *const *value, mica_status *st);
+/* The values of all tables of p->vk. */
+bool prover_fill_tables(mica_prover *p, mica_status *st);
+
+/* Frees all but the prover itself, the vk and the weights. */
+void prover_release(mica_prover *p);
 
 #endif

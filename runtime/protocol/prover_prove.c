@@ -11,7 +11,7 @@ const mica_vk *mica_prover_vk(const mica_prover *p) {
     return &p->vk;
 }
 
-static bool fill_tables(mica_prover *p, mica_status *st) {
+bool prover_fill_tables(mica_prover *p, mica_status *st) {
     const mica_circuit *c = &p->vk.circuit;
     p->table = calloc((size_t)c->n_tables + 1, sizeof *p->table);
     for (uint32_t i = 0; p->table && i < c->n_tables; i++) {
@@ -23,6 +23,8 @@ static bool fill_tables(mica_prover *p, mica_status *st) {
     return p->table != NULL || mica_fail(st, MICA_ERR_MEMORY, "out of memory for lookup tables");
 }
 
+static bool forward(const mica_prover *p, mica_statement *s, int32_t *const *value, mica_status *st);
+
 mica_prover *mica_prover_create(const mica_model *model, uint32_t max_batch, mica_status *st) {
     mica_prover *p = calloc(1, sizeof *p);
     if (!p) {
@@ -30,10 +32,12 @@ mica_prover *mica_prover_create(const mica_model *model, uint32_t max_batch, mic
         return NULL;
     }
     p->model = model;
+    p->forward = forward;
     if (mica_vk_read(&p->vk, model->vk, model->vk_size, st)) {
         p->max_batch = max_batch ? max_batch : p->vk.circuit.max_batch;
         if (max_batch <= p->vk.circuit.max_batch &&
-            weights_load(&p->weights, &p->vk, model->weights, model->weights_size, st) && fill_tables(p, st))
+            weights_load(&p->weights, &p->vk, model->weights, model->weights_size, st) &&
+            prover_fill_tables(p, st))
             return p;
         mica_fail(st, MICA_ERR_LIMIT, "a batch of %u; these parameters allow at most %u", max_batch,
                   p->vk.circuit.max_batch);
@@ -42,15 +46,19 @@ mica_prover *mica_prover_create(const mica_model *model, uint32_t max_batch, mic
     return NULL;
 }
 
-void mica_prover_free(mica_prover *p) {
-    if (!p)
-        return;
+void prover_release(mica_prover *p) {
     for (uint32_t i = 0; p->table && i < p->vk.circuit.n_tables; i++)
         free(p->table[i]);
     free(p->table);
-    weights_free(&p->weights, &p->vk);
     plan_free(&p->plan);
     arena_destroy(&p->arena);
+}
+
+void mica_prover_free(mica_prover *p) {
+    if (!p)
+        return;
+    prover_release(p);
+    weights_free(&p->weights, &p->vk);
     mica_vk_free(&p->vk);
     free(p);
 }
@@ -127,7 +135,7 @@ static void forward_items(void *ctx, size_t begin, size_t end, unsigned worker) 
     }
 }
 
-bool prover_forward(const mica_prover *p, mica_statement *s, int32_t *const *value, mica_status *st) {
+static bool forward(const mica_prover *p, mica_statement *s, int32_t *const *value, mica_status *st) {
     const mica_circuit *c = &p->vk.circuit;
     const unsigned workers = parallel_workers();
     forward_job j = {p, s, value, NULL, NULL, (p->model->scratch_bytes + 63) / 64 * 64 + 64};
@@ -153,8 +161,7 @@ bool mica_prover_infer(mica_prover *p, mica_statement *s, mica_status *st) {
             ok = (value[t] =
                       calloc((size_t)1 << mica_tensor_bits(&c->tensor[t], s->batch), sizeof **value)) != NULL;
     }
-    ok = ok ? prover_forward(p, s, value, st)
-            : mica_fail(st, MICA_ERR_MEMORY, "out of memory for an inference");
+    ok = ok ? forward(p, s, value, st) : mica_fail(st, MICA_ERR_MEMORY, "out of memory for an inference");
     for (uint32_t t = 0; value && t < c->n_tensors; t++) {
         if (c->tensor[t].kind != MICA_TENSOR_WEIGHT)
             free(value[t]);
