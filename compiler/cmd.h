@@ -12,6 +12,8 @@
 int cmd_compile(int argc, char **argv);
 /* 0: accepted; 1: rejected; 2: no decision. */
 int cmd_verify(int argc, char **argv);
+/* 0: accepted; 1: rejected; 2: no decision. */
+int cmd_verify_params(int argc, char **argv);
 /* 0: printed; 2: usage, a file cannot be read, or values do not fit. */
 int cmd_digest(int argc, char **argv);
 /* 0: everything is supported; 1: something is not; 2: usage, or the file cannot be read. */

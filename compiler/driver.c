@@ -265,6 +265,12 @@ static bool run_emission(compilation *c, const toolchain *t, const workplace *w,
            check_support_c(w->temporary, "main.c", t->include, st);
 }
 
+static bool run_certificate(compilation *c, mica_status *st) {
+    if (!c->request->no_certificate)
+        progress(c->request, "certifying the weights");
+    return certify(c, st);
+}
+
 static bool run_build(compilation *c, const toolchain *t, const workplace *w, const sample_set *samples,
                       mica_status *st) {
     progress(c->request, "compiling the generated code");
@@ -312,6 +318,16 @@ static bool go_on(mica_status *st) {
     return !interrupt_noted() || mica_fail(st, MICA_ERR_IO, "interrupted");
 }
 
+/* One of other parameters is not left beside new ones. */
+static bool publish_certificate(const compilation *c, mica_status *st) {
+    char to[PATH_BYTES];
+    if (!join(to, ".cert", c->request->output, "", st))
+        return false;
+    if (c->certificate.bytes)
+        return file_write(to, c->certificate.bytes, c->certificate.size, st);
+    return unlink(to) == 0 || errno == ENOENT || mica_fail(st, MICA_ERR_IO, "%s: %s", to, strerror(errno));
+}
+
 /* Moves the finished files to their names; the executable last. */
 static bool publish(const compilation *c, const toolchain *t, const workplace *w, mica_status *st) {
     char from[PATH_BYTES], to[PATH_BYTES];
@@ -324,7 +340,8 @@ static bool publish(const compilation *c, const toolchain *t, const workplace *w
             return mica_fail(st, MICA_ERR_IO, "%s: %s", to, strerror(errno));
     }
     if (!join(to, ".vk", c->request->output, "", st) || !file_write(to, c->vk_bytes, c->vk_size, st) ||
-        !join(to, ".report.html", c->request->output, "", st) || !report_html_write(c, t->templates, to, st))
+        !publish_certificate(c, st) || !join(to, ".report.html", c->request->output, "", st) ||
+        !report_html_write(c, t->templates, to, st))
         return false;
     if (c->request->emit_only)
         return true;
@@ -355,6 +372,7 @@ void compilation_free(compilation *c) {
     free(c->vk_bytes);
     free(c->float_bytes);
     free(c->weights);
+    free(c->certificate.bytes);
     accuracy_free(&c->accuracy);
     value_map_free(&c->map);
     program_free(&c->program); /* vk.circuit is the same circuit */
@@ -376,18 +394,22 @@ static bool compile_in(compilation *c, const toolchain *t, workplace *w, sample_
         return false;
     if (!c->request->quiet && !c->request->json)
         summary_print(c);
-    return run_emission(c, t, w, st) && go_on(st) &&
+    return run_emission(c, t, w, st) && go_on(st) && run_certificate(c, st) && go_on(st) &&
            (c->request->emit_only || run_build(c, t, w, samples, st)) && go_on(st) && publish(c, t, w, st);
 }
 
-static void list_outputs(const compile_request *r) {
+static void list_outputs(const compilation *c) {
+    const compile_request *r = c->request;
     if (r->quiet || r->json)
         return;
+    const char *const certificate[] = {c->certificate.bytes ? r->output : "",
+                                       c->certificate.bytes ? ".cert, " : ""};
     if (!r->emit_only)
-        printf("written      %s-prover, %s.float, %s.vk, %s.report.html, %s-src/\n", r->output, r->output,
-               r->output, r->output, r->output);
+        printf("written      %s-prover, %s.float, %s.vk, %s%s%s.report.html, %s-src/\n", r->output, r->output,
+               r->output, certificate[0], certificate[1], r->output, r->output);
     else
-        printf("written      %s.vk, %s.report.html, %s-src/\n", r->output, r->output, r->output);
+        printf("written      %s.vk, %s%s%s.report.html, %s-src/\n", r->output, certificate[0], certificate[1],
+               r->output, r->output);
 }
 
 bool compile_model(const compile_request *request, mica_status *st) {
@@ -407,7 +429,7 @@ bool compile_model(const compile_request *request, mica_status *st) {
                          c.name);
     bool ok = toolchain_find(&t, st) && compile_in(&c, &t, &w, &samples, st);
     if (ok)
-        list_outputs(request);
+        list_outputs(&c);
     ok = ok && (!request->json || summary_print_json(&c, st));
     remove_workplace(&w, c.name);
     interrupt_release();

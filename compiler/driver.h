@@ -11,6 +11,7 @@
 #include "options.h"
 #include "passes.h"
 
+#include "mica/certificate.h"
 #include "mica/prove.h"
 #include "mica/verify.h"
 
@@ -20,6 +21,15 @@ typedef struct self_test_result {
     double seconds, phase[MICA_PHASES];
     uint64_t proof_bytes;
 } self_test_result;
+
+/* The weight certificate: made, refused or not asked for. */
+typedef struct certificate_result {
+    uint8_t *bytes; /* NULL: there is none */
+    size_t size;
+    double seconds; /* making and checking it */
+    mica_certificate_report report;
+    char refused[512]; /* why there is none; empty otherwise */
+} certificate_result;
 
 /* What a compilation has produced so far; owned by the driver. */
 struct sample_set;
@@ -37,6 +47,7 @@ typedef struct compilation {
     uint8_t *vk_bytes, *weights, *float_bytes; /* float_bytes: NAME.float */
     size_t vk_size, weights_size, float_size;
     mica_report report;
+    certificate_result certificate;
     build_result build;
     uint64_t parameters, macs;
     self_test_result tested;
@@ -68,6 +79,10 @@ void summary_print(const compilation *c);
 
 /* warn.c: no samples, or few: which input ranges are guesses, on stderr. */
 void warn_calibration(const compilation *c);
+
+/* certify.c: makes c->certificate and checks it, unless it was not asked for. One that cannot be made, by the
+ * weights' ranges or by its size, is a warning. */
+bool certify(compilation *c, mica_status *st);
 
 /* summary_json.c: the same, what the self-test measured, and figures of every layer, as one line of JSON. */
 bool summary_print_json(const compilation *c, mica_status *st);

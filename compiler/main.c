@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "mica/certificate.h"
 #include "mica/float_model.h"
 #include "mica/model.h"
 #include "mica/statement.h"
@@ -15,6 +16,7 @@ typedef struct subcommand {
 static const subcommand subcommands[] = {
     {"compile", cmd_compile, "compile an ONNX model to a prover executable and verifier parameters"},
     {"verify", cmd_verify, "check a proof against verifier parameters"},
+    {"verify-params", cmd_verify_params, "check the certificate of verifier parameters' weights"},
     {"digest", cmd_digest, "show the digests of inputs and outputs that proofs commit to"},
     {"inspect", cmd_inspect, "show a model's operators and which are supported, or verifier parameters"},
     {"audit", cmd_audit, "confirm that verifier parameters belong to a model"},
@@ -22,16 +24,17 @@ static const subcommand subcommands[] = {
 #define N_SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
 
 static void show_version(void) {
-    (void)printf(
-        "mica %s\nformats: verifier parameters %u, proof %u, weights %u, float model %u, generated code %u\n",
-        MICA_VERSION, MICA_VK_VERSION, MICA_PROOF_VERSION, MICA_WEIGHTS_VERSION, MICA_FLOAT_VERSION,
-        MICA_MODEL_VERSION);
+    (void)printf("mica %s\nformats: verifier parameters %u, proof %u, weight certificate %u, weights %u, "
+                 "float model %u, "
+                 "generated code %u\n",
+                 MICA_VERSION, MICA_VK_VERSION, MICA_PROOF_VERSION, MICA_CERTIFICATE_VERSION,
+                 MICA_WEIGHTS_VERSION, MICA_FLOAT_VERSION, MICA_MODEL_VERSION);
 }
 
 static void show_help(FILE *out) {
     (void)fprintf(out, "usage: mica COMMAND ...\n\n");
     for (size_t i = 0; i < N_SUBCOMMANDS; i++)
-        (void)fprintf(out, "  %-8s %s\n", subcommands[i].name, subcommands[i].what);
+        (void)fprintf(out, "  %-13s %s\n", subcommands[i].name, subcommands[i].what);
     (void)fprintf(out, "\n'mica COMMAND --help' says more; 'mica --version' shows the version.\n");
 }
 

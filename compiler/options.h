@@ -16,7 +16,7 @@
 typedef struct compile_request {
     const char *model;       /* ONNX file */
     const char *calibration; /* folder or stacked .npy; NULL: ranges are guessed */
-    const char *output;      /* NAME: makes NAME-prover, NAME.vk, NAME.report.html and NAME-src */
+    const char *output;      /* NAME: makes NAME-prover, NAME.vk, NAME.cert, NAME.report.html and NAME-src */
     const char *model_id;    /* NULL: the output's file name */
     const char *dump;        /* pass whose result is printed, or NULL */
     mica_arguments dim;      /* NAME=SIZE */
@@ -25,7 +25,7 @@ typedef struct compile_request {
     uint32_t security_bits;
     const char *max_error, *min_agreement; /* percentages as given; NULL: the compiler's own target */
     size_t embed_limit;                    /* EMIT_EMBED_LIMIT */
-    bool emit_only, no_cache, quiet, json, help;
+    bool emit_only, no_cache, no_certificate, quiet, json, help;
 
     /* Made by options_finish. */
     double max_error_percent, min_agreement_percent; /* negative: not given */

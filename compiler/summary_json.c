@@ -79,6 +79,15 @@ static json_t *self_test_json(const self_test_result *t) {
                      "phases", phases);
 }
 
+/* null: not asked for, or refused. */
+static json_t *certificate_json(const certificate_result *r) {
+    if (!r->bytes)
+        return json_null();
+    return json_pack("{s:o, s:f, s:o, s:o, s:o}", "bytes", count(r->size), "seconds", r->seconds, "weights",
+                     count(r->report.weights), "rows", count(r->report.rows), "memory_bytes",
+                     count(r->report.prover_memory_bytes));
+}
+
 /* Largest memory of the compiler so far, in bytes. */
 static json_t *peak_memory(void) {
     struct rusage used;
@@ -94,17 +103,17 @@ bool summary_print_json(const compilation *c, mica_status *st) {
     if (!layer_facts_make(&facts, c, st))
         return false;
     json_t *o = json_pack(
-        "{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:f, s:o, s:o, s:f, s:o, s:o, s:o}", "model",
-        show_text_json(slash ? slash + 1 : c->request->model), "model_id", show_text_json(c->vk.model_id),
-        "compiler_version", c->vk.compiler_version, "vk_digest",
+        "{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:f, s:o, s:o, s:f, s:o, s:o, s:o, s:o}",
+        "model", show_text_json(slash ? slash + 1 : c->request->model), "model_id",
+        show_text_json(c->vk.model_id), "compiler_version", c->vk.compiler_version, "vk_digest",
         show_hex(digest, c->vk.digest, MICA_DIGEST_BYTES), "parameters", count(c->parameters), "macs",
         count(c->macs), "circuit", circuit_json(c), "inputs",
         ports_json(c, c->vk.circuit.input, c->vk.circuit.n_inputs), "outputs",
         ports_json(c, c->vk.circuit.output, c->vk.circuit.n_outputs), "accuracy", accuracy_json(c),
         "security_target", (int)c->vk.security_bits, "proven_bits", r->proven_bits, "proof_bytes_expected",
         count(r->proof_bytes_expected), "prover_memory_bytes", count(r->prover_memory_bytes),
-        "prove_seconds_expected", r->prove_seconds, "self_test", self_test_json(&c->tested), "peak_rss_bytes",
-        peak_memory(), "layers", layers_json(c, facts));
+        "prove_seconds_expected", r->prove_seconds, "self_test", self_test_json(&c->tested), "certificate",
+        certificate_json(&c->certificate), "peak_rss_bytes", peak_memory(), "layers", layers_json(c, facts));
     free(facts);
     return show_json(stdout, o) || mica_fail(st, MICA_ERR_IO, "the summary could not be written");
 }

@@ -1,0 +1,116 @@
+#include "cli/certificate_show.h"
+
+#include <stdlib.h>
+
+#include "cli/progress.h"
+#include "cli/show.h"
+#include "io/whole_file.h"
+
+#define MAX_CERTIFICATE_FILE ((size_t)1 << 30)
+
+typedef struct judged {
+    const mica_vk *vk;
+    const char *path;
+    uint8_t *file;
+    size_t size;
+    mica_verdict verdict;
+    mica_certificate_report report;
+    double seconds;
+} judged;
+
+/* True if a decision was reached. */
+static bool judge(judged *j, uint32_t min_security_bits, mica_status *st) {
+    const mica_verify_options options = {.min_security_bits = min_security_bits};
+    mica_status said = {0};
+    if (!whole_file_read(j->path, MAX_CERTIFICATE_FILE, &j->file, &j->size, st))
+        return false;
+    const double start = progress_now();
+    (void)mica_certificate_verify(j->vk, j->file, j->size, &options, &j->verdict, &said);
+    j->seconds = progress_now() - start;
+    if (said.code != MICA_OK)
+        return mica_fail(st, said.code, "%s: %.800s", j->path, said.message);
+    return mica_certificate_report_make(j->vk, &j->report, st);
+}
+
+static bool accepted(const judged *j) {
+    return j->verdict.code == MICA_ACCEPT;
+}
+
+static const char *layer_name(const judged *j) {
+    const mica_circuit *c = &j->vk->circuit;
+    return j->verdict.layer < c->n_layers ? c->layer[j->verdict.layer].name : NULL;
+}
+
+static void show_acceptance(const judged *j, FILE *out) {
+    char hex[SHOW_HEX_BYTES(MICA_DIGEST_BYTES)];
+    const mica_certificate_report *r = &j->report;
+    (void)fprintf(out, "ACCEPTED %s\n", j->path);
+    (void)fprintf(out, "model \"%s\", digest %s\n", j->vk->model_id,
+                  show_hex(hex, j->vk->digest, MICA_DIGEST_BYTES));
+    if (r->tensors == 0) {
+        (void)fprintf(out, "there are no weights under these parameters: every accepted proof is a statement "
+                           "about integers\n");
+        return;
+    }
+    (void)fprintf(out,
+                  "all %llu weights of %u tensors lie in their declared ranges and are zero in padding\n",
+                  (unsigned long long)r->weights, r->tensors);
+    (void)fprintf(out,
+                  "all %llu rows of weights in %u products keep their accumulators within the bounds of the "
+                  "parameters\n",
+                  (unsigned long long)r->rows, r->products);
+    (void)fprintf(out, "the commitment to the weights is close to a codeword\n");
+    (void)fprintf(out, "every accepted proof under these parameters is a statement about integers\n");
+    (void)fprintf(out, "%.1f bits proven; certificate %.1f kB; verified in %.1f ms\n", r->proven_bits,
+                  (double)j->size / 1000, 1000 * j->seconds);
+}
+
+static void show_rejection(const judged *j, FILE *out) {
+    (void)fprintf(out, "REJECTED %s\n%s: %s", j->path, mica_verdict_name(j->verdict.code), j->verdict.detail);
+    if (layer_name(j))
+        (void)fprintf(out, ", layer \"%s\"", layer_name(j));
+    (void)fprintf(out, "\n");
+}
+
+static json_t *count(uint64_t n) {
+    return json_integer((json_int_t)n);
+}
+
+static bool show_result_json(const judged *j, FILE *out) {
+    char hex[SHOW_HEX_BYTES(MICA_DIGEST_BYTES)];
+    const mica_certificate_report *r = &j->report;
+    json_t *o = json_pack("{s:b, s:s, s:o, s:o, s:s}", "accepted", accepted(j), "version", MICA_VERSION,
+                          "certificate", show_text_json(j->path), "model", show_text_json(j->vk->model_id),
+                          "vk_digest", show_hex(hex, j->vk->digest, MICA_DIGEST_BYTES));
+    if (accepted(j)) {
+        (void)json_object_set_new(o, "tensors", count(r->tensors));
+        (void)json_object_set_new(o, "weights", count(r->weights));
+        (void)json_object_set_new(o, "products", count(r->products));
+        (void)json_object_set_new(o, "rows", count(r->rows));
+        (void)json_object_set_new(o, "proven_bits", r->tensors ? json_real(r->proven_bits) : json_null());
+        (void)json_object_set_new(o, "certificate_bytes", count(j->size));
+        (void)json_object_set_new(o, "verify_seconds", json_real(j->seconds));
+    } else {
+        const char *layer = layer_name(j);
+        (void)json_object_set_new(o, "reason", json_string(mica_verdict_name(j->verdict.code)));
+        (void)json_object_set_new(o, "detail", show_text_json(j->verdict.detail));
+        (void)json_object_set_new(o, "layer", layer ? show_text_json(layer) : json_null());
+    }
+    return show_json(out, o);
+}
+
+int certificate_show(const mica_vk *vk, const char *path, uint32_t min_security_bits, bool json, FILE *out) {
+    judged j = {.vk = vk, .path = path};
+    mica_status st = {0};
+    bool ok = judge(&j, min_security_bits, &st);
+    if (ok && json)
+        ok = show_result_json(&j, out) || mica_fail(&st, MICA_ERR_IO, "the result could not be written");
+    else if (ok && accepted(&j))
+        show_acceptance(&j, out);
+    else if (ok)
+        show_rejection(&j, out);
+    free(j.file);
+    if (!ok)
+        (void)fprintf(stderr, "error: %s\n", st.message);
+    return !ok ? 2 : accepted(&j) ? 0 : 1;
+}
