@@ -15,8 +15,9 @@ const char show_private_note[] =
     "what is private is undisclosed, not hidden: the proof is about it, does not contain it, and may reveal "
     "information about it";
 const char show_weights_note[] =
-    "the weights' ranges were checked when the model was compiled, not by the proof; for "
-    "parameters of an untrusted compiler the statement is arithmetic modulo 2^31 - 1";
+    "the weights' ranges are proven by the weight certificate (mica verify-params), not by each proof; "
+    "without "
+    "it the statement is arithmetic modulo 2^31 - 1 for parameters of an untrusted compiler";
 
 const char *show_hex(char *out, const uint8_t *bytes, size_t size) {
     static const char digit[] = "0123456789abcdef";

@@ -147,7 +147,7 @@ def interrupted_compiler(m):
             p.wait()
             left = sorted(f.name for f in folder.iterdir())
             m.check(f"compiler ended by signal {number} after {delay} s",
-                    left in ([], ["x-prover", "x-src", "x.float", "x.report.html", "x.vk"]), str(left))
+                    left in ([], ["x-prover", "x-src", "x.cert", "x.float", "x.report.html", "x.vk"]), str(left))
             shutil.rmtree(folder)
 
 

@@ -22,6 +22,7 @@ class Model:
         self.work = work / name
         self.cases = sorted(d for d in (data / "test").iterdir() if d.is_dir())
         self.prover, self.vk = self.work / f"{name}-prover", self.work / f"{name}.vk"
+        self.certificate = self.work / f"{name}.cert"
         self.report = self.work / f"{name}.report.html"
         self.single, self.inferred, self.summary = None, {}, None
 

@@ -1,7 +1,7 @@
 """The models that are tested: where they are, how each is judged, how much is done with it."""
 from dataclasses import dataclass
 
-from . import judging, tampering
+from . import certificates, judging, tampering
 from .harness import Results
 from .model import MAX_BATCH, Model
 
@@ -98,6 +98,7 @@ def exercise(m, entry):
     if not m.compile() or not m.infer():
         return
     judge(m, entry)
+    certificates.of_model(m)
     if not m.prove_one():
         return
     tampering.other_statements(m)

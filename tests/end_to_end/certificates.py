@@ -1,0 +1,71 @@
+"""Weight certificates: accepted beside the parameters they were made for, and nowhere else."""
+import json
+import struct
+
+from .harness import run, tail
+
+HEAD = 8 + 4 + 32  # magic, version, digest of the parameters
+
+
+def of_model(m):
+    """Every compiled model has one that is accepted."""
+    code, out, err = run([m.mica, "verify-params", m.vk, m.certificate, "--json"])
+    if not m.check("verify-params accepts", code == 0 and json.loads(out)["accepted"], f"exit code {code}: {tail(out + err)}"):
+        return
+    result = json.loads(out)
+    m.check("the certificate has the bits asked for", result["tensors"] == 0 or result["proven_bits"] >= 100, out)
+
+
+def words(m):
+    text = m.expect("verify-params in words", [m.mica, "verify-params", m.vk, m.certificate], 0)
+    m.check("says what it confirms", "declared ranges" in text and "zero in padding" in text and "within the bounds" in
+            text and "close to a codeword" in text, text)
+    m.expect("more bits than there are: rejected", [m.mica, "verify-params", m.vk, m.certificate, "--min-security", "110"], 1)
+    m.expect("verify-params takes two files", [m.mica, "verify-params", m.vk], 2)
+    m.expect("missing certificate: unreadable", [m.mica, "verify-params", m.vk, m.work / "absent.cert"], 2)
+    m.expect("a proof is no certificate", [m.mica, "verify-params", m.vk, m.single], 2)
+
+
+def changed(m):
+    data, bad = m.certificate.read_bytes(), m.work / "tampered.cert"
+    command = [m.mica, "verify-params", m.vk, bad]
+    for place in sorted({12, 20, HEAD - 1, HEAD, HEAD + 32, len(data) - 1} | set(range(HEAD, len(data), len(data) // 40))):
+        bad.write_bytes(data[:place] + bytes([data[place] ^ (1 << place % 8)]) + data[place + 1:])
+        m.expect(f"byte {place} of the certificate changed: rejected", command, 1)
+    for what, other in (("truncated", data[:-1]), ("half", data[:len(data) // 2]), ("head alone", data[:HEAD]),
+                        ("half a head", data[:HEAD - 9]), ("trailing byte", data + b"\0")):
+        bad.write_bytes(other)
+        m.expect(f"certificate, {what}: rejected", command, 1)
+    for what, other, found in (("old", data[:8] + struct.pack("<I", 77) + data[12:], "format version 77"),
+                               ("foreign", b"GIF89a.." + data[8:], "foreign magic"), ("empty", b"", "foreign magic")):
+        bad.write_bytes(other)
+        text = m.expect(f"{what} certificate: unreadable", command, 2)
+        m.check(f"{what} certificate: message", found in text, text)
+    bad.unlink()
+
+
+def left_out(m):
+    """--no-certificate makes none, and leaves none of earlier parameters."""
+    name = m.work / "bare"
+    options = [m.mica, "compile", m.onnx, "--emit-only", "--quiet", "-o", name]
+    m.expect("compile with a certificate", options, 0)
+    parameters = name.with_suffix(".vk").read_bytes()
+    m.check("it is there", name.with_suffix(".cert").is_file())
+    m.expect("compile without", [*options, "--no-certificate"], 0)
+    m.check("it is not there any more", not name.with_suffix(".cert").exists())
+    m.check("the parameters are the same", name.with_suffix(".vk").read_bytes() == parameters)
+    code, out, err = run([*options, "--json"])
+    said = json.loads(out)["certificate"] if code == 0 else None
+    m.check("compile --json has its cost", said and said["bytes"] == name.with_suffix(".cert").stat().st_size and
+            said["seconds"] > 0, tail(out[:200] + err))
+
+
+GROUPS = (words, changed, left_out)
+
+
+def other_models(models, results):
+    """A certificate of one model's parameters is not one of another's."""
+    for m, other in zip(models, models[1:] + models[:1]):
+        if m is not other and m.certificate.is_file():
+            got, out, err = run([m.mica, "verify-params", other.vk, m.certificate])
+            results.check(f"{m.name}: its certificate is not one of {other.name}", got == 1, tail(out + err))
