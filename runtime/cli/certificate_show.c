@@ -55,10 +55,13 @@ static void show_acceptance(const judged *j, FILE *out) {
     (void)fprintf(out,
                   "all %llu weights of %u tensors lie in their declared ranges and are zero in padding\n",
                   (unsigned long long)r->weights, r->tensors);
-    (void)fprintf(out,
-                  "all %llu rows of weights in %u products keep their accumulators within the bounds of the "
-                  "parameters\n",
-                  (unsigned long long)r->rows, r->products);
+    if (r->products)
+        (void)fprintf(out,
+                      "all %llu rows of weights in %u products keep their accumulators within the bounds of "
+                      "the parameters; those of other products follow from the ranges\n",
+                      (unsigned long long)r->rows, r->products);
+    else
+        (void)fprintf(out, "the bounds of all accumulators follow from these ranges\n");
     (void)fprintf(out, "the commitment to the weights is close to a codeword\n");
     (void)fprintf(out, "every accepted proof under these parameters is a statement about integers\n");
     (void)fprintf(out, "%.1f bits proven; certificate %.1f kB; verified in %.1f ms\n", r->proven_bits,

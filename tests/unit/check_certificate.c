@@ -406,6 +406,83 @@ START_TEST(wrong_cells) {
 }
 END_TEST
 
+/* --- one tensor in two products: at a fixed index, as second operand; with a paired axis --- */
+
+enum { G = 4, O = 3, K = 5 };
+enum { S_X, S_Z, S_W, S_SLICE, S_PAIRED };
+
+/* The largest and smallest sum of w x along the last axis, x in [-30, 20], over the rows from `first` on. */
+static void sums(const int32_t *w, unsigned first, unsigned rows, int32_t *lo, int32_t *hi) {
+    *lo = *hi = 0;
+    for (unsigned r = first; r < first + rows; r++) {
+        int32_t least = 0, most = 0;
+        for (unsigned k = 0; k < K; k++) {
+            const int32_t x = w[r * K + k];
+            least += x > 0 ? x * -30 : x * 20;
+            most += x > 0 ? x * 20 : x * -30;
+        }
+        *lo = least < *lo ? least : *lo;
+        *hi = most > *hi ? most : *hi;
+    }
+}
+
+static void build_shared(kit *k) {
+    uint64_t seed = 5;
+    int32_t lo, hi;
+    kit_begin(k, 1);
+    const uint32_t x = kit_input(k, -30, 20, (uint32_t[]){K, 0});
+    const uint32_t z = kit_input(k, -30, 20, (uint32_t[]){G, K, 0});
+    const uint32_t w = kit_weight(k, -40, 40, (uint32_t[]){G, O, K, 0}, &seed);
+    sums(k->weight[w], 2 * O, O, &lo, &hi);
+    const uint32_t slice = kit_contract(k, true, lo, hi, (uint32_t[]){O, 0},
+                                        (mica_contract){.n_labels = 2,
+                                                        .label_dim = {O, K},
+                                                        .out_label = {0},
+                                                        .a = x,
+                                                        .b = w,
+                                                        .a_view = {{1}},
+                                                        .b_view = {{MICA_VIEW_AT(2), 0, 1}}});
+    sums(k->weight[w], 0, G * O, &lo, &hi);
+    const uint32_t paired = kit_contract(k, true, lo, hi, (uint32_t[]){O, G, 0},
+                                         (mica_contract){.n_labels = 3,
+                                                         .label_dim = {G, O, K},
+                                                         .out_label = {1, 0},
+                                                         .a = w,
+                                                         .b = z,
+                                                         .a_view = {{0, 1, 2}},
+                                                         .b_view = {{0, 2}}});
+    const uint32_t y = kit_linear(k, paired, 0, -20000, 20000);
+    const mica_view rows = {{0}};
+    kit_term(k, slice, 1, rows);
+    kit_term(k, paired, 1, kit_identity(k, paired));
+    kit_step_add(k, KIT_EVALUATE, 0, y, KIT_END, KIT_END);
+    kit_output(k, y);
+    ck_assert(kit_finish(k, BITS));
+}
+
+START_TEST(shared_weights) {
+    mica_certificate_report r;
+    mica_status st = {0};
+    liar l;
+    for (unsigned lie = 0; lie < 5; lie++) {
+        build_shared(&l.k);
+        ck_assert(mica_certificate_report_make(&l.k.vk, &r, &st));
+        ck_assert_uint_eq(r.products, 2);
+        ck_assert_uint_eq(r.rows, O + G * O);
+        ck_assert(weights_load(&l.weights, &l.k.vk, l.k.weights, l.k.weights_size, &st));
+        mica_tensor *x = &l.k.tensor[lie < 3 ? S_SLICE : S_PAIRED];
+        x->hi -= lie == 1 || lie == 3;
+        x->lo += lie == 2 || lie == 4;
+        rewrite_vk(&l.k);
+        if (lie)
+            must_fail(&l, "shared", "a sum");
+        else
+            ck_assert_int_eq(told(&l, "the truth").code, MICA_ACCEPT);
+        liar_end(&l);
+    }
+}
+END_TEST
+
 /* --- certificates of something else --- */
 
 START_TEST(other_parameters) {
@@ -535,6 +612,7 @@ int main(void) {
     tcase_add_loop_test(c, narrowed_ranges, 0, N_SHAPES);
     tcase_add_loop_test(c, nonzero_padding, 0, N_SHAPES);
     tcase_add_loop_test(c, wrong_cells, 0, N_SHAPES);
+    tcase_add_test(c, shared_weights);
     tcase_add_test(c, other_parameters);
     tcase_add_test(c, other_columns);
     tcase_add_loop_test(c, damaged, 0, 2);
