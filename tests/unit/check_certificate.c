@@ -169,16 +169,19 @@ END_TEST
 typedef struct liar {
     kit k;
     weight_store weights;
+    uint8_t *node; /* of a tree that is not the weight file's */
 } liar;
 
 static void liar_begin(liar *l, const shape *s) {
     mica_status st = {0};
     build(&l->k, s);
+    l->node = NULL;
     ck_assert_msg(weights_load(&l->weights, &l->k.vk, l->k.weights, l->k.weights_size, &st), "%s",
                   st.message);
 }
 
 static void liar_end(liar *l) {
+    free(l->node);
     weights_free(&l->weights, &l->k.vk);
     kit_free(&l->k);
 }
@@ -276,7 +279,11 @@ static void recommit(liar *l) {
     ck_assert(arena_create(&arena, pcs_commit_workspace(group_shape, false), &st));
     ck_assert_msg(pcs_commit(&group, group_shape, l->weights.matrix, false, &arena, root, &st), "%s",
                   st.message);
-    memcpy(l->weights.node, group.tree.node, (size_t)2 * MERKLE_DIGEST << group.tree.log_leaves);
+    const size_t nodes = (size_t)2 * MERKLE_DIGEST << group.tree.log_leaves;
+    free(l->node);
+    l->node = malloc(nodes);
+    memcpy(l->node, group.tree.node, nodes);
+    l->weights.group.tree.node = l->node;
     memcpy(l->k.vk.weight_root, root, sizeof root);
     arena_destroy(&arena);
     rewrite_vk(&l->k);
@@ -466,6 +473,7 @@ START_TEST(shared_weights) {
     liar l;
     for (unsigned lie = 0; lie < 5; lie++) {
         build_shared(&l.k);
+        l.node = NULL;
         ck_assert(mica_certificate_report_make(&l.k.vk, &r, &st));
         ck_assert_uint_eq(r.products, 2);
         ck_assert_uint_eq(r.rows, O + G * O);
