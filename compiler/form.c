@@ -33,7 +33,7 @@ bool form_add_term(form *f, const mica_tensor *base, uint32_t tensor, int64_t co
            (f->term[i].tensor != tensor || memcmp(&f->term[i].view, &m.view, sizeof m.view) != 0))
         i++;
     const int64_t sum = coef + (i < f->n_terms ? f->term[i].coef : 0);
-    if (i == FORM_MAX_TERMS || sum > COEF_LIMIT || sum < -COEF_LIMIT)
+    if ((i == f->n_terms && f->n_terms == FORM_MAX_TERMS) || sum > COEF_LIMIT || sum < -COEF_LIMIT)
         return false;
     if (sum == 0) {
         if (i < f->n_terms) {
@@ -65,7 +65,7 @@ bool form_add_box(form *f, int64_t coef, const uint32_t *lo, const uint32_t *hi)
            (memcmp(f->box[i].lo, b.lo, sizeof b.lo) != 0 || memcmp(f->box[i].hi, b.hi, sizeof b.hi) != 0))
         i++;
     const int64_t sum = coef + (i < f->n_boxes ? f->box[i].coef : 0);
-    if (i == FORM_MAX_BOXES || sum > COEF_LIMIT || sum < -COEF_LIMIT)
+    if ((i == f->n_boxes && f->n_boxes == FORM_MAX_BOXES) || sum > COEF_LIMIT || sum < -COEF_LIMIT)
         return false;
     if (sum == 0) {
         if (i < f->n_boxes) {

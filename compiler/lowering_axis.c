@@ -5,7 +5,7 @@
 /* Axes of x keep their order, the contracted ones left out; the new axis is the last. */
 static void result_axes(weighted *w, const mica_tensor *x, const axis_list *along, unsigned row_label,
                         qvalue *out, unsigned axis, int64_t rows) {
-    unsigned place[MICA_MAX_RANK], contracted = 0;
+    unsigned place[MICA_MAX_RANK] = {0}, contracted = 0;
     for (unsigned i = 0; i < along->n; i++)
         contracted |= 1u << along->axis[i];
     for (unsigned i = 0; i < x->rank; i++) {

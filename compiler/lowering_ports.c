@@ -206,8 +206,8 @@ static bool add_unread_inputs(lowering *l, form *f, bool *added) {
 
 bool lowering_output(lowering *l, uint32_t index, mica_status *st) {
     const uint32_t v = l->g->output[index];
-    form f;
-    qvalue q;
+    form f = {0};
+    qvalue q = {0};
     bool sum = false;
     if (graph_is_const(&l->g->value[v]) && graph_elements(&l->g->value[v]) == 0)
         return mica_fail(st, MICA_ERR_UNSUPPORTED, "output '%s' is empty", l->g->value[v].name);

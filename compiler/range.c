@@ -31,7 +31,7 @@ static bound row_range(const int32_t *w, unsigned rank, const uint32_t *dim, con
 }
 
 bound range_of_rows(const int32_t *w, unsigned rank, const uint32_t *dim, unsigned contracted, bound x) {
-    size_t stride[MICA_MAX_RANK], n = 1;
+    size_t stride[MICA_MAX_RANK] = {0}, n = 1;
     for (unsigned i = rank; i-- > 0;) {
         stride[i] = n;
         n *= dim[i];

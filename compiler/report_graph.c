@@ -128,9 +128,10 @@ static uint32_t choose_lane(const report_graph *g, uint32_t r, uint32_t first_ed
 }
 
 static bool assign_lanes(report_graph *g, mica_status *st) {
-    uint32_t *last = calloc(2 * ((size_t)g->n_rows + 1), sizeof *last), *busy = last + g->n_rows + 1;
+    uint32_t *last = calloc(2 * ((size_t)g->n_rows + 1), sizeof *last);
     if (!last)
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory for the report");
+    uint32_t *busy = last + g->n_rows + 1;
     for (uint32_t e = 0; e < g->n_edges; e++)
         last[g->edge[e].from] = g->edge[e].to; /* the edges are sorted by `to` */
     for (uint32_t r = 0, e = 0; r < g->n_rows; r++) {

@@ -51,7 +51,7 @@ static void make_header(uint8_t *header, const uint8_t *bytes, size_t size) {
 
 uint8_t *build_cache_get(const quick_digest *key, size_t *size) {
     char path[PATH_BYTES];
-    uint8_t header[HEADER_BYTES];
+    uint8_t header[HEADER_BYTES] = {0};
     mica_status ignored = {0};
     if (!entry_path(key, false, path))
         return NULL;

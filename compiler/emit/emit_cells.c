@@ -171,7 +171,7 @@ static void bind_row(scope *s, const mica_factor *f, const mica_tensor *out) {
 static bool needs_check(const mica_factor *f, const mica_tensor *out, int64_t size) {
     if (f->n_indices)
         return true;
-    int64_t lo = f->offset, hi = f->offset;
+    int64_t lo = f->offset, hi = lo;
     for (unsigned i = 0; i < f->n_out; i++) {
         const int64_t reach = (int64_t)f->out_stride[i] * (int64_t)(out->dim[f->out_axis[i]] - 1);
         *(reach < 0 ? &lo : &hi) += reach;

@@ -41,7 +41,7 @@ static unsigned last_depth_loop(const panels *k) {
 static void bind_role_loops(scope *s, const char *list, const panels *k, panel_role role, unsigned except,
                             const char *index, const char *dim) {
     for (unsigned i = 0; i < k->loops.n; i++) {
-        if (k->role[i] != role || i == except)
+        if (i == except || k->role[i] != role)
             continue;
         scope *item = scope_item(s, list);
         scope_set(item, index, "%s%u", prefix(k, i), k->loops.axis[i]);

@@ -17,7 +17,7 @@ typedef struct emitter {
     bool *fused;            /* per tensor: a PLACEMENT that contractions read through windows */
     size_t *offset;         /* per tensor: cells into the workspace, NO_OFFSET if it has none */
     uint32_t *first, *last; /* per tensor of the workspace: steps between which it lives */
-    size_t panels_at; /* cells into the workspace: 16-bit copies of the step that runs (panels.h) */
+    size_t panels_at;       /* cells into the workspace: 16-bit copies of the step that runs (panels.h) */
     size_t scratch_cells;
     text steps; /* of the layer that is being emitted */
 } emitter;

@@ -131,7 +131,7 @@ static void begin_labels(mica_contract *c, const mica_tensor *x, const layout *a
 /* Labels that nothing uses (axes of size 1 taken at 0) are dropped; at least one label is left. */
 static void compact_labels(weighted *w, const mica_tensor *x) {
     mica_contract *c = &w->contract;
-    int map[MICA_MAX_LABELS];
+    int map[MICA_MAX_LABELS] = {0};
     unsigned kept = 0;
     for (unsigned i = 0; i < c->n_labels; i++) {
         const bool unused = i < x->rank && c->b_view.axis[i] < 0;

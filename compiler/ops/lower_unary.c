@@ -199,7 +199,7 @@ bool unary_lower(struct lowering *l, const graph_node *n, mica_status *st) {
 
 #define FUNCTION(symbol)                                                                                     \
     bool lower_##symbol(struct lowering *l, const graph_node *n, mica_status *st) {                          \
-        return unary_lower(l, n, st);                                                                     \
+        return unary_lower(l, n, st);                                                                        \
     }
 
 FUNCTION(leakyrelu)

@@ -34,7 +34,7 @@ bool infer_conv_shape(op_context *c, const graph_node *n, mica_status *st) {
 /* y[rows, last] += weight * x at one tap: rows over all spatial axes but the last, whose valid range is
  * contiguous. */
 static void add_tap(const op_window *w, const int64_t *tap, double weight, const double *x, double *y) {
-    int64_t lo[GRAPH_MAX_RANK], hi[GRAPH_MAX_RANK], o[GRAPH_MAX_RANK];
+    int64_t lo[GRAPH_MAX_RANK] = {0}, hi[GRAPH_MAX_RANK] = {0}, o[GRAPH_MAX_RANK] = {0};
     uint32_t last = w->n - 1;
     for (uint32_t d = 0; d < w->n; d++) {
         op_window_valid(w, d, tap[d], &lo[d], &hi[d]);

@@ -59,7 +59,7 @@ static size_t count_cells(const graph_value *x, uint32_t axes) {
 /* Offsets of the cells along `axes`, row-major. */
 static void list_offsets(const graph_value *x, uint32_t axes, size_t *out) {
     int64_t index[GRAPH_MAX_RANK] = {0}, dim[GRAPH_MAX_RANK];
-    size_t stride[GRAPH_MAX_RANK], step = 1, n = 0;
+    size_t stride[GRAPH_MAX_RANK] = {0}, step = 1, n = 0;
     for (uint32_t i = x->rank; i-- > 0;) {
         dim[i] = axes & 1u << i ? x->dim[i] : 1;
         stride[i] = step;

@@ -31,7 +31,8 @@ bool op_window_covers_input(const op_window *w, const graph *g, const graph_node
 bool op_window_source(const op_window *w, uint32_t d, int64_t o, int64_t k, int64_t *at);
 
 /* The place in the input plane that tap k of output position o reads, counted row by row, or by columns (the
- * first spatial axis runs fastest). It is linear in o and k, and says nothing where the tap is in the padding. */
+ * first spatial axis runs fastest). It is linear in o and k, and says nothing where the tap is in the
+ * padding. */
 int64_t op_window_place(const op_window *w, const int64_t *o, const int64_t *k, bool by_columns);
 
 /* Outputs [*lo, *hi) of axis d are those whose tap k lies inside the input (*lo == *hi if there is none). Not

@@ -183,7 +183,7 @@ static double port_scale(const mica_port *p) {
 
 /* Strides of the user's axes (slowest first) in the tensor's row-major valid cells. */
 static void port_strides(const mica_tensor *x, const mica_port *p, uint64_t *dim, uint64_t *stride) {
-    uint64_t natural[MICA_MAX_RANK], step = 1;
+    uint64_t natural[MICA_MAX_RANK] = {0}, step = 1;
     for (unsigned i = x->rank; i-- > 0; step *= x->dim[i])
         natural[i] = step;
     for (unsigned i = 0; i < x->rank; i++) {

@@ -91,7 +91,7 @@ static entry make_entry(const named_table *old, const named_table *new, const fa
 
 /* new[rest][to] += weight old[rest][from], rest running over the axes that both tables share. */
 static void scatter(const named_table *old, named_table *new, const entry *e) {
-    const named_axis *a[2 * MICA_MAX_RANK + 2], *b[2 * MICA_MAX_RANK + 2];
+    const named_axis *a[2 * MICA_MAX_RANK + 2] = {NULL}, *b[2 * MICA_MAX_RANK + 2] = {NULL};
     size_t index[2 * MICA_MAX_RANK + 2] = {0}, inner = 1;
     unsigned n = 0;
     for (unsigned i = 0; i < old->n; i++) {

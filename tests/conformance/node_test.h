@@ -23,7 +23,7 @@ typedef struct result {
 
 typedef struct node_test {
     const char *folder, *name, *file;
-    bool integer, half; /* exact; or some tensor holds half-precision floats */
+    bool integer, half;     /* exact; or some tensor holds half-precision floats */
     bool frozen[MAX_PORTS]; /* input k of the test is a constant of the model */
 } node_test;
 

@@ -91,7 +91,8 @@ START_TEST(compiles_and_proves) {
     const compile_request r = request_for(net);
     ck_assert_msg(compile_model(&r, &st), "%s", st.message);
     ck_assert_uint_eq(count_entries(at("net-src")), 9);
-    ck_assert_uint_eq(count_entries(place), 6); /* net-prover, net.float, net.vk, net.report.html, net-src, cache */
+    ck_assert_uint_eq(count_entries(place),
+                      6); /* net-prover, net.float, net.vk, net.report.html, net-src, cache */
     const char *const prove[] = {exe,  "prove", "--quiet", MICA_MODELS "/lenet5/input.json",
                                  "-o", proof,   NULL};
     ck_assert_int_eq(run(prove), 0);

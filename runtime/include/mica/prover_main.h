@@ -1,5 +1,5 @@
-/* The command line of a prover executable: prove, infer, info, verify, digest, bench. Generated code calls it from
- * main. */
+/* The command line of a prover executable: prove, infer, info, verify, digest, bench. Generated code calls it
+ * from main. */
 #ifndef MICA_PROVER_MAIN_H
 #define MICA_PROVER_MAIN_H
 

@@ -50,8 +50,8 @@ void mica_port_fill_digits(const mica_circuit *c, const mica_port *p, int32_t *c
 
 /* --- user's values <-> integers of a port --- */
 /* round half away from zero of real/scale, saturated to the tensor's declared range; *saturated counts the
- * values that were outside it; a port that is exact refuses them. values: row-major in the user's (ONNX) order, per item; cells: tensor order.
- * NaN is refused. */
+ * values that were outside it; a port that is exact refuses them. values: row-major in the user's (ONNX)
+ * order, per item; cells: tensor order. NaN is refused. */
 bool mica_port_quantise(const mica_circuit *c, const mica_port *p, const double *values, int32_t *cells,
                         uint64_t *saturated, mica_status *st);
 /* values[i] = scale * integer, in the user's order. */
