@@ -349,7 +349,7 @@ static bool render(report_page *page, const char *templates, const char *path, m
     text bytes;
     pool_create(&memory, st);
     text_create(&bytes, st);
-    template_set set = {templates, NULL, &memory};
+    template_set set = {.directory = templates, .pool = &memory};
     page->root = scope_create(&memory);
     if (page->root)
         bind_page(page);

@@ -1,5 +1,7 @@
-/* CONTRACT, rows: the innermost loop runs along an axis of the result; ROW, LEFT and RIGHT are repeated for each of
- * the result rows computed together. Accumulators and all partial sums lie in [LO, HI], inside 32 bits. */
+/* CONTRACT, rows: the innermost loop runs along an axis of the result; ROW and SCALAR are repeated for each of the
+ * result rows computed together. The right operand may be read through sliding windows, which are not copied out:
+ * positions that fall into the border contribute nothing. Accumulators and all partial sums lie in [LO, HI], inside
+ * 32 bits. */
 #include "mica/layer.h"
 
 /*@example*/
@@ -18,15 +20,22 @@
 #define SCALAR       a0
 #define SCALAR_BASE  0
 #define RIGHT_BASE   0
+#define POSITION     y
+#define SHIFT        -2
+#define SIZE         28
+#define SRC_STRIDE   32
 #define INDEX        i0
 #define DIM          28
 #define STEP         1
 #define STRIDE       32
 #define INNER        n
 #define INNER_DIM    28
+#define INNER_FROM   first
+#define INNER_TO     end
 #define ROW_STEP     1
 #define RIGHT_STEP   1
 #define LEFT_STEP    1
+#define WINDOW_STEP  1
 #define K            k0
 #define K_DIM        5
 /*@end*/
@@ -54,13 +63,23 @@ MICA_LAYER void example(const mica_frame *frame) {
             for (int32_t K = 0; K < K_DIM; K++)
             /*@end*/
             {
-                const int32_t *restrict b = RIGHT + (RIGHT_BASE/*@each right_at*/ + INDEX * STRIDE/*@end*/);
+                /*@each window*/
+                const int32_t POSITION = SHIFT/*@each moves*/ + INDEX * STRIDE/*@end*/;
+                if (POSITION < 0 || POSITION >= SIZE)
+                    continue;
+                /*@end*/
+                /*@each sliding*/
+                const int32_t shift = SHIFT/*@each moves*/ + INDEX * STRIDE/*@end*/;
+                const int32_t first = mica_window_first(shift, WINDOW_STEP);
+                const int32_t end = mica_window_end(shift, WINDOW_STEP, SIZE, INNER_DIM);
+                /*@end*/
+                const int32_t at = RIGHT_BASE/*@each right_at*/ + INDEX * STRIDE/*@end*/;
                 /*@each row*/
                 const int32_t *restrict SCALAR = LEFT + (SCALAR_BASE/*@each left_at*/ + INDEX * STRIDE/*@end*/);
                 /*@end*/
-                for (int32_t INNER = 0; INNER < INNER_DIM; INNER++) {
+                for (int32_t INNER = INNER_FROM; INNER < INNER_TO; INNER++) {
                     /*@each row*/
-                    ROW[INNER * ROW_STEP] += SCALAR[0/*@each left_inner*/ + INNER * LEFT_STEP/*@end*/] * b[INNER * RIGHT_STEP];
+                    ROW[INNER * ROW_STEP] += SCALAR[0/*@each left_inner*/ + INNER * LEFT_STEP/*@end*/] * RIGHT[at + INNER * RIGHT_STEP];
                     /*@end*/
                 }
             }

@@ -18,21 +18,11 @@
 #define INDEX          i0
 #define DIM            28
 #define STRIDE         32
-#define BASE           0
-#define SUM            d
-#define ACC            int32_t
-#define CONSTANT       64
-#define COEF           3
-#define OP             +=
-#define FROM           2
-#define TO             5
-#define K              k0
-#define K_DIM          5
 /*@end*/
 
 void example(const mica_frame *frame);
 MICA_LAYER void example(const mica_frame *frame) {
-    const int32_t b = 5; /* the body defines d and b, one sum each */
+    const int32_t d = 4, b = 5; /* sum.c defines them, one sum each */
     /*@body*/
     {
         int32_t *restrict MAXIMUM = mica_cells(frame, MAXIMUM_AT);
@@ -46,18 +36,7 @@ MICA_LAYER void example(const mica_frame *frame) {
         /*@end*/
         {
             const int32_t cell = 0/*@each cell*/ + INDEX * STRIDE/*@end*/;
-            /*@each sum*/
-            ACC SUM = CONSTANT;
-            /*@each box*/
-            SUM += COEF/*@each inside*/ * (INDEX >= FROM && INDEX < TO)/*@end*/;
-            /*@end*/
-            /*@each term*/
-            /*@each over*/
-            for (int32_t K = 0; K < K_DIM; K++)
-            /*@end*/
-            SUM OP OPERAND[BASE/*@each at*/ + INDEX * STRIDE/*@end*/] * COEF;
-            /*@end*/
-            /*@end*/
+            /*@include sum*/
             MICA_RANGE(d, D_LO, D_HI);
             const int32_t positive = mica_max0((int32_t)d);
             DIFFERENCE[cell] = (int32_t)d;

@@ -25,20 +25,11 @@
 #define INDEX          i0
 #define DIM            28
 #define STRIDE         32
-#define BASE           0
-#define SUM            sum
-#define ACC            int32_t
-#define CONSTANT       64
-#define COEF           3
-#define OP             +=
-#define FROM           2
-#define TO             5
-#define K              k0
-#define K_DIM          5
 /*@end*/
 
 void example(const mica_frame *frame);
 MICA_LAYER void example(const mica_frame *frame) {
+    const int32_t sum = 5; /* sum.c defines it */
     /*@body*/
     {
         int32_t *restrict HIGH = mica_cells(frame, HIGH_AT);
@@ -57,18 +48,7 @@ MICA_LAYER void example(const mica_frame *frame) {
         /*@end*/
         {
             const int32_t cell = 0/*@each cell*/ + INDEX * STRIDE/*@end*/;
-            /*@each sum*/
-            ACC SUM = CONSTANT;
-            /*@each box*/
-            SUM += COEF/*@each inside*/ * (INDEX >= FROM && INDEX < TO)/*@end*/;
-            /*@end*/
-            /*@each term*/
-            /*@each over*/
-            for (int32_t K = 0; K < K_DIM; K++)
-            /*@end*/
-            SUM OP OPERAND[BASE/*@each at*/ + INDEX * STRIDE/*@end*/] * COEF;
-            /*@end*/
-            /*@end*/
+            /*@include sum*/
             /*@each limb*/
             LIMB[cell] = BITS(sum, LOW, WIDTH);
             /*@end*/

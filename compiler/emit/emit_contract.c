@@ -139,11 +139,14 @@ static void bind_inner(scope *root, const contraction *k) {
     }
 }
 
+/* The innermost loop runs over the whole row, or where the window that slides along it is inside. */
 static void bind_windows(scope *root, const contraction *k) {
     const operand *b = k->op[RIGHT];
+    bool sliding = false;
     for (unsigned w = 0; w < b->n_windows; w++) {
         const window *win = &b->window[w];
         const bool slides = win->stride[k->inner] != 0;
+        sliding |= slides;
         scope *item = scope_item(root, slides ? "sliding" : "window");
         scope_set(item, "SHIFT", "%lld", (long long)win->shift);
         scope_set(item, "SIZE", "%u", win->size);
@@ -152,6 +155,13 @@ static void bind_windows(scope *root, const contraction *k) {
         else
             scope_set(item, "POSITION", "at%u", w);
         bind_outer_strides(item, "moves", k, win->stride);
+    }
+    if (sliding) {
+        scope_set(root, "INNER_FROM", "first");
+        scope_set(root, "INNER_TO", "end");
+    } else {
+        scope_set(root, "INNER_FROM", "0");
+        scope_set(root, "INNER_TO", "%u", k->loops.dim[k->inner]);
     }
 }
 
@@ -213,11 +223,8 @@ bool emit_contract(emitter *e, const step *s) {
     bind_outer_strides(root, "right_at", &k, k.op[RIGHT]->stride);
     bind_rows(root, &k);
     bind_inner(root, &k);
-    if (windows)
+    if (!k.dots)
         bind_windows(root, &k);
-    return template_render(&e->templates,
-                           windows  ? "contract_patches.c"
-                           : k.dots ? "contract_dots.c"
-                                    : "contract_rows.c",
-                           root, &e->steps, e->status);
+    return template_render(&e->templates, k.dots ? "contract_dots.c" : "contract_rows.c", root, &e->steps,
+                           e->status);
 }

@@ -225,7 +225,7 @@ bool emit_model_c(const emit_request *r, text *out, size_t *scratch_bytes, mica_
     e.circuit = &r->program->circuit;
     e.status = st;
     pool_create(&e.pool, st);
-    e.templates = (template_set){r->templates, NULL, &e.pool};
+    e.templates = (template_set){.directory = r->templates, .pool = &e.pool};
     text_create(&e.steps, st);
     const bool ok = check_order(&e) && emit_plan(&e) && emit_file(&e, r->name, out);
     *scratch_bytes = e.scratch_cells * sizeof(int32_t);

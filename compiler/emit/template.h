@@ -12,9 +12,9 @@
  *     [@end]
  *
  * each NAME ... end repeats its content once per item of list NAME, with the item's values visible before the
- * outer ones; lists nest. insert NAME copies text that other templates produced. A placeholder without a
- * value, or a value without a placeholder, is an error: a template and the code that fills it cannot drift
- * apart.
+ * outer ones; lists nest. insert NAME copies text that other templates produced; include NAME stands for the
+ * body of NAME.c, which has placeholders and lists of its own. A placeholder without a value, or a value
+ * without a placeholder, is an error: a template and the code that fills it cannot drift apart.
  */
 #ifndef MICA_COMPILER_EMIT_TEMPLATE_H
 #define MICA_COMPILER_EMIT_TEMPLATE_H
@@ -34,6 +34,7 @@ typedef struct template_set {
     const char *directory;
     struct template_file *file;
     pool *pool;
+    bool including; /* the template being read is included by another */
 } template_set;
 
 /* Appends the body of template `name` (without ".c") to out. Templates are read once per set. */

@@ -21,7 +21,7 @@ static void shown(const char *words, size_t size, char *out, size_t room) {
     (void)snprintf(path, sizeof path, "%s/form", folder);
     ck_assert(file_write(path, form, sizeof form - 1, &st));
     scope *s = scope_create(&memory);
-    template_set set = {folder, NULL, &memory};
+    template_set set = {.directory = folder, .pool = &memory};
     html_set_bytes(s, "WORDS", words, size);
     ck_assert(template_render(&set, "form", s, &page, &st));
     (void)snprintf(out, room, "%.*s", (int)page.size - 1, page.bytes);
