@@ -110,7 +110,7 @@ uint32_t builder_weight(builder *b, unsigned rank, const uint32_t *dim, const in
     bound range = {0, 0};
     for (size_t i = 0; i < n; i++)
         range = bound_hull(range, (bound){value[i], value[i]});
-    int32_t *copy = malloc(n * sizeof *copy);
+    int32_t *copy = malloc((n + 1) * sizeof *copy);
     if (!copy) {
         (void)mica_fail(b->st, MICA_ERR_MEMORY, "out of memory for weights");
         return NO_INDEX;

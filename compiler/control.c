@@ -105,7 +105,7 @@ static bool loop_goes_on(flow *f, int64_t iteration, bool *on) {
 /* Outputs: the carried values, and the scan outputs with one entry per iteration. */
 static bool end_loop(flow *f, uint32_t carried, uint32_t scans, uint32_t iterations) {
     const uint32_t *in = f->node.in + (f->node.n_in < 2 ? f->node.n_in : 2);
-    uint32_t *part = calloc(iterations + 1u, sizeof *part);
+    uint32_t *part = calloc((size_t)iterations + 1, sizeof *part);
     bool ok = part || mica_fail(f->st, MICA_ERR_MEMORY, "out of memory");
     for (uint32_t i = 0; ok && i < carried; i++)
         ok = flow_output(f, i, in[i]);
@@ -251,7 +251,7 @@ static uint32_t scan_entry(flow *f, const scan *s, uint32_t k, uint32_t t) {
 /* part[t * outputs + k]: what iteration t puts out for scan output k. */
 static bool end_scan(flow *f, const scan *s, const uint32_t *part) {
     const uint32_t length = (uint32_t)s->length;
-    uint32_t *in = calloc(length, sizeof *in);
+    uint32_t *in = calloc((size_t)length + 1, sizeof *in);
     bool ok = in || mica_fail(f->st, MICA_ERR_MEMORY, "out of memory");
     for (uint32_t k = 0; ok && k < s->outputs; k++) {
         const int64_t axis = listed(f, "scan_output_axes", k, 0);

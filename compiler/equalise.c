@@ -102,7 +102,7 @@ static void observe(bridge *b, const graph *g, const double *x) {
     const graph_value *v = &g->value[b->value];
     const uint64_t n = graph_elements(v), per_item = v->dim[0] ? n / (uint64_t)v->dim[0] : 0;
     const uint64_t inner = b->channels ? per_item / (uint64_t)b->channels : 0;
-    for (uint64_t i = 0; i < n; i++) {
+    for (uint64_t i = 0; inner > 0 && i < n; i++) {
         double *most = &b->largest[i / inner % (uint64_t)b->channels];
         *most = fabs(x[i]) > *most ? fabs(x[i]) : *most;
     }
@@ -207,7 +207,7 @@ static bool scale_inputs(graph *g, graph_node *n, const int *shift, mica_status 
 
 static bool equalise(equaliser *e, const bridge *b, mica_status *st) {
     graph *g = e->g;
-    int *shift = malloc(((size_t)b->channels + 1) * sizeof *shift);
+    int *shift = calloc((size_t)b->channels + 1, sizeof *shift);
     bool ok = shift || mica_fail(st, MICA_ERR_MEMORY, "out of memory for equal ranges");
     if (ok && choose_shifts(g, b, shift)) {
         ok = scale_outputs(g, &g->node[b->from], shift, st);

@@ -127,8 +127,10 @@ static bool is_integer(double x) {
 
 static double power_by_squaring(double x, uint32_t n) {
     double y = 1;
-    for (; n; n >>= 1, x *= x)
+    for (; n; n >>= 1) {
         y = n & 1 ? y * x : y;
+        x *= x;
+    }
     return y;
 }
 

@@ -25,7 +25,7 @@ static bool cache_directory(char *out, bool create) {
         return false;
     if (create)
         (void)mkdir(out, 0700);
-    strcat(out, "/mica");
+    memcpy(out + n, "/mica", sizeof "/mica");
     if (create)
         (void)mkdir(out, 0700);
     return true;

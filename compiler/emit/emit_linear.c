@@ -206,9 +206,9 @@ static bool limb_position(const emitter *e, const mica_linear *l, uint32_t t, un
             continue;
         const int64_t size = -(int64_t)term->coef;
         *position = 0;
-        while (*position < 31 && (1ll << *position) < size)
+        while (*position < 31 && (1LL << *position) < size)
             (*position)++;
-        return size == 1ll << *position;
+        return size == 1LL << *position;
     }
     return false;
 }

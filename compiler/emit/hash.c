@@ -53,5 +53,5 @@ quick_digest quick_hash_bytes(const void *bytes, size_t size) {
 
 void quick_digest_hex(const quick_digest *d, char out[33]) {
     for (unsigned i = 0; i < sizeof d->byte; i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", d->byte[i]);
+        (void)snprintf(out + (size_t)2 * i, 3, "%02x", d->byte[i]);
 }

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-bool mica_fail(mica_status *st, mica_code code, const char *format, ...) {
+bool(mica_fail)(mica_status *st, mica_code code, const char *format, ...) {
     if (st && st->code == MICA_OK) {
         va_list args;
         st->code = code;
