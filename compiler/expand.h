@@ -74,6 +74,7 @@ uint32_t expand_binarizer(expander *x);
 uint32_t expand_imputer(expander *x);
 uint32_t expand_feature_extractor(expander *x);
 uint32_t expand_scatter(expander *x);
+uint32_t expand_topk(expander *x);
 uint32_t expand_qlinear(expander *x);
 uint32_t expand_dequantise(expander *x);
 /* Whether they are replaced. */

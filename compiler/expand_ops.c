@@ -316,6 +316,7 @@ static expansion *const expansions[OP_KINDS] = {
     [OP_QLINEARCONV] = expand_qlinear,
     [OP_DEQUANTIZELINEAR] = expand_dequantise,
     [OP_VARIANCE] = expand_variance,
+    [OP_TOPK] = expand_topk,
     [OP_LPNORMALIZATION] = expand_lp_normalization,
     [OP_CASTLIKE] = expand_castlike,
     [OP_LINEARCLASSIFIER] = expand_linear_classifier,

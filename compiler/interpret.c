@@ -373,6 +373,38 @@ static int64_t floor_root(int64_t v, int64_t unused) {
     return v >= 0 ? r : -1;
 }
 
+/* The place of the largest of x[0..n) after place `last` in the order of STEP_TOP; of all for last < 0. */
+static int64_t next_top(const int32_t *x, uint32_t n, int64_t last) {
+    int64_t best = -1;
+    for (uint32_t i = 0; i < n; i++) {
+        const bool later = last < 0 || x[i] < x[last] || (x[i] == x[last] && i > last);
+        if (later && (best < 0 || x[i] > x[best]))
+            best = i;
+    }
+    return best;
+}
+
+static bool run_top(machine *m, const step *s) {
+    const mica_tensor *hot = &m->p->circuit.tensor[s->tensor[0]], *x = &m->p->circuit.tensor[s->tensor[1]];
+    const unsigned lead = x->rank - 1u;
+    const uint32_t n = x->dim[lead], ranks = hot->rank > x->rank ? hot->dim[lead] : 1;
+    size_t stride[MICA_MAX_RANK], hot_stride[MICA_MAX_RANK];
+    uint32_t index[MICA_MAX_RANK] = {0};
+    cells_strides(x, stride);
+    cells_strides(hot, hot_stride);
+    do {
+        const int32_t *row = m->value[s->tensor[1]] + cells_offset(index, stride, lead);
+        int32_t *to = m->value[s->tensor[0]] + cells_offset(index, hot_stride, lead);
+        int64_t at = -1;
+        for (uint32_t r = 0; r < ranks; r++) {
+            at = next_top(row, n, at);
+            for (uint32_t i = 0; i < n; i++)
+                to[r * hot_stride[lead] + i] = i == at;
+        }
+    } while (cells_next(index, x->dim, lead));
+    return true;
+}
+
 static bool run_step(machine *m, const step *s) {
     switch (s->kind) {
     case STEP_EVALUATE:
@@ -389,6 +421,8 @@ static bool run_step(machine *m, const step *s) {
         return run_cellwise(m, s, floor_quotient);
     case STEP_ROOT:
         return run_cellwise(m, s, floor_root);
+    case STEP_TOP:
+        return run_top(m, s);
     }
     return mica_fail(m->st, MICA_ERR_INTERNAL, "a step of unknown kind");
 }

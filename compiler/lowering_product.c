@@ -175,7 +175,7 @@ void lowering_widen_factors(lowering *l) {
         if (!n->removed && (n->kind == OP_WHERE || n->kind == OP_MAX || n->kind == OP_MIN) &&
             graph_elements(&l->g->value[n->out[0]]) <= FACTOR_CELLS)
             widen_selected(l, n);
-        if (!n->removed && (n->kind == OP_ARGMAX || n->kind == OP_ARGMIN) &&
+        if (!n->removed && (n->kind == OP_ARGMAX || n->kind == OP_ARGMIN || n->kind == OP_TOP) &&
             graph_elements(&l->g->value[n->in[0]]) <= FACTOR_CELLS)
             widen_compared(l, n->in[0]);
         if (!n->removed && n->kind == OP_REDUCE_SUM_SQUARE &&

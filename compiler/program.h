@@ -25,7 +25,11 @@ typedef enum step_kind {
     /* tensor[0] := floor(e / S), e = tensor[1] >= 0, S = tensor[2] > 0; all of one shape. */
     STEP_QUOTIENT,
     /* tensor[0] := floor(sqrt(V)), V = tensor[1] >= 0, of the same shape. */
-    STEP_ROOT
+    STEP_ROOT,
+    /* tensor[0] over [lead..., K, n], or [lead..., n] for K = 1: row r is 1 at the place of the r-th largest
+     * cell of the row of tensor[1], over [lead..., n], and 0 elsewhere; of equal cells the first is the
+     * larger. */
+    STEP_TOP
 } step_kind;
 
 #define STEP_MAX_TENSORS 8
@@ -40,7 +44,7 @@ typedef struct step {
 
 /* Whether every tensor of the step but the first is an operand. */
 static inline bool program_step_reads(const step *s) {
-    return s->kind == STEP_DIVIDE || s->kind == STEP_QUOTIENT || s->kind == STEP_ROOT;
+    return s->kind == STEP_DIVIDE || s->kind == STEP_QUOTIENT || s->kind == STEP_ROOT || s->kind == STEP_TOP;
 }
 
 /* What a generated function's heading says about its layer. */

@@ -376,7 +376,7 @@ static void fields_port(dump *d, mica_port *p) {
 
 static void fields_step(dump *d, step *s) {
     word(d, "step");
-    NUMBER(d, s->kind, STEP_EVALUATE, STEP_ROOT);
+    NUMBER(d, s->kind, STEP_EVALUATE, STEP_TOP);
     word(d, "layer");
     U32(d, s->layer);
     word(d, "limbs");

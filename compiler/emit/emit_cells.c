@@ -137,6 +137,34 @@ bool emit_root(emitter *e, const step *s) {
     return template_render(&e->templates, "root.c", root, &e->steps, e->status);
 }
 
+/* Row by row: the loops run over the leading axes that both tensors have. */
+bool emit_top(emitter *e, const step *s) {
+    const mica_circuit *c = e->circuit;
+    const mica_tensor *hot = &c->tensor[s->tensor[0]], *x = &c->tensor[s->tensor[1]];
+    const unsigned lead = x->rank - 1u;
+    scope *root = scope_create(&e->pool);
+    operand to, from, *list[2] = {&to, &from};
+    mica_view view;
+    nest loops;
+    int64_t stride[MICA_MAX_RANK];
+    for (unsigned i = 0; i < MICA_MAX_RANK; i++)
+        view.axis[i] = i < lead ? (int32_t)i : MICA_VIEW_AT(0);
+    operand_view(&to, c, s->tensor[0], &view);
+    operand_view(&from, c, s->tensor[1], &view);
+    nest_create(&loops, lead, x->dim);
+    nest_simplify(&loops, list, 2, 0, false, NULL);
+    tensor_strides(hot, stride);
+    bind_cells(e, root, s->tensor[0], "RESULT", NULL, "RESULT_AT");
+    bind_cells(e, root, s->tensor[1], "OPERAND", "OPERAND_SOURCE", "OPERAND_AT");
+    bind_loops(root, "axis", &loops);
+    bind_strides(root, "cell", &loops, to.stride);
+    bind_strides(root, "row", &loops, from.stride);
+    scope_set(root, "LENGTH", "%u", x->dim[lead]);
+    scope_set(root, "RANKS", "%u", hot->rank > x->rank ? hot->dim[lead] : 1);
+    scope_set(root, "RANK_STRIDE", "%lld", (long long)stride[lead]);
+    return template_render(&e->templates, "top.c", root, &e->steps, e->status);
+}
+
 static bool is_pass_through(const mica_factor *f, const mica_tensor *out, const mica_tensor *src) {
     return f->n_out == 1 && f->n_src == 1 && f->offset == 0 && f->norm == 0 && f->out_stride[0] == 1 &&
            out->dim[f->out_axis[0]] == src->dim[f->src_axis[0]];

@@ -89,6 +89,8 @@ static bool emit_step(emitter *e, const step *s) {
         return emit_quotient(e, s);
     case STEP_ROOT:
         return emit_root(e, s);
+    case STEP_TOP:
+        return emit_top(e, s);
     }
     return mica_fail(e->status, MICA_ERR_INTERNAL, "step %zu cannot be emitted",
                      (size_t)(s - e->program->step));

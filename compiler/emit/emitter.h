@@ -34,6 +34,7 @@ bool emit_lookup(emitter *e, const step *s);
 bool emit_divide(emitter *e, const step *s);
 bool emit_quotient(emitter *e, const step *s);
 bool emit_root(emitter *e, const step *s);
+bool emit_top(emitter *e, const step *s);
 bool emit_placement(emitter *e, const step *s);
 /* emit_contract.c */
 bool emit_contract(emitter *e, const step *s);

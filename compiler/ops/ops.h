@@ -30,6 +30,7 @@
     X(QLINEARMATMUL, qlinearmatmul, "QLinearMatMul", 8, 8)                                                   \
     X(QLINEARCONV, qlinearconv, "QLinearConv", 8, 9)                                                         \
     X(VARIANCE, variance, "mica.Variance", 2, 2)                                                             \
+    X(TOPK, topk, "TopK", 1, 2)                                                                              \
     X(LPNORMALIZATION, lpnormalization, "LpNormalization", 1, 1)                                             \
     X(SINH, sinh, "Sinh", 1, 1)                                                                              \
     X(COSH, cosh, "Cosh", 1, 1)                                                                              \
@@ -128,6 +129,8 @@
     X(ARGMAX, argmax, "ArgMax", 1, 1)                                                                        \
     X(ARGMIN, argmin, "ArgMin", 1, 1)                                                                        \
     X(HARDMAX, hardmax, "Hardmax", 1, 1)                                                                     \
+    X(TOP, top, "mica.Top", 1, 1)                                                                            \
+    X(PICK, pick, "mica.Pick", 2, 2)                                                                         \
     X(FLATTEN, flatten, "Flatten", 1, 1)                                                                     \
     X(RESHAPE, reshape, "Reshape", 2, 2)                                                                     \
     X(TRANSPOSE, transpose, "Transpose", 1, 1)                                                               \

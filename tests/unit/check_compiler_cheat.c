@@ -2,134 +2,7 @@
  * program one cell of what it wrote is changed, the rest is computed from there on, and the real prover
  * completes the proof. The verifier must reject it: quotients, remainders, roots, positions and maxima leave
  * no second choice. */
-#include "lowering_kit.h"
-
-#include "mica/prove.h"
-#include "mica/verify.h"
-
-/* --- one lie --- */
-
-static struct {
-    const program *p;
-    uint32_t step, tensor, cell;
-    int32_t by;
-    bool told; /* the lie was told in this run */
-} lie;
-
-/* Runs steps [first, last) of the program; a value that leaves its range ends the run, as it would end a
- * prover that checks itself, but the cells stay as they are and the proof goes on. */
-static void run_steps(uint32_t first, uint32_t last, int32_t **value) {
-    program part = *lie.p;
-    mica_status ignored = {0};
-    part.step += first;
-    part.n_steps = last - first;
-    (void)program_interpret(&part, value, &ignored);
-}
-
-static void run_with_lie(const mica_frame *f) {
-    const mica_circuit *c = &lie.p->circuit;
-    int32_t **value = calloc(c->n_tensors, sizeof *value);
-    for (uint32_t t = 0; t < c->n_tensors; t++)
-        value[t] =
-            f->value[t] ? f->value[t] : calloc((size_t)1 << mica_item_bits(&c->tensor[t]), sizeof(int32_t));
-    const bool honest = lie.step == lie.p->n_steps;
-    run_steps(0, honest ? lie.step : lie.step + 1, value);
-    if (!honest) {
-        value[lie.tensor][lie.cell] += lie.by;
-        lie.told = true;
-        for (uint32_t s = lie.step + 1; s < lie.p->n_steps; s++)
-            run_steps(s, s + 1, value);
-    }
-    for (uint32_t t = 0; t < c->n_tensors; t++) {
-        if (value[t] != f->value[t])
-            free(value[t]);
-    }
-    free(value);
-}
-
-/* --- models --- */
-
-typedef struct sealed {
-    program p;
-    mica_vk vk;
-    uint8_t *bytes, *weights;
-    size_t size, weights_size;
-    double *sample;
-    mica_prover *prover;
-    mica_model model;
-} sealed;
-
-/* What a case asks of the lowering. */
-typedef enum widths {
-    AS_IT_COMES,
-    FINE, /* no resolution given up: requantisation in two stages */
-    SPLIT /* weights of two limbs */
-} widths;
-
-static void seal(sealed *m, net *t, widths wide) {
-    mica_status st = {0};
-    const graph *g = &t->g;
-    calibration cal;
-    const lowering_options options = {.activation_bits = wide == SPLIT  ? 14
-                                                         : wide == FINE ? 12
-                                                                        : 0,
-                                      .weight_bits = wide == SPLIT ? 16 : 0,
-                                      .fine = wide == FINE,
-                                      .split = wide == SPLIT,
-                                      .max_batch = 1};
-    ck_assert_msg(graph_infer_shapes(&t->g, &st) && graph_fold_constants(&t->g, &st) &&
-                      graph_canonicalise(&t->g, &st),
-                  "%s", st.message);
-    const uint64_t n = graph_elements(&g->value[g->input[0]]);
-    m->sample = malloc(n * sizeof *m->sample);
-    for (uint64_t i = 0; i < n; i++)
-        m->sample[i] = t->spread * random_double(&t->seed);
-    const double *inputs[1] = {m->sample};
-    const double *const *samples[1] = {inputs};
-    ck_assert_msg(calibration_collect(&cal, g, samples, 1, &st) &&
-                      lower_graph(&m->p, NULL, g, &cal, &options, &st),
-                  "%s", st.message);
-    calibration_free(&cal);
-    ck_assert(wide != SPLIT || m->p.circuit.n_contract > 2); /* of two products */
-    m->vk = (mica_vk){.circuit = m->p.circuit, .security_bits = 40};
-    ck_assert_msg(mica_weights_commit(&m->vk, (const int32_t *const *)m->p.weight, &m->weights,
-                                      &m->weights_size, &st) &&
-                      mica_vk_write(&m->vk, &m->bytes, &m->size, &st),
-                  "%s", st.message);
-    m->model = (mica_model){m->bytes, m->size, m->weights, m->weights_size, 64, run_with_lie, NULL};
-    lie.p = &m->p;
-    lie.step = m->p.n_steps;
-    m->prover = mica_prover_create(&m->model, 1, &st);
-    ck_assert_msg(m->prover != NULL, "%s", st.message);
-}
-
-static void unseal(sealed *m) {
-    mica_prover_free(m->prover);
-    program_free(&m->p);
-    free(m->bytes);
-    free(m->weights);
-    free(m->sample);
-}
-
-/* Proves with the present lie and verifies. */
-static bool accepted(sealed *m, mica_verdict *v) {
-    mica_status st = {0};
-    mica_statement s;
-    uint8_t *file = NULL;
-    size_t size, used;
-    const mica_verify_options options = {.min_security_bits = 40};
-    ck_assert(mica_statement_create(&s, &m->vk.circuit, 1, &st));
-    ck_assert(mica_port_quantise(&m->vk.circuit, &m->vk.circuit.input[0], m->sample, s.input[0], NULL, &st));
-    ck_assert_msg(mica_prover_prove(m->prover, &s, &file, &size, NULL, NULL, NULL, &st), "%s", st.message);
-    mica_statement_free(&s, &m->vk.circuit);
-    *v = (mica_verdict){0};
-    ck_assert(mica_statement_read(&s, &m->vk.circuit, file, size, &used, &st, v));
-    const bool ok = mica_verify(&m->vk, &s, file + used, size - used, &options, v, &st);
-    ck_assert_msg(ok || v->code != MICA_VERDICT_UNSET, "no decision: %s", st.message);
-    mica_statement_free(&s, &m->vk.circuit);
-    free(file);
-    return ok;
-}
+#include "lying_kit.h"
 
 /* --- every step, every tensor, some cells --- */
 
@@ -249,6 +122,10 @@ static uint32_t build_gather_nd(net *t, uint32_t x) {
     return op(t, "GatherND", 2, five, op(t, "Sub", 2, op(t, "Add", 2, k, k), k));
 }
 
+static uint32_t build_top(net *t, uint32_t x) {
+    const int64_t two = 2;
+    return op(t, "TopK", 2, x, shape_constant(t, 1, &two));
+}
 static uint32_t build_places(net *t, uint32_t x) {
     const uint32_t one_plane = op(t, "Reshape", 2, x, shape_constant(t, SHAPE(1, 1, 5)));
     with_int(t, "mica_part", 1);
@@ -345,6 +222,7 @@ static const model_case cases[] = {
     {"exact scaling", build_scaling, AS_IT_COMES},
     {"exact scaling, ties", build_ties, AS_IT_COMES},
     {"MaxPool indices", build_places, AS_IT_COMES},
+    {"TopK", build_top, AS_IT_COMES},
     {"wrapping Cast", build_wrap, AS_IT_COMES},
     {"QuantizeLinear", build_quantise, AS_IT_COMES},
     {"two stages", build_two_stages, FINE},

@@ -457,6 +457,17 @@ static void add_quotient_cases(program *p) {
     r->tensor[1] = e;
 }
 
+/* Three ranks of rows with ties, and one rank. */
+static void add_top_cases(program *p) {
+    (void)add_layer(p, "ranks");
+    const uint32_t dim[3] = {2, 3, 10}, ranked[4] = {2, 3, 3, 10};
+    const uint32_t x = add_tensor(p, MICA_TENSOR_INPUT, 3, dim, -3, 3);
+    step *s = add_step(p, STEP_TOP, add_tensor(p, MICA_TENSOR_WITNESS, 4, ranked, 0, 1));
+    s->tensor[1] = x;
+    s = add_step(p, STEP_TOP, add_tensor(p, MICA_TENSOR_WITNESS, 3, dim, 0, 1));
+    s->tensor[1] = x;
+}
+
 /* Rows by list, one of them of two axes, next to an axis that passes. */
 static void add_listed_case(program *p, uint32_t x) {
     static const uint32_t list[] = {8, MICA_NO_CELL, 0, 8, 20, 3, MICA_NO_CELL, 11};
@@ -525,6 +536,7 @@ static void build_program(program *p) {
     add_lookup_case(p);
     add_divide_case(p);
     add_quotient_cases(p);
+    add_top_cases(p);
     add_placement_cases(p);
     (void)add_layer(p, "nothing");
 }

@@ -126,6 +126,17 @@ static inline int32_t mica_floor_root(int32_t v) {
     return root;
 }
 
+/* The place of the largest of x[0..n) that is smaller than x[last], of equal ones the first being the larger;
+ * the largest of all for last < 0. -1 if there is none. */
+static inline int32_t mica_next_top(const int32_t *x, int32_t n, int32_t last) {
+    int32_t best = -1;
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t later = last < 0 || x[i] < x[last] || (x[i] == x[last] && i > last);
+        best = later && (best < 0 || x[i] > x[best]) ? i : best;
+    }
+    return best;
+}
+
 /* The positions i in [0, n) of a sliding window with 0 <= shift + i * stride < size form [first, end); stride
  * > 0. end may be less than first, or negative: then there are none. */
 static inline int32_t mica_window_first(int32_t shift, int32_t stride) {
