@@ -46,7 +46,7 @@ limits() {
     fuzz_onnx | fuzz_float) echo 16384 1100 ;; # folding may make 2^27 elements
     fuzz_vk) echo 16384 64 ;;
     fuzz_program) echo 32768 64 ;;
-    fuzz_proof) echo 4096 64 ;;
+    fuzz_proof | fuzz_certificate) echo 4096 64 ;;
     *) echo 4096 64 ;;
     esac
 }

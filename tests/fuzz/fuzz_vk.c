@@ -5,7 +5,7 @@
 #include "base/bytes.h"
 #include "circuit_mutate.h"
 #include "fuzz.h"
-#include "mica/verify.h"
+#include "mica/certificate.h"
 
 static void check_report(const mica_vk *vk, uint32_t batch) {
     mica_status st = {0};
@@ -53,6 +53,20 @@ static void check_verifier(const mica_vk *vk) {
     FUZZ_CHECK(st.code != MICA_ERR_INTERNAL && (verdict.code == MICA_VERDICT_UNSET) == (st.code != MICA_OK));
 }
 
+/* The certificate's circuit is derived from the same bytes, or refused for what they declare. */
+static void check_certificate(const mica_vk *vk) {
+    static uint8_t file[1 << 12] = MICA_CERTIFICATE_MAGIC "\1";
+    const mica_verify_options options = {.min_security_bits = 1};
+    mica_certificate_report report;
+    mica_status st = {0};
+    mica_verdict verdict;
+    const bool ok = mica_certificate_report_make(vk, &report, &st);
+    fuzz_check_status(ok, &st);
+    memcpy(file + 12, vk->digest, MICA_DIGEST_BYTES);
+    FUZZ_CHECK(!mica_certificate_verify(vk, file, sizeof file, &options, &verdict, &st));
+    FUZZ_CHECK((verdict.code == MICA_VERDICT_UNSET) == (st.code != MICA_OK));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     mica_status st = {0};
     mica_vk vk;
@@ -64,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check_report(&vk, 1);
     check_report(&vk, vk.circuit.max_batch);
     check_verifier(&vk);
+    check_certificate(&vk);
     mica_vk_free(&vk);
     return 0;
 }

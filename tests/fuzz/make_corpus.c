@@ -440,15 +440,19 @@ static void scripts(void) {
         char name[32];
         (void)snprintf(name, sizeof name, "honest_%u", i);
         seed("fuzz_proof", name, script, 2);
+        seed("fuzz_certificate", name, script, 2);
         for (uint8_t kind = 0; kind < 9; kind++) {
             const uint8_t change[8] = {kind, (uint8_t)(90 * i), (uint8_t)(3 * kind + i), 0, 1, kind, 7, 3};
             memcpy(script + 2, change, sizeof change);
             (void)snprintf(name, sizeof name, "change_%u_%u", i, kind);
-            if (kind == (i + 1) % 9 || kind == (i + 5) % 9)
-                seed("fuzz_proof", name, script, sizeof script);
+            if (kind != (i + 1) % 9 && kind != (i + 5) % 9)
+                continue;
+            seed("fuzz_proof", name, script, sizeof script);
+            seed("fuzz_certificate", name, script, sizeof script);
         }
     }
     seed("fuzz_proof", "raw", "\0\3MICAPRF\n\1\0\0\0", 14);
+    seed("fuzz_certificate", "raw", "\0\3MICACRT\n\1\0\0\0", 14);
 }
 
 /* Subgraphs within one another that read values around them. */
