@@ -3,7 +3,8 @@
 
     check_reference_verifier.py MICA NAME.vk PROOF...
 
-Every verdict is compared, and the reason of every rejection.
+Every verdict is compared, and the reason of every rejection. Weight certificates are compared likewise, by
+compare_certificate.
 """
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ import sys
 import tempfile
 from typing import Callable, Iterator
 
+from reference.certificate import HEAD, verify_certificate
 from reference.circuit import read_parameters
 from reference.transcript import Rejected, Unreadable
 from reference.validity import validate
@@ -29,11 +31,15 @@ REASONS = {"statement differs": "STATEMENT", "statement not admissible": "STATEM
 
 
 def reference_verdict(vk: bytes, proof: bytes) -> tuple[int, str]:
+    return judged(vk, proof, verify)
+
+
+def judged(vk: bytes, file: bytes, judge: Callable) -> tuple[int, str]:
     """Exit code and reason."""
     try:
         parameters = read_parameters(vk)
         validate(parameters)
-        verify(parameters, proof)
+        judge(parameters, file)
     except Rejected as rejection:
         return 1, rejection.reason
     except Unreadable:
@@ -41,8 +47,9 @@ def reference_verdict(vk: bytes, proof: bytes) -> tuple[int, str]:
     return 0, ""
 
 
-def mica_verdict(mica: pathlib.Path, vk: pathlib.Path, proof: pathlib.Path) -> tuple[int, str]:
-    run = subprocess.run([mica, "verify", "--json", "--vk", vk, proof], capture_output=True, timeout=60, check=False)
+def mica_verdict(mica: pathlib.Path, vk: pathlib.Path, proof: pathlib.Path, certificate: bool = False) -> tuple[int, str]:
+    command = ["verify-params", "--json", vk, proof] if certificate else ["verify", "--json", "--vk", vk, proof]
+    run = subprocess.run([mica, *command], capture_output=True, timeout=60, check=False)
     reason = json.loads(run.stdout)["reason"] if run.returncode == 1 else ""
     return run.returncode, REASONS.get(reason, reason)
 
@@ -62,6 +69,11 @@ def places(verifier: Verifier, per_kind: int) -> Iterator[tuple[str, int]]:
     head = len(verifier.statement.raw)
     yield from (("magic", 3), ("version", 8), ("digest", 30), ("batch", 44), ("batch", 46), ("nonce", 48), ("nonce", 51))
     yield from (("values", 52 + (head - 53) * i // 4) for i in range(5))
+    yield from items(verifier, per_kind, head)
+
+
+def items(verifier: Verifier, per_kind: int, head: int) -> Iterator[tuple[str, int]]:
+    """Bytes of a proof part that starts at `head`."""
     kinds: dict[str, list[tuple[int, int]]] = {}
     for name, start, end in verifier.channel.items:
         if end > start:
@@ -101,6 +113,28 @@ def compare(check: Check, mica: pathlib.Path, vk: pathlib.Path, proof: pathlib.P
             bad.write_bytes(flipped(vk_bytes, place))
             ours, theirs = reference_verdict(bad.read_bytes(), proof_bytes), mica_verdict(mica, bad, proof)
             check(f"reference verifier: byte {place} of the parameters", ours[0] != 0 and ours == theirs,
+                  f"reference {ours}, mica {theirs}")
+
+
+def compare_certificate(check: Check, mica: pathlib.Path, vk: pathlib.Path, certificate: pathlib.Path,
+                        per_kind: int) -> None:
+    vk_bytes, data = vk.read_bytes(), certificate.read_bytes()
+    parameters = read_parameters(vk_bytes)
+    validate(parameters)
+    verifier = verify_certificate(parameters, data)
+    got = mica_verdict(mica, vk, certificate, True)
+    check("reference verifier: mica accepts the certificate as well", got == (0, "") and verifier is not None, str(got))
+    changes = [(f"byte {place}", flipped(data, place)) for place in (3, 8, 12, HEAD - 1)]
+    if verifier is not None:
+        changes += [(f"byte {place} ({name})", flipped(data, place)) for name, place in items(verifier, per_kind, HEAD)]
+    changes += [(f"the first {size} bytes", data[:size]) for size in (0, 11, 12, HEAD - 1, HEAD, len(data) - 1)]
+    changes.append(("one byte more", data + b"\0"))
+    with tempfile.TemporaryDirectory() as folder:
+        bad = pathlib.Path(folder) / "bad"
+        for what, changed in changes:
+            bad.write_bytes(changed)
+            ours, theirs = judged(vk_bytes, changed, verify_certificate), mica_verdict(mica, vk, bad, True)
+            check(f"reference verifier: certificate, {what}", ours[0] != 0 and ours == theirs,
                   f"reference {ours}, mica {theirs}")
 
 

@@ -30,6 +30,7 @@ def reference_verifier(models, results):
         if m and (m.work / proof).is_file():
             results.guarded(name, check_reference_verifier.compare, m.check, m.mica, m.vk, m.work / proof, per_kind,
                             parameters)
+            results.guarded(name, check_reference_verifier.compare_certificate, m.check, m.mica, m.vk, m.certificate, 1)
 
 
 def timed(m, entry):

@@ -26,7 +26,9 @@ def require(condition: bool, what: str) -> None:
         raise Unreadable(f"not a valid circuit: {what}")
 
 
-def validate(vk: VerifierParameters) -> None:
+def validate(vk: VerifierParameters, has_output: bool = True) -> None:
+    """has_output: that of a certificate has none."""
+    require(not has_output or bool(vk.circuit.outputs), "no output")
     if vk.circuit.of_kind(Kind.WEIGHT):
         require(1 <= vk.weight_rate <= MAX_RATE, "the rate of the weights' code")
     try:
@@ -173,7 +175,6 @@ class Validator:
             if port.visibility != Visibility.PUBLIC:
                 self._digits(port.tensor)
         require(len(self._committed()) * self.circuit.max_batch <= MAX_DIGESTS, "too many digests")
-        require(bool(self.circuit.outputs), "no output")
         for port in self.circuit.inputs + self.circuit.outputs:
             require(self.tensors[port.tensor].batched, "a port is not batched")
             dims = self.tensors[port.tensor].dims
