@@ -402,6 +402,12 @@ static void list_outputs(const compilation *c) {
     const compile_request *r = c->request;
     if (r->quiet || r->json)
         return;
+    if (c->certificate.bytes)
+        printf("certificate  %llu weights in range, %llu rows of them bounded: %.1f kB, made and checked in "
+               "%.2f s\n",
+               (unsigned long long)c->certificate.report.weights,
+               (unsigned long long)c->certificate.report.rows, (double)c->certificate.size / 1000,
+               c->certificate.seconds);
     const char *const certificate[] = {c->certificate.bytes ? r->output : "",
                                        c->certificate.bytes ? ".cert, " : ""};
     if (!r->emit_only)
