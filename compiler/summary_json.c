@@ -83,9 +83,9 @@ static json_t *self_test_json(const self_test_result *t) {
 static json_t *certificate_json(const certificate_result *r) {
     if (!r->bytes)
         return json_null();
-    return json_pack("{s:o, s:f, s:o, s:o, s:o}", "bytes", count(r->size), "seconds", r->seconds, "weights",
-                     count(r->report.weights), "rows", count(r->report.rows), "memory_bytes",
-                     count(r->report.prover_memory_bytes));
+    return json_pack("{s:o, s:f, s:o, s:o, s:o, s:o}", "bytes", count(r->size), "seconds", r->seconds,
+                     "parts", count(r->report.parts), "weights", count(r->report.weights), "rows",
+                     count(r->report.rows), "memory_bytes", count(r->report.prover_memory_bytes));
 }
 
 /* Largest memory of the compiler so far, in bytes. */

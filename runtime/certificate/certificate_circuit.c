@@ -19,17 +19,17 @@
 #define MAX_SPREAD ((int64_t)1 << 30)
 
 /* The parts of a weight tensor, CERT_NONE where they are zero or not needed. */
-typedef struct parts {
+typedef struct weight_parts {
     uint32_t positive, negative;
-} parts;
+} weight_parts;
 
 typedef struct deriver {
     cert_builder *b;
     const mica_circuit *model;
     certificate *k;
-    uint32_t *place; /* [model tensors] the certificate's tensor of a WEIGHT */
-    bool *summed;    /* [n_weights] rows of its parts are bounded */
-    parts *part;     /* [n_weights] */
+    uint32_t *place;    /* [model tensors] the certificate's tensor of a WEIGHT */
+    bool *summed;       /* [n_weights] rows of its parts are bounded */
+    weight_parts *part; /* [n_weights] */
 } deriver;
 
 /* --- numbers that are not negative --- */
@@ -147,7 +147,7 @@ static uint32_t scaled_weight(cert_builder *b, uint32_t w, int64_t coef, int64_t
 }
 
 /* w = p - n with p in [0, hi] and n in [0, -lo]; a part that must be zero is left out. */
-static bool split_weight(cert_builder *b, uint32_t w, const mica_tensor *of_model, parts *part) {
+static bool split_weight(cert_builder *b, uint32_t w, const mica_tensor *of_model, weight_parts *part) {
     const int64_t lo = of_model->lo, hi = of_model->hi;
     if (lo == 0) {
         part->positive = scaled_weight(b, w, 1, hi);
@@ -167,7 +167,7 @@ static bool split_weight(cert_builder *b, uint32_t w, const mica_tensor *of_mode
 static bool derive_weight(deriver *d, uint32_t w) {
     const mica_tensor *x = &d->model->tensor[d->k->weight[w]];
     d->b->layer = x->layer;
-    d->part[w] = (parts){CERT_NONE, CERT_NONE};
+    d->part[w] = (weight_parts){CERT_NONE, CERT_NONE};
     if (d->summed[w])
         return split_weight(d->b, w, x, &d->part[w]);
     const uint32_t v = shifted_weight(d->b, w, 1, -(int64_t)x->lo);
@@ -290,7 +290,7 @@ static bool bound_rows(cert_builder *b, const product *p, int64_t bound, const r
 
 /* One side of a contraction's range: positive parts times `up` and negative ones times `down`. */
 static bool bound_side(deriver *d, const product *p, int64_t bound, int64_t up, int64_t down) {
-    const parts *part = &d->part[p->weight];
+    const weight_parts *part = &d->part[p->weight];
     row_sum sum[2];
     unsigned n = 0;
     if (part->positive != CERT_NONE && up > 0)
@@ -312,6 +312,61 @@ static bool derive_product(deriver *d, uint32_t t, bool weight_is_a) {
     return bound_side(d, &p, x->hi, p.hi, -p.lo) && bound_side(d, &p, -(int64_t)x->lo, -p.lo, p.hi);
 }
 
+/* --- parts --- */
+
+/* summed[w], by the WEIGHT tensors' order: a contraction needs its rows. */
+static void mark_summed(const mica_circuit *c, const uint32_t *place, bool *summed) {
+    bool is_a;
+    for (uint32_t t = 0; t < c->n_tensors; t++) {
+        if (needs_rows(c, t, &is_a)) {
+            const mica_contract *k = &c->contract[c->tensor[t].def];
+            summed[place[is_a ? k->a : k->b]] = true;
+        }
+    }
+}
+
+/* The WEIGHT tensors [*first, *end) of part `part`; returns the number of parts. */
+static uint32_t cut(const mica_circuit *c, const bool *summed, uint64_t most, uint32_t part, uint32_t *first,
+                    uint32_t *end) {
+    uint32_t n = 0, w = 0;
+    uint64_t lookups = 0; /* <= 2^31 per tensor, 2^20 tensors */
+    for (uint32_t t = 0; t < c->n_tensors; t++) {
+        if (!is_weight(c, t))
+            continue;
+        const uint64_t own = (summed[w] ? (uint64_t)2 : 1) << mica_item_bits(&c->tensor[t]);
+        if (n == 0 || lookups + own > most) {
+            lookups = 0;
+            n++;
+        }
+        lookups += own;
+        if (n - 1 == part) {
+            *first = *end > *first ? *first : w;
+            *end = w + 1;
+        }
+        w++;
+    }
+    return n;
+}
+
+bool certificate_parts(const mica_circuit *c, uint64_t most, uint32_t *n_parts, mica_status *st) {
+    uint32_t *place = calloc((size_t)c->n_tensors + 1, sizeof *place), first = 0, end = 0, n = 0;
+    bool *summed = calloc((size_t)c->n_tensors + 1, sizeof *summed);
+    const bool ok =
+        (place && summed) || mica_fail(st, MICA_ERR_MEMORY, "out of memory for a weight certificate");
+    for (uint32_t t = 0; ok && t < c->n_tensors; t++)
+        place[t] = is_weight(c, t) ? n++ : 0;
+    if (ok) {
+        mark_summed(c, place, summed);
+        *n_parts = cut(c, summed, most, 0, &first, &end);
+    }
+    free(place);
+    free(summed);
+    return ok &&
+           (*n_parts <= CERTIFICATE_MAX_PARTS ||
+            mica_fail(st, MICA_ERR_LIMIT, "the weights would need a certificate of %u parts; at most %d",
+                      *n_parts, CERTIFICATE_MAX_PARTS));
+}
+
 /* --- the whole --- */
 
 static bool list_weights(deriver *d) {
@@ -323,33 +378,32 @@ static bool list_weights(deriver *d) {
         if (d->place[t] == CERT_NONE)
             return false;
         d->k->weight[d->k->n_weights++] = t;
-        d->k->cells += valid_cells(&c->tensor[t]);
     }
     return true;
 }
 
-static void mark_summed(deriver *d) {
-    const mica_circuit *c = d->model;
-    bool is_a;
-    for (uint32_t t = 0; t < c->n_tensors; t++) {
-        if (needs_rows(c, t, &is_a)) {
-            const mica_contract *k = &c->contract[c->tensor[t].def];
-            d->summed[d->place[is_a ? k->a : k->b]] = true;
-        }
-    }
+static bool in_part(const certificate *k, uint32_t w) {
+    return w >= k->first && w < k->end;
 }
 
-static bool derive(deriver *d) {
+static bool derive(deriver *d, uint64_t most, uint32_t part) {
+    certificate *k = d->k;
+    const mica_circuit *c = d->model;
     bool is_a;
     if (!list_weights(d))
         return false;
-    mark_summed(d);
-    for (uint32_t w = 0; w < d->k->n_weights; w++) {
+    mark_summed(c, d->place, d->summed);
+    (void)cut(c, d->summed, most, part, &k->first, &k->end);
+    for (uint32_t w = k->first; w < k->end; w++) {
+        k->cells += valid_cells(&c->tensor[k->weight[w]]);
         if (!derive_weight(d, w))
             return false;
     }
-    for (uint32_t t = 0; t < d->model->n_tensors; t++) {
-        if (needs_rows(d->model, t, &is_a) && !derive_product(d, t, is_a))
+    for (uint32_t t = 0; t < c->n_tensors; t++) {
+        if (!needs_rows(c, t, &is_a))
+            continue;
+        const mica_contract *x = &c->contract[c->tensor[t].def];
+        if (in_part(k, d->place[is_a ? x->a : x->b]) && !derive_product(d, t, is_a))
             return false;
     }
     return cert_builder_finish(d->b);
@@ -366,7 +420,8 @@ static unsigned digit_bits(const mica_circuit *model) {
     return bits;
 }
 
-static bool make_circuit(certificate *k, const mica_circuit *model, cert_builder *b, mica_status *st) {
+static bool make_circuit(certificate *k, const mica_circuit *model, uint64_t most, uint32_t part,
+                         cert_builder *b, mica_status *st) {
     const uint32_t n = model->n_tensors;
     mica_circuit *c = &k->vk.circuit;
     cert_builder_begin(b, c, digit_bits(model), st);
@@ -384,7 +439,7 @@ static bool make_circuit(certificate *k, const mica_circuit *model, cert_builder
     if (ok) {
         memcpy(c->layer, model->layer, model->n_layers * sizeof *c->layer);
         c->n_layers = model->n_layers;
-        ok = derive(&d);
+        ok = derive(&d, most, part);
     }
     free(d.place);
     free(d.summed);
@@ -409,22 +464,14 @@ static bool make_digest(certificate *k, const mica_vk *model, mica_status *st) {
     return true;
 }
 
-bool certificate_is_needed(const mica_circuit *model) {
-    for (uint32_t t = 0; t < model->n_tensors; t++) {
-        if (is_weight(model, t))
-            return true;
-    }
-    return false;
-}
-
-bool certificate_derive(certificate *k, const mica_vk *model, mica_status *st) {
+bool certificate_derive(certificate *k, const mica_vk *model, uint64_t most, uint32_t part, mica_status *st) {
     memset(k, 0, sizeof *k);
     k->vk.security_bits = model->security_bits;
     k->vk.weight_row_bits = model->weight_row_bits;
     k->vk.weight_rate_bits = model->weight_rate_bits;
     memcpy(k->vk.weight_root, model->weight_root, MICA_DIGEST_BYTES);
     cert_builder *b = malloc(sizeof *b);
-    const bool ok = b ? make_circuit(k, &model->circuit, b, st) && make_digest(k, model, st)
+    const bool ok = b ? make_circuit(k, &model->circuit, most, part, b, st) && make_digest(k, model, st)
                       : mica_fail(st, MICA_ERR_MEMORY, "out of memory for a weight certificate");
     free(b);
     if (!ok)

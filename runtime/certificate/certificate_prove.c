@@ -146,22 +146,6 @@ static bool evaluate(const mica_prover *p, mica_statement *s, int32_t *const *va
 
 /* --- the proof --- */
 
-static bool write_file(const mica_vk *model, const uint8_t *proof, size_t n, uint8_t **file, size_t *size,
-                       mica_status *st) {
-    byte_writer w = {0};
-    write_bytes(&w, MICA_CERTIFICATE_MAGIC, 8);
-    write_u32(&w, MICA_CERTIFICATE_VERSION);
-    write_bytes(&w, model->digest, MICA_DIGEST_BYTES);
-    write_bytes(&w, proof, n);
-    if (w.failed) {
-        free(w.data);
-        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for a weight certificate");
-    }
-    *file = w.data;
-    *size = w.size;
-    return true;
-}
-
 /* The prover's view of the same matrix: tensors have other ids in the certificate. */
 static bool take_weights(mica_prover *p, const certificate *k, const weight_store *weights, mica_status *st) {
     p->weights = *weights;
@@ -173,38 +157,63 @@ static bool take_weights(mica_prover *p, const certificate *k, const weight_stor
     return true;
 }
 
-bool certificate_prove(const certificate *k, const mica_vk *model, const weight_store *weights,
-                       uint8_t **file, size_t *size, mica_status *st) {
+/* Appends the proof of a part, after its length. */
+static bool append_proof(const certificate *k, const weight_store *weights, byte_writer *w, mica_status *st) {
     mica_prover p = {.vk = k->vk, .max_batch = 1, .forward = evaluate, .forward_ctx = k};
     mica_statement s = {.batch = 1};
     uint8_t *proof = NULL;
     size_t n = 0;
-    const size_t head = mica_statement_bytes(&k->vk.circuit, 1, 0);
+    const size_t head = mica_statement_bytes(&k->vk.circuit, 1, 0); /* not stored: it follows from the vk */
     const bool ok = take_weights(&p, k, weights, st) && prover_fill_tables(&p, st) &&
-                    mica_prover_prove(&p, &s, &proof, &n, NULL, NULL, NULL, st) &&
-                    write_file(model, proof + head, n - head, file, size, st);
+                    mica_prover_prove(&p, &s, &proof, &n, NULL, NULL, NULL, st);
+    if (ok) {
+        write_u64(w, n - head);
+        write_bytes(w, proof + head, n - head);
+    }
     free(proof);
     free(p.weights.value);
     prover_release(&p);
     return ok;
 }
 
-static bool prove(const mica_vk *vk, const weight_store *weights, uint8_t **file, size_t *size,
-                  mica_status *st) {
+static bool append_part(const mica_vk *model, uint64_t most, uint32_t part, const weight_store *weights,
+                        byte_writer *w, mica_status *st) {
     certificate k;
-    if (!certificate_derive(&k, vk, st))
+    if (!certificate_derive(&k, model, most, part, st))
         return false;
-    const bool ok = certificate_prove(&k, vk, weights, file, size, st);
+    const bool ok = append_proof(&k, weights, w, st);
     certificate_free(&k);
     return ok;
+}
+
+bool certificate_make(const mica_vk *model, uint64_t most, const weight_store *weights, uint8_t **file,
+                      size_t *size, mica_status *st) {
+    uint32_t parts;
+    byte_writer w = {0};
+    if (!certificate_parts(&model->circuit, most, &parts, st))
+        return false;
+    write_bytes(&w, MICA_CERTIFICATE_MAGIC, 8);
+    write_u32(&w, MICA_CERTIFICATE_VERSION);
+    write_bytes(&w, model->digest, MICA_DIGEST_BYTES);
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < parts; i++)
+        ok = append_part(model, most, i, weights, &w, st);
+    if (ok && w.failed)
+        ok = mica_fail(st, MICA_ERR_MEMORY, "out of memory for a weight certificate");
+    if (!ok) {
+        free(w.data);
+        return false;
+    }
+    *file = w.data;
+    *size = w.size;
+    return true;
 }
 
 bool mica_certificate_make(const mica_vk *vk, const uint8_t *weights, size_t weights_size, uint8_t **file,
                            size_t *size, mica_status *st) {
     weight_store store;
-    if (!certificate_is_needed(&vk->circuit))
-        return write_file(vk, NULL, 0, file, size, st);
-    const bool ok = weights_load(&store, vk, weights, weights_size, st) && prove(vk, &store, file, size, st);
+    const bool ok = weights_load(&store, vk, weights, weights_size, st) &&
+                    certificate_make(vk, CERTIFICATE_PART_LOOKUPS, &store, file, size, st);
     weights_free(&store, vk);
     return ok;
 }

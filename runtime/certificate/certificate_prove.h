@@ -5,8 +5,8 @@
 #include "certificate/certificate_circuit.h"
 #include "protocol/weights_prove.h"
 
-/* Proves the certificate's circuit over the weights of the model's vk; the file's head names that vk. */
-bool certificate_prove(const certificate *k, const mica_vk *model, const weight_store *weights,
-                       uint8_t **file, size_t *size, mica_status *st);
+/* The file for weights of the model's vk, in parts of at most `most` lookups. */
+bool certificate_make(const mica_vk *model, uint64_t most, const weight_store *weights, uint8_t **file,
+                      size_t *size, mica_status *st);
 
 #endif

@@ -16,6 +16,7 @@ typedef struct checker {
     bool *bound;      /* its cells are bound by a lookup, padding included */
     int8_t *digits;   /* bits of the smallest range table that it is looked up in; -1: in none */
     uint32_t indices; /* of circuit.index that factors have used */
+    bool all_weights; /* must be read */
 } checker;
 
 static bool bad_tensor(checker *k, uint32_t t, const char *what) {
@@ -454,7 +455,7 @@ static bool check_all(checker *k) {
     if (!check_tables(k) || !check_lookups(k) || !check_ports(k) || !check_digests(k))
         return false;
     for (uint32_t t = 0; t < c->n_tensors; t++) {
-        if (!k->read[t])
+        if (!k->read[t] && (k->all_weights || c->tensor[t].kind != MICA_TENSOR_WEIGHT))
             return bad_tensor(k, t, "nothing reads it: its cells would carry no claim");
         if (c->tensor[t].kind == MICA_TENSOR_WITNESS && !k->bound[t])
             return bad_tensor(k, t, "no lookup binds its cells");
@@ -462,12 +463,13 @@ static bool check_all(checker *k) {
     return circuit_check_ranges(c, k->st);
 }
 
-bool circuit_validate_relations(const mica_circuit *c, mica_status *st) {
+static bool validate(const mica_circuit *c, bool all_weights, mica_status *st) {
     if (c->n_tensors == 0 || c->n_tensors > MICA_MAX_TENSORS || c->n_layers == 0 ||
         c->n_lookups > MICA_MAX_TENSORS || c->n_tables > MICA_MAX_TENSORS || c->max_batch < 1 ||
         c->max_batch > 1u << 20)
         return mica_fail(st, MICA_ERR_FORMAT, "circuit: a count is out of range");
-    checker k = {c, st, calloc(c->n_tensors, 1), calloc(c->n_tensors, 1), malloc(c->n_tensors), 0};
+    checker k = {c, st,         calloc(c->n_tensors, 1), calloc(c->n_tensors, 1), malloc(c->n_tensors),
+                 0, all_weights};
     bool ok =
         (k.read && k.bound && k.digits) || mica_fail(st, MICA_ERR_MEMORY, "out of memory for a circuit");
     if (ok)
@@ -481,5 +483,9 @@ bool circuit_validate_relations(const mica_circuit *c, mica_status *st) {
 
 bool mica_circuit_validate(const mica_circuit *c, mica_status *st) {
     return (c->n_outputs > 0 || mica_fail(st, MICA_ERR_FORMAT, "circuit: no output")) &&
-           circuit_validate_relations(c, st);
+           validate(c, true, st);
+}
+
+bool circuit_validate_relations(const mica_circuit *c, mica_status *st) {
+    return validate(c, false, st);
 }

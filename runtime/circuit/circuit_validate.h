@@ -3,8 +3,8 @@
 
 #include "mica/circuit.h"
 
-/* mica_circuit_validate without the rule that there is an output: a circuit that states facts about committed
- * tensors needs none. */
+/* mica_circuit_validate without the rules that there is an output and that every WEIGHT is read: a circuit
+ * that states facts about some of the weights. */
 bool circuit_validate_relations(const mica_circuit *c, mica_status *st);
 
 #endif

@@ -86,6 +86,7 @@ static bool show_result_json(const judged *j, FILE *out) {
                           "certificate", show_text_json(j->path), "model", show_text_json(j->vk->model_id),
                           "vk_digest", show_hex(hex, j->vk->digest, MICA_DIGEST_BYTES));
     if (accepted(j)) {
+        (void)json_object_set_new(o, "parts", count(r->parts));
         (void)json_object_set_new(o, "tensors", count(r->tensors));
         (void)json_object_set_new(o, "weights", count(r->weights));
         (void)json_object_set_new(o, "products", count(r->products));

@@ -55,7 +55,7 @@ static void check_verifier(const mica_vk *vk) {
 
 /* The certificate's circuit is derived from the same bytes, or refused for what they declare. */
 static void check_certificate(const mica_vk *vk) {
-    static uint8_t file[1 << 12] = MICA_CERTIFICATE_MAGIC "\1";
+    static uint8_t file[1 << 12] = MICA_CERTIFICATE_MAGIC "\2";
     const mica_verify_options options = {.min_security_bits = 1};
     mica_certificate_report report;
     mica_status st = {0};

@@ -452,7 +452,7 @@ static void scripts(void) {
         }
     }
     seed("fuzz_proof", "raw", "\0\3MICAPRF\n\1\0\0\0", 14);
-    seed("fuzz_certificate", "raw", "\0\3MICACRT\n\1\0\0\0", 14);
+    seed("fuzz_certificate", "raw", "\0\3MICACRT\n\2\0\0\0", 14);
 }
 
 /* Subgraphs within one another that read values around them. */

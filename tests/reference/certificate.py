@@ -11,11 +11,12 @@ from .transcript import Rejected, Unreadable, keyed_hash
 from .validity import Range, added, hull, scaled, validate
 from .verifier import PROOF_MAGIC, PROOF_VERSION, Statement, Verifier
 
-MAGIC, VERSION = b"MICACRT\n", 1
+MAGIC, VERSION = b"MICACRT\n", 2
 HEAD = 8 + 4 + 32
 WEIGHT_RANGE = -(2**30 - 1), 2**30 - 1
 MULTIPLICITIES = 0, 2**31 - 3
 MOST_BITS, MOST_SPREAD = 30, 2**30
+MOST_LOOKUPS, MOST_PARTS = 2**26, 64
 NONE, ONE = Dyadic(0, 0), Dyadic(2**30, -30)
 
 
@@ -163,6 +164,8 @@ class Derivation:
         if needed is None:
             return
         weight, labels, other = needed
+        if weight not in parts:
+            return
         tensor, x = self.model.tensors[number], self.model.tensors[other]
         kept = self.model.contractions[tensor.definition].out_labels
         dims, axes, count = [], [], 1
@@ -200,15 +203,34 @@ class Derivation:
 
     # --- the whole ---
 
-    def circuit(self) -> Circuit:
+    def split(self) -> set[int]:
+        """The weights of contractions that need rows."""
+        needed = [self.needs_rows(t) for t in range(len(self.model.tensors))]
+        return {row[0] for row in needed if row}
+
+    def parts(self) -> list[list[int]]:
+        parts: list[list[int]] = []
+        lookups, split = 0, self.split()
+        for t in self.model.of_kind(Kind.WEIGHT):
+            own = 2**self.model.tensors[t].variables(1) * (2 if t in split else 1)
+            if not parts or lookups + own > MOST_LOOKUPS:
+                parts.append([])
+                lookups = 0
+            parts[-1].append(t)
+            lookups += own
+        if len(parts) > MOST_PARTS:
+            raise Unreadable("too many parts")
+        return parts
+
+    def circuit(self, part: list[int]) -> Circuit:
+        """Of the WEIGHT tensors in `part`."""
         model = self.model
         weights = model.of_kind(Kind.WEIGHT)
         for t in weights:
             self.layer = model.tensors[t].layer
             self.tensor(Kind.WEIGHT, model.tensors[t].dims, WEIGHT_RANGE)
-        needed = [self.needs_rows(t) for t in range(len(model.tensors))]
-        split = {row[0] for row in needed if row}
-        parts = {t: self.weight(place, model.tensors[t], t in split) for place, t in enumerate(weights)}
+        split = self.split()
+        parts = {t: self.weight(place, model.tensors[t], t in split) for place, t in enumerate(weights) if t in part}
         for t in range(len(model.tensors)):
             self.rows(t, parts)
         self.layer = 0
@@ -245,27 +267,37 @@ def circuit_bytes(c: Circuit) -> bytes:
     return struct.pack("<I", c.max_batch) + b"".join(struct.pack("<I", len(a)) + b"".join(a) for a in arrays)
 
 
-def derive(vk: VerifierParameters) -> VerifierParameters:
-    circuit = Derivation(vk.circuit).circuit()
+def derive(vk: VerifierParameters, part: list[int]) -> VerifierParameters:
+    circuit = Derivation(vk.circuit).circuit(part)
     digest = keyed_hash("mica certificate v1", vk.digest + circuit_bytes(circuit))
     return VerifierParameters(digest, vk.target, vk.weight_b, vk.weight_rate, vk.weight_root, circuit)
 
 
-def verify_certificate(vk: VerifierParameters, data: bytes, min_bits: int = 100) -> Optional[Verifier]:
-    """Accepts by returning the verification, None if there are no weights; raises Rejected or Unreadable."""
+def verify_part(vk: VerifierParameters, part: list[int], proof: bytes, min_bits: int) -> Verifier:
+    derived = derive(vk, part)
+    validate(derived, certificate=True)
+    raw = PROOF_MAGIC + struct.pack("<I", PROOF_VERSION) + derived.digest + struct.pack("<II", 1, 0)
+    verifier = Verifier(derived, Statement(raw, 1, b"", [], [], [], proof))
+    verifier.run(min_bits)
+    return verifier
+
+
+def verify_certificate(vk: VerifierParameters, data: bytes, min_bits: int = 100) -> list[tuple[int, Verifier]]:
+    """Accepts by returning the parts' verifications and where their proofs start; raises Rejected or Unreadable."""
     if len(data) < 12 or data[:8] != MAGIC or int.from_bytes(data[8:12], "little") != VERSION:
         raise Unreadable("not a weight certificate of this version")
     if len(data) < HEAD:
         raise Rejected("MALFORMED", "the head is truncated")
     if data[12:HEAD] != vk.digest:
         raise Rejected("STATEMENT", "the digest is that of other verifier parameters")
-    if not vk.circuit.of_kind(Kind.WEIGHT):
-        if len(data) > HEAD:
-            raise Rejected("MALFORMED", "a proof where there is nothing to prove")
-        return None
-    derived = derive(vk)
-    validate(derived, has_output=False)
-    raw = PROOF_MAGIC + struct.pack("<I", PROOF_VERSION) + derived.digest + struct.pack("<II", 1, 0)
-    verifier = Verifier(derived, Statement(raw, 1, b"", [], [], [], data[HEAD:]))
-    verifier.run(min_bits)
-    return verifier
+    position, verified = HEAD, []
+    for part in Derivation(vk.circuit).parts():
+        size = int.from_bytes(data[position:position + 8], "little")
+        position += 8
+        if position > len(data) or size > len(data) - position:
+            raise Rejected("MALFORMED", "the certificate is truncated")
+        verified.append((position, verify_part(vk, part, data[position:position + size], min_bits)))
+        position += size
+    if position != len(data):
+        raise Rejected("MALFORMED", "bytes behind the last proof")
+    return verified

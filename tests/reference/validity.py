@@ -26,13 +26,13 @@ def require(condition: bool, what: str) -> None:
         raise Unreadable(f"not a valid circuit: {what}")
 
 
-def validate(vk: VerifierParameters, has_output: bool = True) -> None:
-    """has_output: that of a certificate has none."""
-    require(not has_output or bool(vk.circuit.outputs), "no output")
+def validate(vk: VerifierParameters, certificate: bool = False) -> None:
+    """The circuit of a certificate has no output, and need not read all weights."""
+    require(certificate or bool(vk.circuit.outputs), "no output")
     if vk.circuit.of_kind(Kind.WEIGHT):
         require(1 <= vk.weight_rate <= MAX_RATE, "the rate of the weights' code")
     try:
-        Validator(vk.circuit).run()
+        Validator(vk.circuit).run(certificate)
     except IndexError:
         raise Unreadable("not a valid circuit: an index is out of range") from None
 
@@ -67,7 +67,7 @@ class Validator:
         self.looked_up: dict[int, list[Range]] = {}
         self.maxima: dict[int, Range] = {}
 
-    def run(self) -> None:
+    def run(self, certificate: bool) -> None:
         for tensor in self.tensors:
             self._tensor(tensor)
         self._lists_in_order()
@@ -78,7 +78,8 @@ class Validator:
         self._tables()
         self._lookups()
         self._ports()
-        require(self._read() == set(range(len(self.tensors))), "a tensor is not read")
+        may_rest = set(self.circuit.of_kind(Kind.WEIGHT)) if certificate else set()
+        require(self._read() | may_rest == set(range(len(self.tensors))), "a tensor is not read")
         self._padding()
         self._ranges()
 

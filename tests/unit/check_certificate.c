@@ -131,13 +131,16 @@ static void build(kit *k, const shape *s) {
 /* Tensor ids of build's circuits. */
 enum { T_X, T_BIAS, T_W, T_ACC };
 
+/* Lookups of a part. */
+static uint64_t part_lookups = CERTIFICATE_PART_LOOKUPS;
+
 static bool make(const kit *k, uint8_t **file, size_t *size, mica_status *st) {
     return mica_certificate_make(&k->vk, k->weights, k->weights_size, file, size, st);
 }
 
 static bool verify(const mica_vk *vk, const uint8_t *file, size_t size, mica_verdict *v, mica_status *st) {
     const mica_verify_options options = {.min_security_bits = BITS};
-    return mica_certificate_verify(vk, file, size, &options, v, st);
+    return certificate_verify(vk, part_lookups, file, size, &options, v, st);
 }
 
 START_TEST(honest) {
@@ -195,19 +198,16 @@ static void rewrite_vk(kit *k) {
 
 /* The verdict on what the prover makes of the liar's parameters and weights. */
 static mica_verdict told(liar *l, const char *what) {
-    certificate c;
     uint8_t *file;
     size_t size;
     mica_status st = {0};
     mica_verdict v;
-    ck_assert_msg(certificate_derive(&c, &l->k.vk, &st), "%s: %s", what, st.message);
-    ck_assert_msg(certificate_prove(&c, &l->k.vk, &l->weights, &file, &size, &st), "%s: %s", what,
+    ck_assert_msg(certificate_make(&l->k.vk, part_lookups, &l->weights, &file, &size, &st), "%s: %s", what,
                   st.message);
     (void)verify(&l->k.vk, file, size, &v, &st);
     ck_assert_msg(st.code == MICA_OK && v.code != MICA_VERDICT_UNSET, "%s: no decision: %s", what,
                   st.message);
     free(file);
-    certificate_free(&c);
     return v;
 }
 
@@ -387,7 +387,7 @@ START_TEST(wrong_cells) {
     liar l;
     unsigned tried = 0, harmless = 0;
     liar_begin(&l, s);
-    ck_assert_msg(certificate_derive(&c, &l.k.vk, &st), "%s", st.message);
+    ck_assert_msg(certificate_derive(&c, &l.k.vk, part_lookups, 0, &st), "%s", st.message);
     certificate_cheat = slip_cell;
     for (uint32_t t = c.n_weights; t < c.vk.circuit.n_tensors; t++) {
         const mica_tensor *x = &c.vk.circuit.tensor[t];
@@ -488,6 +488,61 @@ START_TEST(shared_weights) {
             ck_assert_int_eq(told(&l, "the truth").code, MICA_ACCEPT);
         liar_end(&l);
     }
+}
+END_TEST
+
+/* --- parts --- */
+
+/* Every tensor is a part of its own: the bias, then the weights. */
+START_TEST(parts) {
+    const shape *s = &shapes[_i];
+    mica_certificate_report whole, cut_up;
+    mica_status st = {0};
+    mica_verdict v;
+    uint8_t *file, *other;
+    size_t size, other_size;
+    liar l;
+    liar_begin(&l, s);
+    ck_assert(certificate_report(&l.k.vk, part_lookups, &whole, &st));
+    ck_assert(certificate_make(&l.k.vk, part_lookups, &l.weights, &other, &other_size, &st));
+    part_lookups = 1;
+    ck_assert_msg(certificate_report(&l.k.vk, part_lookups, &cut_up, &st), "%s: %s", s->name, st.message);
+    ck_assert(whole.parts == 1 && cut_up.parts == 2 && cut_up.tensors == 2 &&
+              cut_up.weights == whole.weights && cut_up.products == whole.products &&
+              cut_up.rows == whole.rows);
+    ck_assert(certificate_make(&l.k.vk, part_lookups, &l.weights, &file, &size, &st));
+    ck_assert(verify(&l.k.vk, file, size, &v, &st));
+
+    /* One part is not the whole, nor twice the same; nor are the parts of another cut. */
+    const uint64_t first = load_u64(file + CERTIFICATE_HEAD_BYTES) + CERTIFICATE_LENGTH_BYTES;
+    const size_t rest = size - CERTIFICATE_HEAD_BYTES - first;
+    ck_assert(!verify(&l.k.vk, file, CERTIFICATE_HEAD_BYTES + first, &v, &st));
+    ck_assert_int_eq(v.code, MICA_REJECT_MALFORMED);
+    ck_assert(!verify(&l.k.vk, other, other_size, &v, &st) && v.code != MICA_ACCEPT);
+    uint8_t *twice = malloc(CERTIFICATE_HEAD_BYTES + 2 * first + rest);
+    memcpy(twice, file, CERTIFICATE_HEAD_BYTES + first);
+    memcpy(twice + CERTIFICATE_HEAD_BYTES + first, file + CERTIFICATE_HEAD_BYTES, first);
+    ck_assert(!verify(&l.k.vk, twice, CERTIFICATE_HEAD_BYTES + 2 * first, &v, &st) && v.code != MICA_ACCEPT);
+    memcpy(twice + CERTIFICATE_HEAD_BYTES, file + CERTIFICATE_HEAD_BYTES + first, rest);
+    memcpy(twice + CERTIFICATE_HEAD_BYTES + rest, file + CERTIFICATE_HEAD_BYTES, first);
+    ck_assert(!verify(&l.k.vk, twice, size, &v, &st) && v.code != MICA_ACCEPT);
+    free(twice);
+    free(other);
+    free(file);
+
+    /* A lie in either is found. */
+    for (uint32_t tensor = T_BIAS; tensor <= T_W; tensor++) {
+        const range_end end = {"smallest weight", tensor, false};
+        mica_tensor *x = &l.k.tensor[tensor];
+        if (!is_reached(&l, s, &end))
+            continue;
+        x->lo++;
+        rewrite_vk(&l.k);
+        must_fail(&l, s->name, "in parts");
+        x->lo--;
+    }
+    part_lookups = CERTIFICATE_PART_LOOKUPS;
+    liar_end(&l);
 }
 END_TEST
 
@@ -621,6 +676,7 @@ int main(void) {
     tcase_add_loop_test(c, nonzero_padding, 0, N_SHAPES);
     tcase_add_loop_test(c, wrong_cells, 0, N_SHAPES);
     tcase_add_test(c, shared_weights);
+    tcase_add_loop_test(c, parts, 0, N_SHAPES);
     tcase_add_test(c, other_parameters);
     tcase_add_test(c, other_columns);
     tcase_add_loop_test(c, damaged, 0, 2);

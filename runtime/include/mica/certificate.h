@@ -7,22 +7,24 @@
  *   - the commitment is close to a codeword, so that there are such weights.
  *
  * With an accepted certificate, accepted proofs under the vk are statements about integers
- * (docs/soundness.md, Theorem 2). It is a proof of an ordinary circuit that both sides derive from the vk. */
+ * (docs/soundness.md, Theorem 2). It is a proof of an ordinary circuit that both sides derive from the vk, or
+ * of several, each for some of the weights. */
 #ifndef MICA_CERTIFICATE_H
 #define MICA_CERTIFICATE_H
 
 #include "mica/verify.h"
 
 #define MICA_CERTIFICATE_MAGIC   "MICACRT\n"
-#define MICA_CERTIFICATE_VERSION 1u
+#define MICA_CERTIFICATE_VERSION 2u
 
 /* What a certificate of some vk speaks of, and what it costs. */
 typedef struct mica_certificate_report {
-    uint32_t tensors;  /* WEIGHT tensors */
-    uint64_t weights;  /* their valid cells */
-    uint32_t products; /* contractions with weights whose range does not follow from those of the operands */
-    uint64_t rows;     /* of weights in them, each with a proven bound */
-    double proven_bits;
+    uint32_t parts;     /* proofs */
+    uint32_t tensors;   /* WEIGHT tensors */
+    uint64_t weights;   /* their valid cells */
+    uint32_t products;  /* contractions with weights whose range does not follow from those of the operands */
+    uint64_t rows;      /* of weights in them, each with a proven bound */
+    double proven_bits; /* the least of the parts' */
     size_t proof_bytes_max;     /* the file without its head; 0: there are no weights and nothing to prove */
     size_t prover_memory_bytes; /* planned peak of the prover */
 } mica_certificate_report;
