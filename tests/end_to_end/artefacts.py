@@ -46,7 +46,9 @@ def audit(m):
     m.check("another file of the same network differs", code == 1 and "model" in different and
             not {"circuit", "weight root", "options"} & set(different), tail(out + err))
     text = m.expect("options are refused", [*command, "--security", "80"], 2)
-    m.check("the message says where options come from", "from the verifier parameters" in text, text)
+    m.check("the message names the option and where to read", "'--security'" in text and "mica audit --help" in text, text)
+    text = m.expect("help of audit", [m.mica, "audit", "--help"], 0)
+    m.check("it says where options come from", "options that the verifier parameters record" in " ".join(text.split()), text)
     m.expect("samples are asked for", [m.mica, "audit", m.onnx, m.vk], 2)
     m.expect("a proof is no vk", [m.mica, "audit", m.onnx, "--calibration", samples, m.single], 2)
     m.expect("a vk is no model", [m.mica, "audit", m.vk, "--calibration", samples, m.vk], 2)
