@@ -27,7 +27,8 @@ ACCURACY = """## How exact they are
 *Bits* are the widths that the compiler chose for activations and weights, over the layers: least to most, and in
 parentheses the one that most layers have. Errors are differences of the proven outputs, times their scale, from the float
 outputs of the test cases, in percent of the range that the float outputs span (largest minus smallest, over all test
-cases); *mean* over all elements and cases, *largest* of all. Of several outputs the worst counts.
+cases); *mean* over all elements and cases, *largest* of all. Of several outputs the worst counts. The errors of a
+detector are over all its boxes, those included in which it sees nothing.
 
 What is asked of all but the last kind is a mean error of at most {mean:g} %. Beyond that: of a classifier, the same largest
 element in every case; of a regression, at most {largest:g} % anywhere; of a detector, the same candidates at a score threshold
