@@ -35,7 +35,7 @@ ZOO = [
     Entry("autoencoder1d", "regression"),
     Entry("magika_v3_3", "classifier", large=True, short=True),
     Entry("face_rfb320", "detector", large=True),
-    Entry("fastestdet", "detector", large=True, short=True),
+    Entry("fastestdet", "detector", large=True),
     Entry("squeezenet_fp16", "classifier", large=True),
     Entry("graph_light_squeezenet", "constant", large=True),
     Entry("graph_light_resnet50", "constant", large=True),
