@@ -231,12 +231,15 @@ static uint32_t expand_group_norm(expander *x) {
 
 /* mean((x - mean)^2) */
 static uint32_t expand_variance(expander *x) {
-    const graph_value v = *input(x, 0), mean = *input(x, 1);
-    uint32_t axes = 0;
+    const graph_value v = *input(x, 0);
+    const uint32_t axes = reduce_listed_axes(&x->node);
+    const bool keep = input(x, 1)->rank == v.rank;
+    int64_t dim[GRAPH_MAX_RANK];
     for (uint32_t i = 0; i < v.rank; i++)
-        axes |= mean.dim[i] != v.dim[i] ? 1u << i : 0;
-    const uint32_t d = expand_op2(x, "Sub", x->node.in[0], x->node.in[1]);
-    const uint32_t squares = reduce(x, "ReduceSumSquare", d, axes, true);
+        dim[i] = axes & 1u << i ? 1 : v.dim[i];
+    const uint32_t mean = keep ? x->node.in[1] : expand_reshape(x, x->node.in[1], v.rank, dim);
+    const uint32_t squares =
+        reduce(x, "ReduceSumSquare", expand_op2(x, "Sub", x->node.in[0], mean), axes, keep);
     expand_last(x);
     return expand_op2(x, "Mul", squares, expand_number(x, 1 / (double)count_cells(&v, axes)));
 }

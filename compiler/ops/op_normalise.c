@@ -98,18 +98,14 @@ bool eval_lpnormalization(const op_args *a, mica_status *st) {
     return true;
 }
 
-/* mica.Variance: x and its mean, which has size 1 along the axes of the mean. */
+/* mica.Variance: x and its mean along `axes`, with or without axes of size 1 in their places. */
 bool infer_variance(op_context *c, const graph_node *n, mica_status *st) {
     return op_set_output_like(c, n, op_in(c->g, n, 1), st);
 }
 
 bool eval_variance(const op_args *a, mica_status *st) {
-    const graph_value *x = op_in(a->g, a->n, 0), *mean = op_in(a->g, a->n, 1);
-    uint32_t axes = 0;
     reduce_walk w;
-    for (uint32_t i = 0; i < x->rank; i++)
-        axes |= mean->dim[i] != x->dim[i] ? 1u << i : 0;
-    if (!reduce_walk_create(&w, x, axes, st))
+    if (!reduce_walk_create(&w, op_in(a->g, a->n, 0), reduce_listed_axes(a->n), st))
         return false;
     for (size_t j = 0; j < w.n_rows; j++) {
         double sum = 0;

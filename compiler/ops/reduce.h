@@ -8,6 +8,15 @@
  * attribute or, since opset 18 (13 for ReduceSum), from a constant second input. */
 bool reduce_resolve(const graph *g, const graph_node *n, uint32_t *axes, bool *keep, mica_status *st);
 
+/* Axes that the attribute `axes` of an operator of our own lists, none of them negative. */
+static inline uint32_t reduce_listed_axes(const graph_node *n) {
+    const graph_attr *a = graph_attr_find(n, "axes");
+    uint32_t axes = 0;
+    for (size_t i = 0; a && i < a->n; i++)
+        axes |= 1u << a->ints[i];
+    return axes;
+}
+
 /* Axes of Softmax, LogSoftmax and Hardmax: one since opset 13, before that `axis` and all that follow. */
 bool reduce_normalised_axes(const graph *g, const graph_node *n, uint32_t *axes, mica_status *st);
 
