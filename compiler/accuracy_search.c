@@ -7,8 +7,8 @@
 static const struct {
     uint8_t activation_bits, weight_bits;
     bool fine, split;
-} ladder[ACCURACY_RUNGS] = {{0, 0, false, false}, {11, 10, false, false}, {12, 12, false, false},
-                            {12, 12, true, true}, {14, 14, true, true},   {15, 16, true, true}};
+} ladder[ACCURACY_RUNGS] = {{0, 0, false, false},  {11, 10, false, false}, {12, 12, false, false},
+                            {12, 12, true, false}, {14, 14, true, true},   {15, 16, true, true}};
 
 static void result_free(accuracy_result *r) {
     program_free(&r->program);
