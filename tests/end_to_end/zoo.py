@@ -2,21 +2,18 @@
 from dataclasses import dataclass
 
 from . import certificates, judging, tampering
-from .harness import Results
 from .model import MAX_BATCH, Model
 
 
 @dataclass(frozen=True)
 class Entry:
     """kind: of judging.JUDGES. large: takes long to compile; one input is proven, few changed proofs are tried.
-    short: judged like the others, but known to fall short; what it misses is reported as skipped, not as failed.
     place: where its folder is, a key of the folders that load() is given."""
     name: str
     kind: str
     place: str = "zoo"
     large: bool = False
     thorough: bool = False
-    short: bool = False
 
 
 OWN = Entry("lenet5", "classifier", place="repository", thorough=True)
@@ -33,7 +30,7 @@ ZOO = [
     Entry("policy_go1", "regression"),
     Entry("policy_leap_hand", "regression"),
     Entry("autoencoder1d", "regression"),
-    Entry("magika_v3_3", "classifier", large=True, short=True),
+    Entry("magika_v3_3", "classifier", large=True),
     Entry("face_rfb320", "detector", large=True),
     Entry("fastestdet", "detector", large=True),
     Entry("squeezenet_fp16", "classifier", large=True),
@@ -69,35 +66,11 @@ def load(entry, folders, work, mica, results):
     return Model(entry.name, onnx, data, work, mica, results, max_batch=1 if entry.large else MAX_BATCH)
 
 
-class Shortfalls(Results):
-    """What a model that is known to fall short misses: said loudly, and counted as skipped."""
-
-    def __init__(self, results):
-        super().__init__()
-        self.results = results
-
-    def check(self, name, ok, detail=""):
-        if ok:
-            return self.results.check(name, True)
-        self.results.skip(name, f"falls short: {detail}")
-        return False
-
-
-def judge(m, entry):
-    """The figures of every output."""
-    results = m.results
-    m.results = Shortfalls(results) if entry.short else results
-    try:
-        return judging.judge(m, entry.kind)
-    finally:
-        m.results = results
-
-
 def exercise(m, entry):
     """Compile, judge, prove, verify, and try what must be rejected."""
     if not m.compile() or not m.infer():
         return
-    judge(m, entry)
+    judging.judge(m, entry.kind)
     certificates.of_model(m)
     if not m.prove_one():
         return
