@@ -47,15 +47,20 @@ static int bit_length(u128 a) {
  *
  * Base 2^32, one digit of the quotient at a time: digit = floor(n / b) with n = remainder * 2^32 + next digit
  * of a. n < 2^32 b fits 94 bits. The leading 32 bits of b, rounded up unless they are all of it, give a digit
- * that is never too large and, b / 2^drop being at least 2^31, at most 3 too small. */
+ * that is never too large and, b / 2^drop being at least 2^31, at most 3 too small. Tables divide
+ * small numbers mostly: zeros in front of the quotient are found without dividing. */
 static u128 divide(u128 a, uint64_t b, uint64_t *remainder) {
+    if (!(a >> 64)) {
+        *remainder = (uint64_t)a % b;
+        return (uint64_t)a / b;
+    }
     const int length = bit_length(b), drop = length > 32 ? length - 32 : 0;
     const uint64_t leading = (b >> drop) + (drop > 0);
     uint64_t r = 0;
     u128 q = 0;
     for (int shift = 96; shift >= 0; shift -= 32) {
         u128 n = (u128)r << 32 | (uint32_t)(a >> shift);
-        uint64_t digit = (uint64_t)(n >> drop) / leading; /* n >> drop < 2^64 */
+        uint64_t digit = n < b ? 0 : (uint64_t)(n >> drop) / leading; /* n >> drop < 2^64 */
         for (n -= (u128)digit * b; n >= b; n -= b)
             digit++;
         r = (uint64_t)n;
@@ -123,10 +128,10 @@ int32_t fixed_round_ratio(i128 a, int exponent, int32_t divisor) {
  * less than 186 * 2^-60 < 2^-52; the nineteen floors below cost less than 19 * 2^-60 < 2^-55. */
 fixed_float fixed_exp(i128 x) {
     const i128 k = fixed_floor_div(x, LN2_Q60);
-    const i128 r = x - k * LN2_Q60;
-    i128 s = exp_coefficient[EXP_DEGREE];
+    const uint64_t r = (uint64_t)(x - k * LN2_Q60);
+    uint64_t s = (uint64_t)exp_coefficient[EXP_DEGREE];
     for (int j = EXP_DEGREE - 1; j >= 0; j--)
-        s = exp_coefficient[j] + ((s * r) >> FIXED_BITS); /* s < 2^61, r < 2^60, both non-negative */
+        s = (uint64_t)exp_coefficient[j] + (uint64_t)((u128)s * r >> FIXED_BITS); /* s < 2^61, r < 2^60 */
     return (fixed_float){(int64_t)s, (int)k};
 }
 
