@@ -91,13 +91,17 @@ START_TEST(compiles_and_proves) {
     const compile_request r = request_for(net);
     ck_assert_msg(compile_model(&r, &st), "%s", st.message);
     ck_assert_uint_eq(count_entries(at("net-src")), 9);
-    ck_assert_uint_eq(count_entries(place),
-                      6); /* net-prover, net.float, net.vk, net.report.html, net-src, cache */
+    /* net-prover, net.float, net.vk, net.cert, net.report.html, net-src, cache */
+    ck_assert_uint_eq(count_entries(place), 7);
     const char *const prove[] = {exe,  "prove", "--quiet", MICA_MODELS "/lenet5/input.json",
                                  "-o", proof,   NULL};
     ck_assert_int_eq(run(prove), 0);
     char *verify[] = {"verify", "--vk", vk, proof, "--input", MICA_MODELS "/lenet5/input.json", NULL};
     ck_assert_int_eq(cmd_verify(6, verify), 0);
+    char cert[PATH_BYTES];
+    (void)snprintf(cert, sizeof cert, "%s", at("net.cert"));
+    char *params[] = {"verify-params", vk, cert, NULL};
+    ck_assert_int_eq(cmd_verify_params(3, params), 0);
     char *other[] = {"verify", "--vk", vk, proof, "--nonce", "00", NULL};
     ck_assert_int_eq(cmd_verify(6, other), 1);
     char *foreign[] = {"verify", "--vk", proof, proof, NULL};
@@ -116,7 +120,7 @@ START_TEST(large_weights_are_mapped) {
     compile_request r = request_for(net);
     r.embed_limit = 1000;
     ck_assert_msg(compile_model(&r, &st), "%s", st.message);
-    ck_assert_uint_eq(count_entries(place), 7); /* net.weights too */
+    ck_assert_uint_eq(count_entries(place), 8); /* net.weights too */
     const char *const prove[] = {exe,  "prove", "--quiet", MICA_MODELS "/lenet5/input.json",
                                  "-o", proof,   NULL};
     ck_assert_int_eq(run(prove), 0);
@@ -162,7 +166,7 @@ START_TEST(emit_only_stops_before_the_compiler) {
     ck_assert_msg(compile_model(&r, &st), "%s", st.message);
     ck_assert(unsetenv("CC") == 0);
     ck_assert(access(at("net-prover"), F_OK) != 0);
-    ck_assert_uint_eq(count_entries(place), 3);
+    ck_assert_uint_eq(count_entries(place), 4); /* net.vk, net.cert, net.report.html, net-src */
 }
 END_TEST
 
