@@ -40,21 +40,27 @@ static bool parse(params_job *j, int argc, char **argv, mica_status *st) {
     return true;
 }
 
+static bool run(const params_job *j, int *code, mica_status *st) {
+    mica_vk vk;
+    if (!vk_file_read(&vk, j->vk, NULL, NULL, st))
+        return false;
+    *code = certificate_show(&vk, j->certificate, j->min_security_bits, j->json, stdout);
+    mica_vk_free(&vk);
+    return true;
+}
+
 int cmd_verify_params(int argc, char **argv) {
     params_job j = {0};
     mica_status st = {0};
-    mica_vk vk;
-    int code = 2; /* nothing was decided, whatever the reason */
-    if (!parse(&j, argc, argv, &st)) {
-        (void)cmd_error(&st);
-    } else if (j.help) {
+    int code = 0;
+    bool ok = parse(&j, argc, argv, &st);
+    if (ok && j.help)
         mica_arguments_usage(&command, stdout);
-        code = 0;
-    } else if (!vk_file_read(&vk, j.vk, NULL, NULL, &st)) {
+    else if (ok)
+        ok = run(&j, &code, &st);
+    if (!ok) {
         (void)cmd_error(&st);
-    } else {
-        code = certificate_show(&vk, j.certificate, j.min_security_bits, j.json, stdout);
-        mica_vk_free(&vk);
+        code = 2; /* nothing was decided, whatever the reason */
     }
     mica_arguments_free(&command, &j);
     return code;

@@ -277,6 +277,17 @@ static void bind_budget(const report_page *page) {
     }
 }
 
+static void bind_certificate(const report_page *page) {
+    const certificate_result *r = &page->c->certificate;
+    scope *s = scope_item(page->root, r->bytes ? "certified" : "uncertified");
+    if (!r->bytes)
+        return;
+    html_set_count(s, "CERTIFICATE_WEIGHTS", r->report.weights);
+    html_set_count(s, "CERTIFICATE_ROWS", r->report.rows);
+    html_set_size(s, "CERTIFICATE_SIZE", (double)r->size);
+    html_set_seconds(s, "CERTIFICATE_SECONDS", r->seconds);
+}
+
 /* Calibrated ranges are a list of their own: there is one per value. */
 static void bind_record(const report_page *page) {
     mica_record_line line;
@@ -341,6 +352,7 @@ static void bind_page(const report_page *page) {
     bind_layers(page);
     bind_phases(page);
     bind_budget(page);
+    bind_certificate(page);
     bind_record(page);
 }
 
