@@ -205,17 +205,21 @@ static bool run_placement(machine *m, uint32_t t) {
     placement_rows r;
     size_t stride[MICA_MAX_RANK];
     uint32_t index[MICA_MAX_RANK] = {0};
+    int64_t *row = malloc(cells_row(x) * sizeof *row);
+    if (!row)
+        return mica_fail(m->st, MICA_ERR_MEMORY, "out of memory in the interpreter");
     bool ok = placement_rows_create(&r, c, t, m->st);
-    if (!ok)
-        return false;
     cells_strides(x, stride);
-    do {
-        const size_t at = cells_offset(index, stride, x->rank);
-        int64_t entry;
-        size_t from;
-        ok = store(m, t, at, placement_rows_entry(&r, index, &from, &entry) ? entry * src[from] : 0);
-    } while (ok && cells_next(index, x->dim, x->rank));
+    while (ok) {
+        const size_t at = cells_offset(index, stride, cells_outer(x));
+        placement_rows_read(&r, index, src, row);
+        for (uint32_t i = 0; ok && i < cells_row(x); i++)
+            ok = store(m, t, at + i, row[i]);
+        if (!cells_next(index, x->dim, cells_outer(x)))
+            break;
+    }
     placement_rows_free(&r);
+    free(row);
     return ok;
 }
 

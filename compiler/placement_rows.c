@@ -85,7 +85,7 @@ bool placement_rows_create(placement_rows *r, const mica_circuit *c, uint32_t t,
     const mica_tensor *x = &c->tensor[t];
     memset(r, 0, sizeof *r);
     r->p = &c->placement[x->def];
-    r->rank = x->rank;
+    r->x = x;
     for (unsigned k = 0; k < r->p->n_factors; k++) {
         if (!fill_factor(r, c, x, k, st)) {
             placement_rows_free(r);
@@ -100,15 +100,37 @@ void placement_rows_free(placement_rows *r) {
         free(r->row[k]);
 }
 
-bool placement_rows_entry(const placement_rows *r, const uint32_t *index, size_t *at, int64_t *entry) {
-    *at = 0;
-    *entry = 1;
+/* Adds up what the factors other than that of the last axis say of the whole row; returns that one, if any.
+ */
+static const placement_row *whole_row(const placement_rows *r, const uint32_t *index, size_t *step,
+                                      placement_row *whole) {
+    const unsigned outer = cells_outer(r->x);
+    const placement_row *varying = NULL;
+    *step = 0;
+    *whole = (placement_row){0, 1};
     for (unsigned k = 0; k < r->p->n_factors; k++) {
-        size_t row = 0;
-        for (unsigned i = 0; i < r->rank; i++)
+        const placement_row *row = r->row[k];
+        for (unsigned i = 0; i < outer; i++)
             row += (size_t)index[i] * r->stride[k][i];
-        *at += r->row[k][row].at;
-        *entry *= r->row[k][row].entry;
+        if (r->x->rank && r->stride[k][outer] && r->x->dim[outer] > 1) {
+            varying = row;
+            *step = r->stride[k][outer];
+        } else {
+            whole->at += row->at;
+            whole->entry *= row->entry;
+        }
     }
-    return *entry != 0;
+    return varying;
+}
+
+void placement_rows_read(const placement_rows *r, const uint32_t *index, const int32_t *src, int64_t *out) {
+    size_t step;
+    placement_row whole;
+    const placement_row *row = whole_row(r, index, &step, &whole);
+    const uint32_t n = cells_row(r->x);
+    src += whole.at;
+    for (uint32_t i = 0; !row && i < n; i++)
+        out[i] = whole.entry * src[0];
+    for (uint32_t i = 0; row && i < n; i++, row += step) /* offset 0 where there is no entry */
+        out[i] = whole.entry * row->entry * src[row->at];
 }

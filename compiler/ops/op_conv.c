@@ -31,6 +31,24 @@ bool infer_conv_shape(op_context *c, const graph_node *n, mica_status *st) {
     return op_set_output(c, n, x, x->rank, dim, x->batched, st);
 }
 
+/* A wider instruction set where the CPU has it; the same source, and, product and sum being rounded one by
+ * one, the same numbers. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define CLONES
+#endif
+
+CLONES static void add_row(double *restrict to, const double *restrict from, double weight, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        to[i] += weight * from[i];
+}
+
+static void add_spread_row(double *to, const double *from, int64_t stride, double weight, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        to[i] += weight * from[i * stride];
+}
+
 /* y[rows, last] += weight * x at one tap: rows over all spatial axes but the last, whose valid range is
  * contiguous. */
 static void add_tap(const op_window *w, const int64_t *tap, double weight, const double *x, double *y) {
@@ -51,8 +69,10 @@ static void add_tap(const op_window *w, const int64_t *tap, double weight, const
         const double *from =
             x + row_x + tap[last] * w->dilation[last] - w->pad_begin[last] + lo[last] * w->stride[last];
         double *to = y + row_y + lo[last];
-        for (int64_t i = 0, count = hi[last] - lo[last]; i < count; i++)
-            to[i] += weight * from[i * w->stride[last]];
+        if (w->stride[last] == 1)
+            add_row(to, from, weight, hi[last] - lo[last]);
+        else
+            add_spread_row(to, from, w->stride[last], weight, hi[last] - lo[last]);
         uint32_t d = last;
         while (d > 0 && ++o[d - 1] == hi[d - 1]) {
             o[d - 1] = lo[d - 1];
