@@ -1,10 +1,9 @@
-/* Choosing widths by the error that they cause: the cheapest rung of a ladder that reaches a target on the
- * calibration samples. */
+/* Choosing widths by the error that they cause: the cheapest that reach a target on the calibration samples,
+ * first for all values alike, by a ladder, then for single values. */
 #ifndef MICA_COMPILER_ACCURACY_SEARCH_H
 #define MICA_COMPILER_ACCURACY_SEARCH_H
 
-#include "accuracy.h"
-#include "program_cost.h"
+#include "accuracy_trial.h"
 
 #define ACCURACY_DEFAULT_ERROR   0.005
 #define ACCURACY_DEFAULT_LARGEST 0.02 /* scores near a threshold should fall on the same side */
@@ -12,35 +11,30 @@
 /* One rung that was tried. */
 typedef struct accuracy_rung {
     uint32_t activation_bits, weight_bits; /* at most; 0: by the size of the network */
-    bool lowered;                          /* a circuit exists for it */
-    bool complete;        /* all samples were measured; the errors are lower bounds otherwise */
-    double mean_error;    /* of the worst output */
-    double largest_error; /* of the worst output */
-    double agreement;     /* of the worst output with two elements or more, else 1 */
-    program_cost cost;
+    accuracy_figures is;
 } accuracy_rung;
 
-#define ACCURACY_RUNGS 6
-typedef struct accuracy_search_report {
-    uint32_t n, chosen; /* rungs tried; the one taken */
-    accuracy_rung rung[ACCURACY_RUNGS];
-    bool met;
-} accuracy_search_report;
+/* What finer widths would give: those of the next rung above, of one value or of all. */
+typedef struct accuracy_change {
+    uint32_t value; /* of the graph; GRAPH_NO_VALUE: all */
+    accuracy_figures would_be;
+} accuracy_change;
 
-/* Lowers and measures rung after rung, from the cheapest, until the target is met; deterministic. A rung is
- * measured until it is known to miss. Where none meets the target, the one with the least error is taken, or
- * the call fails if the target is required. Results as those of lower_graph and accuracy_measure, freed by
- * the caller on success. n_samples >= 1. */
-typedef struct accuracy_request {
-    const graph *g;
-    const calibration *cal;
-    const double *const *const *sample;
-    uint32_t n_samples;
+enum { ACCURACY_RUNGS = 6, ACCURACY_CHANGES = 4 };
+
+typedef struct accuracy_search_report {
+    uint32_t n, chosen; /* rungs tried; the one taken, or refined */
+    accuracy_rung rung[ACCURACY_RUNGS];
     accuracy_target target;
-    lowering_options options; /* what all rungs share: everything but widths */
-    accuracy_progress progress;
-    void *progress_ctx;
-} accuracy_request;
+    accuracy_figures taken;
+    bool met;
+    bool clipped; /* taken with values clipped, though it was not asked for */
+    uint32_t n_values,
+        n_coarse;      /* values that have a tensor; those with widths of rungs below the chosen one */
+    uint32_t n_trials; /* measurements */
+    uint32_t n_changes;
+    accuracy_change change[ACCURACY_CHANGES];
+} accuracy_search_report;
 
 typedef struct accuracy_result {
     program program;
@@ -49,7 +43,15 @@ typedef struct accuracy_result {
     accuracy_search_report report;
 } accuracy_result;
 
+/* Lowers and measures rung after rung, from the cheapest, until the target is met; a rung is measured until
+ * it is known to miss. Then values that do not need it get the widths of rungs below (accuracy_refine.h).
+ * Where no rung meets the target, the one with the least error is taken, or the call fails if the target is
+ * required. A function of the request, whatever the machine. Results as those of lower_graph and
+ * accuracy_measure, freed by the caller on success. n_samples >= 1. */
 bool accuracy_search(accuracy_result *r, const accuracy_request *request, mica_status *st);
+
+/* The widths of a rung. */
+lowering_widths accuracy_rung_widths(uint32_t rung, bool clipped);
 
 /* By how much the mean error of inner value i exceeds that of the worst value that its node reads; 0 if it
  * does not. */

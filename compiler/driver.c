@@ -5,7 +5,6 @@
 #include "float_file.h"
 #include "interrupt.h"
 #include "ops/ops.h"
-#include "visibility.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,9 +15,6 @@
 #include <unistd.h>
 
 enum { PATH_BYTES = 4096, DEFAULT_BATCH = 256 };
-
-/* Multiply-accumulates that the accuracy measurement may spend in the interpreter. */
-static const uint64_t accuracy_macs = UINT64_C(2400000000);
 
 /* Files of the folder NAME-src. %s is the model's name. */
 static const char *const members[] = {"%s.c",  "%s.h",       "model_data.c", "main.c",  "build.sh",
@@ -153,12 +149,6 @@ static bool run_front_end(compilation *c, sample_set *samples, mica_status *st) 
     return true;
 }
 
-/* As many samples as the interpreter can run in reasonable time. */
-static uint32_t accuracy_samples(const compilation *c) {
-    const uint64_t most = accuracy_macs / (c->macs + 1000);
-    return most < c->n_samples ? (uint32_t)(most ? most : 1) : c->n_samples;
-}
-
 /* The largest batch up to `wanted` (0: up to DEFAULT_BATCH, halving) that the bounds on sizes and counts
  * admit. */
 static bool set_max_batch(compilation *c, mica_status *st) {
@@ -173,60 +163,13 @@ static bool set_max_batch(compilation *c, mica_status *st) {
     return mica_circuit_validate(circuit, st);
 }
 
-/* The compiler's own target where the user has none. */
-static accuracy_target target_of(const compile_request *r) {
-    const bool asked = r->max_error || r->min_agreement;
-    return (accuracy_target){.max_error = r->max_error ? r->max_error_percent / 100
-                                          : asked      ? 1
-                                                       : ACCURACY_DEFAULT_ERROR,
-                             .max_largest = asked ? 0 : ACCURACY_DEFAULT_LARGEST,
-                             .min_agreement = r->min_agreement ? r->min_agreement_percent / 100 : 0,
-                             .required = asked};
-}
-
-/* With samples the widths are chosen by the error on them; the same for an audit as for a compilation. */
-static bool search_widths(compilation *c, const sample_set *samples, const lowering_options *options,
-                          mica_status *st) {
-    accuracy_result r;
-    const accuracy_request request = {.g = &c->graph,
-                                      .cal = &c->calibration,
-                                      .sample = samples->sample,
-                                      .n_samples = accuracy_samples(c),
-                                      .target = target_of(c->request),
-                                      .options = *options,
-                                      .progress = progress_share,
-                                      .progress_ctx = (void *)c->request};
-    if (!accuracy_search(&r, &request, st))
-        return false;
-    c->program = r.program;
-    c->map = r.map;
-    c->accuracy = r.accuracy;
-    c->search = r.report;
-    return true;
-}
-
-static bool lower(compilation *c, const sample_set *samples, mica_status *st) {
-    mica_visibility *inputs = visibility_choose(&c->request->input_visibility, &c->graph, true, st);
-    mica_visibility *outputs = visibility_choose(&c->request->output_visibility, &c->graph, false, st);
-    const lowering_options options = {
-        .max_batch = 1, .input_visibility = inputs, .output_visibility = outputs};
-    const bool ok =
-        inputs && outputs &&
-        (samples->n ? search_widths(c, samples, &options, st)
-                    : lower_graph(&c->program, &c->map, &c->graph, &c->calibration, &options, st));
-    free(inputs);
-    free(outputs);
-    return ok;
-}
-
 static bool run_lowering(compilation *c, const sample_set *samples, mica_status *st) {
     progress(c->request, "calibrating");
     if (!graph_equalise(&c->graph, samples->sample, samples->n, st) ||
         !calibration_collect(&c->calibration, &c->graph, samples->sample, samples->n, st))
         return false;
-    progress(c->request,
-             samples->n ? "lowering to integers, measuring the accuracy" : "lowering to integers");
-    if (!lower(c, samples, st) || !set_max_batch(c, st))
+    progress(c->request, "lowering to integers, measuring the accuracy");
+    if (!choose_widths(c, samples, progress_share, st) || !set_max_batch(c, st))
         return false;
     return !dump_wanted(c->request, "program") || program_dump(&c->program, "/dev/stdout", st);
 }
@@ -426,6 +369,7 @@ bool compile_model(const compile_request *request, mica_status *st) {
     memset(&c, 0, sizeof c);
     memset(&w, 0, sizeof w);
     c.request = request;
+    c.explain = true;
     const char *slash = strrchr(request->output, '/');
     c.name = slash ? slash + 1 : request->output;
     if (!emit_name_is_safe(c.name))

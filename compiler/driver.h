@@ -42,7 +42,8 @@ typedef struct compilation {
     program program;
     value_map map;
     accuracy accuracy;
-    accuracy_search_report search;             /* rungs tried; none without samples */
+    bool explain; /* for a report: what a finer choice would give, too */
+    accuracy_search_report search;
     mica_vk vk;                                /* its circuit is the program's */
     uint8_t *vk_bytes, *weights, *float_bytes; /* float_bytes: NAME.float */
     size_t vk_size, weights_size, float_size;
@@ -70,6 +71,9 @@ typedef struct sample_set {
 /* Reads the samples and gives the graph's free dimensions their sizes. path may be NULL: no samples. */
 bool sample_set_read(sample_set *s, graph *g, const char *path, mica_status *st);
 void sample_set_free(sample_set *s);
+
+/* choose_widths.c: lowers the calibrated graph; fills program, map, accuracy and search. */
+bool choose_widths(compilation *c, const sample_set *samples, accuracy_progress progress, mica_status *st);
 
 /* make_record.c: fills the record. The request's options, digests and calibrated ranges must be known. */
 bool make_record(mica_record *r, const compilation *c, const sample_set *samples, mica_status *st);

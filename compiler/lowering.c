@@ -30,7 +30,7 @@ uint64_t lowering_parameters(const graph *g) {
     return n;
 }
 
-static unsigned default_weight_bits(const graph *g) {
+static uint8_t default_weight_bits(const graph *g) {
     uint64_t widest = 0;
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const graph_value *v = &g->value[g->node[i].out[0]];
@@ -176,12 +176,13 @@ static bool allocate(lowering *l, mica_status *st) {
     l->small = malloc(n * sizeof *l->small);
     l->plain = malloc(n * sizeof *l->plain);
     l->bits = malloc(n);
+    l->width = malloc(n * sizeof *l->width);
     l->want_scale = malloc(n * sizeof *l->want_scale);
     l->tight = calloc(n, sizeof *l->tight);
     l->split = calloc(l->g->n_nodes + 1u, sizeof *l->split);
     l->shown = malloc(n * sizeof *l->shown);
-    return (l->value && l->small && l->plain && l->bits && l->want_scale && l->tight && l->split &&
-            l->shown) ||
+    return (l->value && l->small && l->plain && l->bits && l->width && l->want_scale && l->tight &&
+            l->split && l->shown) ||
            mica_fail(st, MICA_ERR_MEMORY, "out of memory in the lowering");
 }
 
@@ -190,37 +191,78 @@ static void release(lowering *l) {
     free(l->small);
     free(l->plain);
     free(l->bits);
+    free(l->width);
     free(l->want_scale);
     free(l->tight);
     free(l->split);
     free(l->shown);
 }
 
+static uint8_t default_activation_bits(const graph *g) {
+    return lowering_parameters(g) < SMALL_MODEL ? SMALL_BITS : LARGE_BITS;
+}
+
+/* Outputs, and values of which the largest elements decide, keep their whole range. */
+static void keep_unclipped(lowering *l) {
+    for (uint32_t v = 0; v < l->g->n_values; v++)
+        l->width[v].clipped &= !l->shown[v] && l->g->value[v].dtype == DTYPE_FLOAT;
+    for (uint32_t i = 0; i < l->g->n_inputs; i++)
+        l->width[l->g->input[i]].clipped = false;
+    for (uint32_t i = l->g->n_nodes; i-- > 0;) {
+        const graph_node *n = &l->g->node[i];
+        const bool decides = n->kind == OP_SOFTMAX || n->kind == OP_HARDMAX || n->kind == OP_ARGMAX ||
+                             n->kind == OP_ARGMIN || n->kind == OP_TOP || n->kind == OP_REDUCE_MAX ||
+                             n->kind == OP_REDUCE_MIN;
+        const bool passes = op_moves((op_kind)n->kind) && !l->width[n->out[0]].clipped;
+        for (uint32_t k = 0; !n->removed && (decides || passes) && k < n->n_in; k++)
+            if (n->in[k] != GRAPH_NO_VALUE)
+                l->width[n->in[k]].clipped = false;
+    }
+}
+
+/* Every value's widths as asked for, defaults filled in. */
+static bool set_widths(lowering *l, mica_status *st) {
+    const lowering_options *o = &l->opt;
+    const uint8_t bits = default_activation_bits(l->g), weights = default_weight_bits(l->g);
+    const lowering_widths all = {(uint8_t)o->activation_bits, (uint8_t)o->weight_bits, o->fine, o->split,
+                                 o->clipped};
+    for (uint32_t v = 0; v <= l->g->n_values; v++) {
+        lowering_widths *w = &l->width[v];
+        *w = o->widths && v < l->g->n_values ? o->widths[v] : all;
+        w->activation_bits = w->activation_bits ? w->activation_bits : bits;
+        w->weight_bits = w->weight_bits ? w->weight_bits : weights;
+        if (w->activation_bits < FEWEST_BITS || w->activation_bits > 15 || w->weight_bits < 2 ||
+            w->weight_bits > 16)
+            return mica_fail(st, MICA_ERR_USAGE, "activations have 5 to 15 bits and weights 2 to 16");
+    }
+    return true;
+}
+
+double lowering_magnitude(const lowering *l, uint32_t v) {
+    const double magnitude = calibration_magnitude(l->cal, v);
+    if (!l->width[v].clipped)
+        return magnitude;
+    const double clip = calibration_clip(l->cal, v, l->opt.clipping, l->width[v].activation_bits);
+    return clip < magnitude ? clip : magnitude;
+}
+
 /* The widths that the first attempt begins with. */
 static void choose_widths(lowering *l) {
-    memset(l->bits, l->default_bits, l->g->n_values + 1u);
-    lowering_find_shown(l->g, l->shown);
+    for (uint32_t v = 0; v <= l->g->n_values; v++)
+        l->bits[v] = l->width[v].activation_bits;
     balance_widths(l);
     widen_softmax_inputs(l);
     unary_widen_inputs(l);
     lowering_widen_factors(l);
 }
 
-static unsigned default_activation_bits(const graph *g) {
-    return lowering_parameters(g) < SMALL_MODEL ? SMALL_BITS : LARGE_BITS;
-}
-
 bool lower_graph(program *p, value_map *map, const graph *g, const calibration *cal,
                  const lowering_options *options, mica_status *st) {
     lowering l = {.g = g, .cal = cal, .opt = *options, .acc_limit = RANGE_WEIGHTED_LIMIT};
-    const unsigned bits = options->activation_bits ? options->activation_bits : default_activation_bits(g);
-    if (!l.opt.weight_bits)
-        l.opt.weight_bits = default_weight_bits(g);
-    if (bits < FEWEST_BITS || bits > 15 || l.opt.weight_bits < 2 || l.opt.weight_bits > 16)
-        return mica_fail(st, MICA_ERR_USAGE, "activations have 5 to 15 bits and weights 2 to 16");
-    l.default_bits = (uint8_t)bits;
-    bool ok = allocate(&l, st);
+    bool ok = allocate(&l, st) && set_widths(&l, st);
     if (ok) {
+        lowering_find_shown(g, l.shown);
+        keep_unclipped(&l);
         choose_widths(&l);
         memset(p, 0, sizeof *p);
         ok = attempts(&l, p, map, st);

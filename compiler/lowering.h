@@ -14,13 +14,22 @@
 #include "layout.h"
 #include "program.h"
 
+/* How finely a value, and the weights behind it, are taken. */
+typedef struct lowering_widths {
+    uint8_t activation_bits; /* 0: chosen from the number of parameters */
+    uint8_t weight_bits;     /* likewise */
+    bool fine;               /* no resolution is given up for smaller tables */
+    bool split;              /* a product that a bound limits may have weights of two limbs */
+    bool clipped;            /* saturates where the options' clipping says, not beyond the largest sample */
+} lowering_widths;
+
 typedef struct lowering_options {
-    uint32_t activation_bits; /* 0: chosen from the number of parameters */
-    uint32_t weight_bits;     /* likewise */
-    uint32_t table_bits;      /* 0: chosen from the number of lookups */
-    bool fine;                /* no resolution is given up for smaller tables */
-    bool split;               /* products that a bound limits may have weights of two limbs */
-    uint32_t max_batch;       /* 0: 1 */
+    uint32_t activation_bits, weight_bits; /* of all values, as in lowering_widths */
+    bool fine, split, clipped;
+    const lowering_widths *widths; /* [g->n_values] of each value instead; NULL: as above */
+    calibration_clipping clipping;
+    uint32_t table_bits; /* 0: chosen from the number of lookups */
+    uint32_t max_batch;  /* 0: 1 */
     const mica_visibility *input_visibility,
         *output_visibility; /* per graph input and output; NULL: public */
 } lowering_options;
@@ -63,7 +72,7 @@ typedef struct lowering {
     qvalue *value; /* per graph value */
     qvalue *small; /* per graph value: the requantised form of a pending one */
     qvalue *plain; /* per graph value: its copy with one tensor axis per ONNX axis, where one was asked for */
-    uint8_t default_bits;
+    lowering_widths *width; /* per graph value: what was asked for */
     uint8_t *bits; /* per graph value: log2 of the steps between 0 and the largest calibrated magnitude */
     bool *tight;   /* per graph value: a no-wrap bound of a reader asks for as little head room as possible */
     bool *split;   /* per node: its weights may have two limbs */
@@ -75,6 +84,10 @@ typedef struct lowering {
     uint32_t n_owned, cap_owned;
     uint32_t narrow; /* graph value to narrow after a failed bound; NO_INDEX if none */
 } lowering;
+
+/* The magnitude of value v that its steps are counted from: the largest on the samples, or where it is
+ * clipped. */
+double lowering_magnitude(const lowering *l, uint32_t v);
 
 /* The circuit's tensors; valid until the next builder call. */
 static inline const mica_tensor *lowering_tensors(const lowering *l) {

@@ -148,7 +148,7 @@ static bool balance_split(lowering *l, uint32_t node, uint32_t v, const limits *
     double whole, split;
     (void)best_bits(m, false, &whole);
     const unsigned bits = best_bits(m, true, &split);
-    if (!l->opt.split || whole < 4 * split)
+    if (!l->width[l->g->node[node].out[0]].split || whole < 4 * split)
         return false;
     l->split[node] = true;
     limit_bits(l, v, bits, 0);
@@ -158,7 +158,7 @@ static bool balance_split(lowering *l, uint32_t node, uint32_t v, const limits *
 /* With steps d of the input and e of the weights the bound says d e >= q; the errors are equal for
  * d = sqrt(q rms(input) / rms(weights)). */
 static void balance(lowering *l, uint32_t node, uint32_t v, const weight_rows *r) {
-    const double magnitude = calibration_magnitude(l->cal, v);
+    const double magnitude = lowering_magnitude(l, v);
     double sum, rms, top = 0;
     measure_rows(r, l->cal->lo[v] < 0, &sum, &rms);
     for (uint64_t i = 0; i < r->outer * r->rows * r->inner; i++)
@@ -167,7 +167,7 @@ static void balance(lowering *l, uint32_t node, uint32_t v, const weight_rows *r
         return;
     const double reach = sum * magnitude / (double)RANGE_WEIGHTED_LIMIT, q = reach * HEAD_ROOM;
     const double d = magnitude / (double)(UINT32_C(1) << l->bits[v]);
-    const double e = top / (double)(UINT32_C(1) << (l->opt.weight_bits - 1));
+    const double e = top / (double)(UINT32_C(1) << (l->width[l->g->node[node].out[0]].weight_bits - 1));
     const double room = head_room(l->g, v), terms = (double)(r->outer * r->inner);
     const limits m = {.magnitude = magnitude,
                       .input = l->cal->rms[v],

@@ -57,7 +57,7 @@ static bool input_range(const lowering *l, uint32_t v, double *scale, bound *r, 
         return integer_input_range(l, v, r, st);
     }
     const unsigned exact_bits =
-        l->bits[v] < l->default_bits ? l->bits[v] : LOWERING_EXACT_BITS - 1; /* sign apart */
+        l->bits[v] < l->width[v].activation_bits ? l->bits[v] : LOWERING_EXACT_BITS - 1; /* sign apart */
     const double limit = (double)(INT64_C(1) << exact_bits);
     const double want = l->want_scale[v];
     if (want > 0 && want >= magnitude / limit) { /* what it is concatenated with has this scale */

@@ -120,8 +120,9 @@ static void widen(lowering *l, uint32_t v, unsigned bits) {
 static unsigned divisor_bits(const lowering *l, uint32_t v) {
     const double least = l->cal->least[v], most = calibration_magnitude(l->cal, v);
     const unsigned limit = l->cal->lo[v] < 0 && l->cal->hi[v] > 0 ? FACTOR_BITS : DIVISOR_BITS;
-    unsigned bits = l->default_bits;
-    while (bits < limit && least * (double)(INT64_C(1) << (bits - l->default_bits)) < most)
+    const unsigned asked = l->width[v].activation_bits;
+    unsigned bits = asked;
+    while (bits < limit && least * (double)(INT64_C(1) << (bits - asked)) < most)
         bits++;
     return bits;
 }
@@ -132,10 +133,11 @@ static void widen_selected(lowering *l, const graph_node *n) {
     const double seen = calibration_magnitude(l->cal, n->out[0]);
     for (uint32_t i = n->kind == OP_WHERE ? 1 : 0; i < n->n_in && seen > 0; i++) {
         double m = lowering_is_constant(l, n->in[i]) ? 0 : calibration_magnitude(l->cal, n->in[i]);
-        unsigned bits = l->default_bits;
+        const unsigned asked = l->width[n->in[i]].activation_bits;
+        unsigned bits = asked;
         for (; m > seen && bits < FACTOR_BITS; m /= 2)
             bits++;
-        if (bits > l->default_bits)
+        if (bits > asked)
             widen(l, n->in[i], bits);
     }
 }

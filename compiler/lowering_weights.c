@@ -112,8 +112,10 @@ static uint64_t multiply_accumulates(const mica_contract *c) {
 
 /* A result that is given more steps than others deserves weights that are as much finer. */
 static unsigned weight_bits(const lowering *l, const graph_node *n) {
-    const unsigned own = l->bits[n->out[0]], more = own > l->default_bits ? own - l->default_bits : 0;
-    return l->opt.weight_bits + more < MOST_WEIGHT_BITS ? l->opt.weight_bits + more : MOST_WEIGHT_BITS;
+    const lowering_widths *asked = &l->width[n->out[0]];
+    const unsigned own = l->bits[n->out[0]],
+                   more = own > asked->activation_bits ? own - asked->activation_bits : 0;
+    return asked->weight_bits + more < MOST_WEIGHT_BITS ? asked->weight_bits + more : MOST_WEIGHT_BITS;
 }
 
 /* *t := the product of x and new weights, `acc` its range. */

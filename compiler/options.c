@@ -35,6 +35,9 @@ static const mica_option options[] = {
     {"min-agreement", 0, MICA_OPTION_TEXT, FIELD(min_agreement), 0, 0, "PERCENT",
      "least share of samples whose largest output is the float network's; fails if it is not reached",
      ON_PARAMETERS},
+    {"ranges", 0, MICA_OPTION_TEXT, FIELD(ranges), 0, 0, "WHAT",
+     "where inner values saturate: max (largest of the samples), mse (least error on them), percentile=P",
+     ON_PARAMETERS},
     {"model-id", 0, MICA_OPTION_TEXT, FIELD(model_id), 0, 0, "ID",
      "name of the model in its verifier parameters (default: NAME)", ON_PARAMETERS},
     {"emit-only", 0, MICA_OPTION_FLAG, FIELD(emit_only), 0, 0, NULL, "stop before the C compiler", ON_FILES},
@@ -136,6 +139,26 @@ static bool parse_targets(compile_request *r, mica_status *st) {
                      "--max-error and --min-agreement are measured on samples: they need --calibration");
 }
 
+static bool parse_ranges(compile_request *r, mica_status *st) {
+    static const char percentile[] = "percentile=";
+    const size_t n = sizeof percentile - 1;
+    if (!r->ranges || strcmp(r->ranges, "max") == 0)
+        return true;
+    if (!r->calibration)
+        return mica_fail(st, MICA_ERR_USAGE, "--ranges %.40s is measured on samples: it needs --calibration",
+                         r->ranges);
+    if (strcmp(r->ranges, "mse") == 0) {
+        r->clipping.kind = CLIP_ERROR;
+        return true;
+    }
+    if (strncmp(r->ranges, percentile, n) != 0)
+        return mica_fail(st, MICA_ERR_USAGE, "--ranges %.40s: expected max, mse or percentile=P", r->ranges);
+    r->clipping.kind = CLIP_PERCENTILE;
+    return parse_percent(r->ranges + n, "ranges percentile=", &r->clipping.percentile, st) &&
+           (r->clipping.percentile > 0 ||
+            mica_fail(st, MICA_ERR_USAGE, "--ranges %.40s: expected a percentage above 0", r->ranges));
+}
+
 bool options_finish(compile_request *r, mica_status *st) {
     if (!check_texts(r, st))
         return false;
@@ -143,7 +166,7 @@ bool options_finish(compile_request *r, mica_status *st) {
         return mica_fail(st, MICA_ERR_USAGE, "--model-id: at most %d bytes", MICA_NAME_BYTES - 1);
     if (r->dump && !known_pass(r->dump))
         return mica_fail(st, MICA_ERR_USAGE, "--dump %s: no such pass; see mica compile --help", r->dump);
-    return parse_targets(r, st) && bind_dims(r, st);
+    return parse_targets(r, st) && parse_ranges(r, st) && bind_dims(r, st);
 }
 
 void options_free(compile_request *r) {

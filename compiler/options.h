@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "calibration.h"
 #include "passes.h"
 
 #include "mica/arguments.h"
@@ -24,10 +25,12 @@ typedef struct compile_request {
     uint32_t max_batch; /* 0: 256, halved until the circuit's bounds admit it */
     uint32_t security_bits;
     const char *max_error, *min_agreement; /* percentages as given; NULL: the compiler's own target */
-    size_t embed_limit;                    /* EMIT_EMBED_LIMIT */
+    const char *ranges; /* max, mse or percentile=P; NULL: max, or mse where max falls short */
+    size_t embed_limit; /* EMIT_EMBED_LIMIT */
     bool emit_only, no_cache, no_certificate, quiet, json, help;
 
     /* Made by options_finish. */
+    calibration_clipping clipping;
     double max_error_percent, min_agreement_percent; /* negative: not given */
     dim_binding *dims;
     size_t n_dims;

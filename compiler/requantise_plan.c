@@ -58,11 +58,11 @@ static unsigned finest_shift(double scale, double wanted) {
 
 /* s: the finest step that reaches `wanted`, then coarser steps, but not beyond `tolerable`, while the table
  * is larger than worth its cost; then whatever the largest table asks for. */
-static bool choose_shift(lowering *l, const form *f, double scale, bound r, double wanted, double tolerable,
-                         requantise_plan *p, mica_status *st) {
+static bool choose_shift(lowering *l, uint32_t v, const form *f, double scale, bound r, double wanted,
+                         double tolerable, requantise_plan *p, mica_status *st) {
     const unsigned soft = requantise_soft_bits(l, f);
     unsigned s = finest_shift(scale, wanted);
-    while (!l->opt.fine && s < RANGE_REQUANTISE_BITS && requantise_key_bits(r, s) > soft &&
+    while (!l->width[v].fine && s < RANGE_REQUANTISE_BITS && requantise_key_bits(r, s) > soft &&
            scale * power_of_two(s + 1) <= tolerable)
         s++;
     while (s < RANGE_REQUANTISE_BITS && requantise_key_bits(r, s) > MAX_TABLE_BITS)
@@ -76,8 +76,8 @@ static int32_t clamp_value(double x) {
     return (int32_t)round_away(x > limit ? limit : x < -limit ? -limit : x);
 }
 
-/* y in the units of out_scale: saturated at twice the calibrated magnitude, and at the activation's own
- * bounds. */
+/* y in the units of out_scale: saturated at twice the calibrated magnitude, or where it is clipped, and at
+ * the activation's own bounds. */
 static void choose_clamp(const lowering *l, const activation *act, uint32_t v, double want, bound r,
                          requantise_plan *p) {
     p->out_scale = want > 0 ? want : p->step;
@@ -85,8 +85,11 @@ static void choose_clamp(const lowering *l, const activation *act, uint32_t v, d
     const bound h = {requantise_rounded(r, p->shift).lo >> p->shift,
                      requantise_rounded(r, p->shift).hi >> p->shift};
     const double largest = (double)(h.hi > -h.lo ? h.hi : -h.lo) * ratio;
-    const double magnitude = calibration_magnitude(l->cal, v) / p->out_scale;
-    const double seen = p->needed = l->tight[v] ? TIGHT_MARGIN * magnitude : 2 * magnitude;
+    const double magnitude = lowering_magnitude(l, v) / p->out_scale;
+    const double room = lowering_magnitude(l, v) < calibration_magnitude(l->cal, v) ? 1
+                        : l->tight[v]                                               ? TIGHT_MARGIN
+                                                                                    : 2;
+    const double seen = p->needed = room * magnitude;
     double sat = 1;
     while (sat < seen && sat < largest)
         sat = 2 * sat + 1;
@@ -158,14 +161,14 @@ static bool plan_stages(const form *f, requantise_plan *p) {
 static bool plan_clamp(lowering *l, const form *f, double scale, bound r, const activation *act, uint32_t v,
                        requantise_plan *p, mica_status *st) {
     const double want = l->want_scale[v];
-    const double magnitude = calibration_magnitude(l->cal, v);
+    const double magnitude = lowering_magnitude(l, v);
     double wanted = want > 0 ? want / 4 : magnitude / power_of_two(l->bits[v]);
     if (!(wanted > 0)) /* never anything but zero on the samples: as coarse as the table allows */
         wanted = scale * power_of_two(r.hi - r.lo > 0 ? mica_log2_ceil((uint64_t)(r.hi - r.lo)) : 0) / 1024;
     if (l->tight[v] && want == 0) /* the nearest step: this layer's resolution costs the next one's */
         wanted *= NEAREST;
     bool planned = false;
-    for (unsigned k = 0; l->opt.fine && k <= STEPS_BITS_LOST && !planned; k++) {
+    for (unsigned k = 0; l->width[v].fine && k <= STEPS_BITS_LOST && !planned; k++) {
         /* as fine as wanted, in two stages if need be; coarser only where even they have too many keys */
         *p = (requantise_plan){0};
         set_shift(p, r, scale, finest_shift(scale, wanted * power_of_two(k)));
@@ -173,7 +176,7 @@ static bool plan_clamp(lowering *l, const form *f, double scale, bound r, const 
         planned = plan_stages(f, p);
     }
     if (!planned) {
-        if (!choose_shift(l, f, scale, r, wanted, wanted * power_of_two(STEPS_BITS_LOST), p, st))
+        if (!choose_shift(l, v, f, scale, r, wanted, wanted * power_of_two(STEPS_BITS_LOST), p, st))
             return false;
         choose_clamp(l, act, v, want, r, p);
     }
@@ -193,7 +196,7 @@ static bool plan_squash(lowering *l, const form *f, double scale, bound r, const
     const unsigned bits = result_bits(l, v);
     const double slope = act->kind == MICA_TABLE_SIGMOID ? 0.25 : 1;
     const double wanted = 1 / power_of_two(l->bits[v]) / slope;
-    if (!choose_shift(l, f, scale, r, wanted, wanted * power_of_two(STEPS_BITS_LOST), p, st))
+    if (!choose_shift(l, v, f, scale, r, wanted, wanted * power_of_two(STEPS_BITS_LOST), p, st))
         return false;
     p->out_scale = 1 / power_of_two(bits);
     p->hi_value = INT32_C(1) << bits;
@@ -202,9 +205,9 @@ static bool plan_squash(lowering *l, const form *f, double scale, bound r, const
 }
 
 /* A function whose resolution the caller has chosen; act->lo and act->hi are finite. */
-static bool plan_function(lowering *l, const form *f, double scale, bound r, const activation *act,
-                          requantise_plan *p, mica_status *st) {
-    if (!choose_shift(l, f, scale, r, act->wanted, act->tolerable, p, st))
+static bool plan_function(lowering *l, uint32_t v, const form *f, double scale, bound r,
+                          const activation *act, requantise_plan *p, mica_status *st) {
+    if (!choose_shift(l, v, f, scale, r, act->wanted, act->tolerable, p, st))
         return false;
     if (act->exact && p->shift > 0)
         return mica_fail(st, MICA_ERR_RANGE, "layer '%s': integers in [%lld, %lld] are too wide for a table",
@@ -218,6 +221,6 @@ static bool plan_function(lowering *l, const form *f, double scale, bound r, con
 bool requantise_plan_make(lowering *l, const form *f, double scale, bound r, const activation *act,
                           uint32_t v, requantise_plan *p, mica_status *st) {
     if (act->out_scale > 0)
-        return plan_function(l, f, scale, r, act, p, st);
+        return plan_function(l, v, f, scale, r, act, p, st);
     return (act->kind == MICA_TABLE_IDENTITY ? plan_clamp : plan_squash)(l, f, scale, r, act, v, p, st);
 }

@@ -73,16 +73,12 @@ static void print_visibility_notes(const mica_circuit *k) {
 
 static void print_accuracy(const compilation *c) {
     const accuracy *a = &c->accuracy;
-    if (c->calibration.guessed) {
-        printf("accuracy     not measured: without --calibration the ranges of all values are guesses\n");
-        return;
-    }
+    const char *on = c->calibration.guessed ? "pseudo-random inputs, as there are no" : "calibration";
     for (uint32_t i = 0; i < a->n_outputs; i++) {
         const value_error *e = &a->output[i];
         printf("accuracy     output '%s': mean error %.4f %%, largest %.4f %% of the range [%g, %g], on the "
-               "%u calibration "
-               "samples",
-               c->graph.value[e->value].name, 100 * e->mean, 100 * e->max, e->lo, e->hi, a->n_samples);
+               "%u %s samples",
+               c->graph.value[e->value].name, 100 * e->mean, 100 * e->max, e->lo, e->hi, a->n_samples, on);
         if (e->has_top1)
             printf("; same largest element in %u", e->top1_agree);
         printf("\n");
@@ -92,26 +88,59 @@ static void print_accuracy(const compilation *c) {
                (unsigned long long)a->saturated);
 }
 
+/* "mean error 0.1 %, about 0.2 s of proving"; errors are lower bounds where not all samples were measured. */
+static void print_figures(const accuracy_figures *f, const char *after) {
+    printf("mean error %s%.4f %%, about %.3g s of proving%s\n", f->complete ? "" : "at least ",
+           100 * f->mean_error, f->cost.seconds, after);
+}
+
 /* What the search tried, and what each rung costs. */
 static void print_search(const compilation *c) {
     const accuracy_search_report *s = &c->search;
     for (uint32_t i = 0; i < s->n; i++) {
         const accuracy_rung *r = &s->rung[i];
         char words[64];
-        if (!r->lowered)
+        if (!r->is.lowered)
             continue;
         if (r->activation_bits)
             (void)snprintf(words, sizeof words, "up to %u bits, weights %u", r->activation_bits,
                            r->weight_bits);
         else
             (void)snprintf(words, sizeof words, "by the network's size");
-        printf("%s%-28s mean error %.4f %%, about %.3g s of proving%s\n",
-               i == 0 ? "widths       " : "             ", words, 100 * r->mean_error, r->cost.seconds,
-               i == s->chosen ? ", taken" : "");
+        printf("%s%-28s ", i == 0 ? "widths       " : "             ", words);
+        print_figures(&r->is, i != s->chosen ? "" : s->n_coarse ? ", refined:" : ", taken");
     }
+    if (s->n_coarse) {
+        char words[64];
+        (void)snprintf(words, sizeof words, "%u of %u values coarser", s->n_coarse, s->n_values);
+        printf("             %-28s ", words);
+        print_figures(&s->taken, ", taken");
+    }
+    if (s->clipped)
+        printf("             inner values saturate where the error on the samples is least\n");
     if (s->n && !s->met)
-        printf("             the compiler's own target, a mean error of %g %%, is not reached\n",
-               100 * ACCURACY_DEFAULT_ERROR);
+        printf("             the compiler's own target, a mean error of %g %% and a largest one of %g %%, is "
+               "not "
+               "reached\n",
+               100 * ACCURACY_DEFAULT_ERROR, 100 * ACCURACY_DEFAULT_LARGEST);
+}
+
+/* What the next widths of the ladder would cost and give. */
+static void print_changes(const compilation *c) {
+    const accuracy_search_report *s = &c->search;
+    for (uint32_t i = 0; i < s->n_changes; i++) {
+        const accuracy_change *x = &s->change[i];
+        const char *name = x->value == GRAPH_NO_VALUE ? "" : c->graph.value[x->value].name;
+        printf("%s", i == 0 ? "finer        " : "             ");
+        if (x->value == GRAPH_NO_VALUE)
+            printf("all values: ");
+        else
+            printf("value '%s': ", name ? name : "?");
+        printf("%+.3g s of proving", x->would_be.cost.seconds - s->taken.cost.seconds);
+        if (x->would_be.complete)
+            printf(", mean error %.4f %%", 100 * x->would_be.mean_error);
+        printf("\n");
+    }
 }
 
 #define LOSSES 3
@@ -152,6 +181,7 @@ void summary_print(const compilation *c) {
     print_accuracy(c);
     print_search(c);
     print_losses(c);
+    print_changes(c);
     printf("security     %.1f bits proven (unique decoding, no conjecture), the minimum of\n",
            r->proven_bits);
     for (unsigned i = 0; i < r->n_lines; i++)

@@ -1,18 +1,35 @@
 /* What a user should know about the calibration before relying on the executable. */
 #include "driver.h"
+#include "guessed_ranges.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-#define FEW_SAMPLES 8
+#define NAMED_VALUES 6
 
-static void list_ranges(const compilation *c, const char *which) {
+static const char *name_of(const graph *g, uint32_t v) {
+    return g->value[v].name ? g->value[v].name : "";
+}
+
+static void list_inputs(const compilation *c, const char *which) {
     const graph *g = &c->graph;
-    for (uint32_t i = 0; i < g->n_inputs; i++) {
-        const uint32_t v = g->input[i];
-        (void)fprintf(stderr, "         input '%s': %s [%.6g, %.6g]\n",
-                      g->value[v].name ? g->value[v].name : "", which, c->calibration.lo[v],
-                      c->calibration.hi[v]);
-    }
+    for (uint32_t i = 0; i < g->n_inputs; i++)
+        (void)fprintf(stderr, "         input '%s': %s [%.6g, %.6g]\n", name_of(g, g->input[i]), which,
+                      c->calibration.lo[g->input[i]], c->calibration.hi[g->input[i]]);
+}
+
+/* The first of them by name, the others by their number. */
+static void list_guesses(const compilation *c) {
+    uint32_t n, *list = guessed_ranges(&c->calibration, &c->graph, &n);
+    if (list && n > 0)
+        (void)fprintf(stderr, "         ranges that are guesses: %u of values", n);
+    for (uint32_t i = 0; list && i < n && i < NAMED_VALUES; i++)
+        (void)fprintf(stderr, "%s '%.60s'", i ? "," : "", name_of(&c->graph, list[i]));
+    if (list && n > NAMED_VALUES)
+        (void)fprintf(stderr, " and %u more, all in %s.report.html", n - NAMED_VALUES, c->request->output);
+    if (list && n > 0)
+        (void)fprintf(stderr, "\n");
+    free(list);
 }
 
 void warn_calibration(const compilation *c) {
@@ -20,13 +37,15 @@ void warn_calibration(const compilation *c) {
         (void)fprintf(
             stderr, "warning: no calibration samples: the ranges of all inputs, and so of all values behind "
                     "them, are guesses\n");
-        list_ranges(c, "taken to lie in");
+        list_inputs(c, "taken to lie in");
+        list_guesses(c);
         (void)fprintf(stderr, "         What lies outside is saturated; --calibration DIR gives samples.\n");
     } else if (c->n_samples < FEW_SAMPLES) {
         (void)fprintf(stderr,
                       "warning: %u calibration sample%s, fewer than %d: ranges beyond what they reach are "
                       "guesses\n",
                       c->n_samples, c->n_samples == 1 ? "" : "s", FEW_SAMPLES);
-        list_ranges(c, "the samples reach");
+        list_inputs(c, "the samples reach");
+        list_guesses(c);
     }
 }

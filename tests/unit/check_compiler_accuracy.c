@@ -3,6 +3,7 @@
 #include "lowering_kit.h"
 
 #include "accuracy_search.h"
+#include "guessed_ranges.h"
 #include "requantise.h"
 
 /* --- a network of long rows --- */
@@ -21,6 +22,9 @@ static void build(net *t, int64_t width) {
               graph_canonicalise(&t->g, &t->st));
 }
 
+static uint32_t most_trials; /* of the next searches */
+static bool explain;
+
 static bool search(net *t, accuracy_target target, accuracy_result *r, mica_status *st) {
     calibration cal;
     t->seed = 23; /* the same samples every time */
@@ -32,7 +36,9 @@ static bool search(net *t, accuracy_target target, accuracy_result *r, mica_stat
                                 .sample = given,
                                 .n_samples = SAMPLES,
                                 .target = target,
-                                .options = {.max_batch = 1}};
+                                .options = {.max_batch = 1},
+                                .most_trials = most_trials,
+                                .explain = explain};
     const bool ok = accuracy_search(r, &q, st);
     calibration_free(&cal);
     free_samples(t, samples);
@@ -47,7 +53,7 @@ static void free_result(accuracy_result *r) {
 
 START_TEST(targets_are_met) {
     static const double targets[] = {0.05, 0.005, 0.001, 0.0004};
-    uint32_t before = 0;
+    double before = 0;
     for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
         net t = {0};
         accuracy_result r, again;
@@ -57,11 +63,13 @@ START_TEST(targets_are_met) {
         ck_assert_msg(search(&t, target, &r, &st), "%g: %s", targets[i], st.message);
         ck_assert(r.report.met);
         ck_assert_double_le(r.accuracy.output[0].mean, targets[i]);
-        /* A stricter target never takes a cheaper rung, and every cheaper one misses it. */
-        ck_assert_uint_ge(r.report.chosen, before);
-        before = r.report.chosen;
-        for (uint32_t k = 0; k < r.report.chosen; k++)
-            ck_assert(!r.report.rung[k].lowered || r.report.rung[k].mean_error > targets[i]);
+        /* A stricter target never costs less, and every rung that costs less than what is taken misses it. */
+        const double cost = r.report.taken.cost.seconds;
+        ck_assert_double_ge(cost, before);
+        before = cost;
+        for (uint32_t k = 0; k < r.report.n; k++)
+            ck_assert(!r.report.rung[k].is.lowered || r.report.rung[k].is.cost.seconds >= cost ||
+                      r.report.rung[k].is.mean_error > targets[i]);
         /* The same again is the same. */
         ck_assert(search(&t, target, &again, &st));
         ck_assert_uint_eq(again.report.chosen, r.report.chosen);
@@ -99,9 +107,199 @@ START_TEST(impossible_targets_fail) {
     ck_assert(search(&t, (accuracy_target){1e-9, 0, 0, false}, &r, &none));
     ck_assert(!r.report.met);
     for (uint32_t k = 0; k < r.report.n; k++)
-        ck_assert(!r.report.rung[k].lowered ||
-                  r.report.rung[k].mean_error >= r.report.rung[r.report.chosen].mean_error);
+        ck_assert(!r.report.rung[k].is.lowered ||
+                  r.report.rung[k].is.mean_error >= r.accuracy.output[0].mean);
     free_result(&r);
+    graph_free(&t.g);
+}
+END_TEST
+
+/* --- widths of single values --- */
+
+START_TEST(single_values_cost_less) {
+    static const double targets[] = {0.005, 0.001, 0.0005};
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        net t = {0};
+        accuracy_result alike, single;
+        mica_status st = {0};
+        build(&t, 64);
+        const accuracy_target target = {targets[i], 0, 0, true};
+        ck_assert_msg(search(&t, target, &alike, &st), "%s", st.message);
+        most_trials = 24;
+        ck_assert_msg(search(&t, target, &single, &st), "%s", st.message);
+        most_trials = 0;
+        ck_assert(single.report.met && single.report.taken.complete);
+        ck_assert_double_le(single.accuracy.output[0].mean, targets[i]);
+        ck_assert_double_le(single.report.taken.cost.seconds, alike.report.taken.cost.seconds);
+        ck_assert(single.report.taken.cost.seconds == program_cost_of(&single.program).seconds);
+        ck_assert_uint_le(single.report.n_trials, alike.report.n_trials + 24);
+        /* Some values are coarser if and only if that costs less. */
+        ck_assert((single.report.n_coarse > 0) ==
+                  (single.report.taken.cost.seconds < alike.report.taken.cost.seconds));
+        free_result(&alike);
+        free_result(&single);
+        graph_free(&t.g);
+    }
+}
+END_TEST
+
+START_TEST(finer_widths_are_told) {
+    net t = {0};
+    accuracy_result r;
+    mica_status st = {0};
+    build(&t, 64);
+    explain = true;
+    most_trials = 24;
+    ck_assert_msg(search(&t, (accuracy_target){0.05, 0, 0, true}, &r, &st), "%s", st.message);
+    explain = false;
+    most_trials = 0;
+    ck_assert_uint_ge(r.report.n_changes, 2);
+    ck_assert_uint_eq(r.report.change[0].value, GRAPH_NO_VALUE);
+    for (uint32_t i = 0; i < r.report.n_changes; i++) {
+        ck_assert(r.report.change[i].would_be.complete);
+        ck_assert(i == 0 || r.report.change[i].value < t.g.n_values);
+    }
+    ck_assert_double_lt(r.report.change[0].would_be.mean_error, r.report.taken.mean_error);
+    free_result(&r);
+    graph_free(&t.g);
+}
+END_TEST
+
+/* A measurement that stops early says so, and what it says holds of all samples. */
+START_TEST(measurements_stop_when_all_is_lost) {
+    net t = {0};
+    calibration cal;
+    program p;
+    value_map map;
+    accuracy all, some;
+    float_runs runs;
+    mica_status st = {0};
+    build(&t, 64);
+    double ***samples = make_samples(&t);
+    const double *const *const *given = (const double *const *const *)samples;
+    ck_assert(calibration_collect(&cal, &t.g, given, SAMPLES, &st));
+    ck_assert(lower_graph(&p, &map, &t.g, &cal, &(lowering_options){.max_batch = 1}, &st));
+    ck_assert(float_runs_create(&runs, &t.g, given, SAMPLES, &st));
+    const accuracy_target impossible = {1e-9, 0, 0, true};
+    ck_assert(accuracy_measure(&all, &p, &map, &runs, NULL, NULL, NULL, &st));
+    ck_assert(accuracy_measure(&some, &p, &map, &runs, &impossible, NULL, NULL, &st));
+    ck_assert(!all.stopped && some.stopped);
+    ck_assert_uint_eq(all.n_samples, SAMPLES);
+    ck_assert_uint_eq(some.n_samples, 1);
+    ck_assert_double_gt(some.output[0].mean, 1e-9);
+    ck_assert_double_le(some.output[0].mean, all.output[0].mean);
+    ck_assert_double_le(some.output[0].max, all.output[0].max);
+    accuracy_free(&all);
+    accuracy_free(&some);
+    float_runs_free(&runs);
+    value_map_free(&map);
+    program_free(&p);
+    calibration_free(&cal);
+    free_samples(&t, samples);
+    graph_free(&t.g);
+}
+END_TEST
+
+/* --- clipping --- */
+
+/* One value of which most elements are small and one is large. */
+static void calibrate_outlier(net *t, calibration *cal, double outlier) {
+    double element[256];
+    const double *sample[] = {element};
+    const double *const *const samples[] = {sample};
+    ck_assert(graph_create(&t->g, &t->st));
+    t->g.opset = 17;
+    t->g.batched = true;
+    for (int i = 0; i < 256; i++)
+        element[i] = i / 256.0;
+    element[7] = -outlier;
+    output(t, op(t, "Relu", 1, input(t, SHAPE(1, 256))));
+    ck_assert(graph_infer_shapes(&t->g, &t->st) && calibration_collect(cal, &t->g, samples, 1, &t->st));
+}
+
+START_TEST(clipping_weighs_what_is_lost) {
+    net t = {0};
+    calibration cal;
+    calibrate_outlier(&t, &cal, 16);
+    const uint32_t v = t.g.input[0];
+    const calibration_clipping never = {CLIP_NEVER, 0}, error = {CLIP_ERROR, 0};
+    ck_assert_double_eq(calibration_clip(&cal, v, never, 4), 16);
+    /* The coarser the steps, the sooner a lone outlier is given up; with fine ones it is not. */
+    double before = 0;
+    for (unsigned bits = 2; bits <= 15; bits++) {
+        const double clip = calibration_clip(&cal, v, error, bits);
+        ck_assert_double_ge(clip, before);
+        ck_assert_double_le(clip, 16);
+        before = clip;
+    }
+    ck_assert_double_lt(calibration_clip(&cal, v, error, 2), 16);
+    ck_assert_double_eq(before, 16);
+    /* Shares of all elements: 255 of 256 are below 1, and bins are an eighth of an octave wide. */
+    ck_assert_double_le(calibration_clip(&cal, v, (calibration_clipping){CLIP_PERCENTILE, 99}, 8), 1);
+    ck_assert_double_ge(calibration_clip(&cal, v, (calibration_clipping){CLIP_PERCENTILE, 99}, 8), 0.97);
+    ck_assert_double_eq(calibration_clip(&cal, v, (calibration_clipping){CLIP_PERCENTILE, 100}, 8), 16);
+    calibration_free(&cal);
+    graph_free(&t.g);
+}
+END_TEST
+
+/* Values beyond the clipped range saturate, in the interpreter that checks every range and lookup. */
+START_TEST(clipped_values_saturate) {
+    net t = {0};
+    calibration cal;
+    program p;
+    value_map map;
+    accuracy a;
+    mica_status st = {0};
+    build(&t, 64);
+    double ***samples = make_samples(&t);
+    const double *const *const *given = (const double *const *const *)samples;
+    ck_assert(calibration_collect(&cal, &t.g, given, SAMPLES, &st));
+    const lowering_options options = {
+        .max_batch = 1, .clipped = true, .clipping = {CLIP_PERCENTILE, 50}, .activation_bits = 10};
+    ck_assert_msg(lower_graph(&p, &map, &t.g, &cal, &options, &st), "%s", st.message);
+    ck_assert_msg(accuracy_measure_samples(&a, &p, &map, &t.g, given, SAMPLES, &st), "%s", st.message);
+    double most = 0;
+    for (uint32_t i = 0; i < a.n_values; i++)
+        most = a.inner[i].max > most ? a.inner[i].max : most;
+    ck_assert_double_gt(most, 0.1); /* half of what is seen is clipped somewhere */
+    accuracy_free(&a);
+    value_map_free(&map);
+    program_free(&p);
+    calibration_free(&cal);
+    free_samples(&t, samples);
+    graph_free(&t.g);
+}
+END_TEST
+
+/* --- guessed ranges --- */
+
+START_TEST(ranges_of_few_samples_are_guesses) {
+    net t = {0};
+    mica_status st = {0};
+    double first[4] = {1, 2, 3, 4}, second[4] = {1, 1, 1, 1}, third[4] = {3.5, 1, 1, 1};
+    const double *one[] = {first}, *two[] = {second}, *three[] = {third};
+    const double *const *const samples[] = {one, two, three};
+    ck_assert(graph_create(&t.g, &t.st));
+    t.g.opset = 17;
+    t.g.batched = true;
+    const uint32_t x = input(&t, SHAPE(1, 4)), y = op(&t, "Sigmoid", 1, x);
+    output(&t, y);
+    ck_assert(graph_infer_shapes(&t.g, &st));
+    static const bool expected[] = {true, true, true,
+                                    false}; /* one sample reaches 4, the next 1, the third 3.5 */
+    for (uint32_t n = 0; n <= 3; n++) {
+        calibration cal;
+        uint32_t listed;
+        ck_assert(calibration_collect(&cal, &t.g, samples, n, &st));
+        ck_assert_msg(guessed_range(&cal, &t.g, x) == expected[n], "%u samples", n);
+        ck_assert(!guessed_range(&cal, &t.g, y)); /* in [0, 1] whatever x is */
+        uint32_t *list = guessed_ranges(&cal, &t.g, &listed);
+        ck_assert_uint_eq(listed, expected[n]);
+        ck_assert(!expected[n] || list[0] == x);
+        free(list);
+        calibration_free(&cal);
+    }
     graph_free(&t.g);
 }
 END_TEST
@@ -227,6 +425,12 @@ int main(void) {
     tcase_add_test(c, targets_are_met);
     tcase_add_test(c, agreement_is_reached);
     tcase_add_test(c, impossible_targets_fail);
+    tcase_add_test(c, single_values_cost_less);
+    tcase_add_test(c, finer_widths_are_told);
+    tcase_add_test(c, measurements_stop_when_all_is_lost);
+    tcase_add_test(c, clipping_weighs_what_is_lost);
+    tcase_add_test(c, clipped_values_saturate);
+    tcase_add_test(c, ranges_of_few_samples_are_guesses);
     tcase_add_loop_test(c, two_stages_are_one, 0, 2);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
