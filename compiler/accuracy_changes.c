@@ -1,5 +1,7 @@
 #include "accuracy_changes.h"
 
+#include "accuracy_losses.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,21 +17,6 @@ static bool lift(const accuracy_units *u, uint32_t unit, uint8_t *level) {
         raised = true;
     }
     return raised;
-}
-
-/* The unit with the largest loss below `below`; UINT32_MAX if there is none. */
-static uint32_t next_loser(const accuracy *a, const graph *g, const accuracy_units *u, double *below) {
-    uint32_t worst = UINT32_MAX;
-    double most = 0;
-    for (uint32_t i = 0; i < a->n_values; i++) {
-        const double loss = accuracy_increase(a, g, i);
-        if (loss > most && loss < *below && u->unit[a->inner[i].value] != UINT32_MAX) {
-            most = loss;
-            worst = u->unit[a->inner[i].value];
-        }
-    }
-    *below = most;
-    return worst;
 }
 
 typedef struct changes {
@@ -66,16 +53,14 @@ bool accuracy_find_changes(accuracy_search_report *report, const accuracy_trial 
                            const accuracy_units *u, const accuracy_request *q, const float_runs *runs,
                            mica_status *st) {
     changes c = {report, u, q, runs, malloc(u->n + 1u), malloc((q->g->n_values + 1u) * sizeof *c.widths)};
-    double below = __builtin_inf();
     const bool ok = c.level && c.widths;
     if (ok)
         try_change(&c, UINT32_MAX);
-    for (int i = 1; ok && i < ACCURACY_CHANGES; i++) {
-        const uint32_t unit = next_loser(&taken->accuracy, q->g, u, &below);
-        if (unit == UINT32_MAX)
-            break;
-        try_change(&c, unit);
-    }
+    accuracy_loss worst[ACCURACY_CHANGES - 1];
+    const uint32_t n = accuracy_losses(&taken->accuracy, q->g, worst, ACCURACY_CHANGES - 1);
+    for (uint32_t i = 0; ok && i < n; i++)
+        if (u->unit[worst[i].at->value] != UINT32_MAX)
+            try_change(&c, u->unit[worst[i].at->value]);
     free(c.level);
     free(c.widths);
     return ok || mica_fail(st, MICA_ERR_MEMORY, "out of memory for the report on widths");

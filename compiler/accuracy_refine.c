@@ -1,5 +1,7 @@
 #include "accuracy_refine.h"
 
+#include "accuracy_losses.h"
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "accuracy_changes.h"
+#include "accuracy_losses.h"
 #include "accuracy_refine.h"
 
 /* From the cheapest upwards. Fine rungs give no resolution up for smaller tables; split ones give weights
@@ -113,7 +114,7 @@ static bool try_clipped(search *s) {
     const uint32_t i = s->report->chosen;
     const accuracy_rung rung = s->report->rung[i];
     const double before = s->best.figures.mean_error;
-    if (s->q->clip || !s->have)
+    if (s->q->clip || !s->q->may_clip || !s->have)
         return true;
     s->clipping = *s->q;
     s->clipping.clip = true;
@@ -199,41 +200,20 @@ static const char *value_name(const graph *g, uint32_t v) {
     return g->value[v].name ? g->value[v].name : "?";
 }
 
-static const value_error *inner_error(const accuracy *a, uint32_t v) {
-    for (uint32_t i = 0; i < a->n_values; i++)
-        if (a->inner[i].value == v)
-            return &a->inner[i];
-    return NULL;
-}
-
-double accuracy_increase(const accuracy *a, const graph *g, uint32_t i) {
-    const value_error *e = &a->inner[i];
-    const uint32_t producer = g->value[e->value].producer;
-    double before = 0;
-    for (uint32_t k = 0; producer != UINT32_MAX && k < g->node[producer].n_in; k++) {
-        const value_error *x = inner_error(a, g->node[producer].in[k]);
-        before = x && x->mean > before ? x->mean : before;
-    }
-    return e->mean > before ? e->mean - before : 0;
-}
-
 /* Fails with what was reached, and where most precision is lost. */
 static bool fail_target(const search *s, mica_status *st) {
     const accuracy_figures *best = &s->best.figures;
     const accuracy_request *q = s->q;
-    const accuracy *a = &s->best.accuracy;
-    uint32_t worst = 0;
-    for (uint32_t i = 1; i < a->n_values; i++)
-        if (accuracy_increase(a, q->g, i) > accuracy_increase(a, q->g, worst))
-            worst = i;
+    accuracy_loss worst;
+    const bool lost = accuracy_losses(&s->best.accuracy, q->g, &worst, 1) > 0;
     return mica_fail(
         st, MICA_ERR_LIMIT,
         "no choice of widths meets the target (mean error of every output <= %g %% of its range, "
         "agreement >= %g %%): the best has a mean error of %.4g %% and agrees on %.4g %% of %u "
         "samples; most precision is lost at value '%s' (%.4g %% of its range)",
         100 * q->target.max_error, 100 * q->target.min_agreement, 100 * best->mean_error,
-        100 * best->agreement, q->n_samples, a->n_values ? value_name(q->g, a->inner[worst].value) : "?",
-        a->n_values ? 100 * accuracy_increase(a, q->g, worst) : 0.0);
+        100 * best->agreement, q->n_samples, lost ? value_name(q->g, worst.at->value) : "?",
+        lost ? 100 * worst.added : 0.0);
 }
 
 static bool run(search *s, mica_status *st) {

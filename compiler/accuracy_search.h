@@ -53,8 +53,4 @@ bool accuracy_search(accuracy_result *r, const accuracy_request *request, mica_s
 /* The widths of a rung. */
 lowering_widths accuracy_rung_widths(uint32_t rung, bool clipped);
 
-/* By how much the mean error of inner value i exceeds that of the worst value that its node reads; 0 if it
- * does not. */
-double accuracy_increase(const accuracy *a, const graph *g, uint32_t i);
-
 #endif

@@ -23,6 +23,7 @@ typedef struct accuracy_request {
     accuracy_target target;
     lowering_options options; /* what all choices share: everything but widths */
     bool clip;                /* every value that can be is clipped as options.clipping says */
+    bool may_clip;            /* where nothing else meets the target */
     uint32_t most_trials;     /* measurements for widths of single values; 0: all values have the same */
     bool explain;             /* measure what a finer choice would give */
     accuracy_progress progress;

@@ -43,6 +43,7 @@ static bool search_widths(compilation *c, const double *const *const *sample, ui
                                       .target = target_of(c->request),
                                       .options = *options,
                                       .clip = options->clipping.kind != CLIP_NEVER,
+                                      .may_clip = !c->request->ranges,
                                       .most_trials = most_trials(c, measured),
                                       .explain = c->explain,
                                       .progress = progress,

@@ -1,5 +1,7 @@
 #include "layer_facts.h"
 
+#include "accuracy_losses.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,8 +41,12 @@ static void note_values(layer_fact *fact, const compilation *c) {
     }
     for (uint32_t i = 0; i < c->accuracy.n_outputs; i++)
         fact[c->accuracy.output[i].layer].error = &c->accuracy.output[i];
-    for (uint32_t i = 0; i < c->accuracy.n_values; i++)
-        fact[c->accuracy.inner[i].layer].error = &c->accuracy.inner[i];
+    for (uint32_t i = 0; i < c->accuracy.n_values; i++) {
+        layer_fact *f = &fact[c->accuracy.inner[i].layer];
+        const double added = accuracy_increase(&c->accuracy, &c->graph, i);
+        f->error = &c->accuracy.inner[i];
+        f->added_error = added > f->added_error ? added : f->added_error;
+    }
 }
 
 bool layer_facts_make(layer_fact **facts, const compilation *c, mica_status *st) {

@@ -12,6 +12,7 @@ typedef struct layer_fact {
     unsigned activation_bits; /* log2 of the integers between the bounds of the widest value; 0: no value */
     unsigned weight_bits;     /* likewise */
     uint32_t first_stratum, last_stratum; /* in which claims on its tensors are reduced; 0, 0: none */
+    double added_error;       /* of its values, the most that one adds to what it is computed from */
     const value_error *error; /* of the last value of the layer that was compared; NULL if none was */
 } layer_fact;
 

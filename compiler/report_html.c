@@ -1,8 +1,10 @@
 /* NAME.report.html: one page without external resources. */
 #include "driver.h"
+#include "guessed_ranges.h"
 #include "html_words.h"
 #include "layer_facts.h"
 #include "report_graph.h"
+#include "report_widths.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -70,12 +72,12 @@ static void bind_output_error(scope *list, const compilation *c, const value_err
 
 static void bind_accuracy(const report_page *page) {
     const compilation *c = page->c;
-    if (c->calibration.guessed) {
-        (void)scope_item(page->root, "unmeasured");
-        return;
-    }
     scope *s = scope_item(page->root, "measured");
-    scope_set(s, "SAMPLES", "%u", c->accuracy.n_samples);
+    scope_set(s, "SAMPLES", "%u %s", c->accuracy.n_samples,
+              c->calibration.guessed
+                  ? "pseudo-random inputs, for want of calibration samples: the ranges of all "
+                    "values are guesses"
+                  : "calibration samples");
     html_set_count(s, "SATURATED", c->accuracy.saturated);
     for (uint32_t i = 0; i < c->accuracy.n_outputs; i++)
         bind_output_error(s, c, &c->accuracy.output[i]);
@@ -231,6 +233,7 @@ static void bind_layer(const report_page *page, uint32_t i, uint64_t dearest) {
     scope *error = scope_item(s, "layer_error");
     html_set_percent(error, "LAYER_MEAN", f->error->mean);
     html_set_percent(error, "LAYER_MAX", f->error->max);
+    html_set_percent(error, "LAYER_ADDED", f->added_error);
     scope_set(error, "ERROR_BAR", "%.1f", 100 * error_share(f->error->mean));
 }
 
@@ -291,25 +294,45 @@ static void bind_certificate(const report_page *page) {
 /* Calibrated ranges are a list of their own: there is one per value. */
 static void bind_record(const report_page *page) {
     mica_record_line line;
-    size_t at = 0, ranges = 0;
+    size_t at = 0;
     while (mica_record_next(&page->c->vk.record, &at, &line)) {
-        const bool is_range = strcmp(line.key, "range") == 0 || strcmp(line.key, "input") == 0;
-        scope *s = scope_item(page->root, is_range ? "range" : "record");
-        if (!is_range)
-            html_set_words(s, "RECORD_KEY", line.key);
-        html_set_bytes(s, is_range ? "RANGE_WORDS" : "RECORD_VALUE", line.value, line.size);
-        ranges += is_range;
+        if (strcmp(line.key, "range") == 0 || strcmp(line.key, "input") == 0)
+            continue;
+        scope *s = scope_item(page->root, "record");
+        html_set_words(s, "RECORD_KEY", line.key);
+        html_set_bytes(s, "RECORD_VALUE", line.value, line.size);
     }
+}
+
+static void bind_range(const report_page *page, uint32_t v) {
+    const calibration *k = &page->c->calibration;
+    const char *name = page->c->graph.value[v].name;
+    char words[1200];
+    (void)snprintf(words, sizeof words, "%.9g %.9g %.1000s%s", k->lo[v], k->hi[v], name ? name : "",
+                   guessed_range(k, &page->c->graph, v) ? " (a guess)" : "");
+    html_set_words(scope_item(page->root, "range"), "RANGE_WORDS", words);
+}
+
+static void bind_ranges(const report_page *page) {
+    const graph *g = &page->c->graph;
+    size_t ranges = g->n_inputs;
+    uint32_t guesses;
+    for (uint32_t i = 0; i < g->n_inputs; i++)
+        bind_range(page, g->input[i]);
+    for (uint32_t i = 0; i < g->n_nodes; i++) {
+        if (g->node[i].removed || graph_is_const(&g->value[g->node[i].out[0]]))
+            continue;
+        bind_range(page, g->node[i].out[0]);
+        ranges++;
+    }
+    free(guessed_ranges(&page->c->calibration, g, &guesses));
     html_set_count(page->root, "RANGES", ranges);
+    html_set_count(page->root, "GUESSES", guesses);
 }
 
 static void bind_headline_error(const report_page *page) {
     const accuracy *a = &page->c->accuracy;
     double worst = 0;
-    if (page->c->calibration.guessed) {
-        scope_set(page->root, "WORST_MEAN", "&ndash;");
-        return;
-    }
     for (uint32_t i = 0; i < a->n_outputs; i++)
         worst = a->output[i].mean > worst ? a->output[i].mean : worst;
     html_set_percent(page->root, "WORST_MEAN", worst);
@@ -348,12 +371,14 @@ static void bind_page(const report_page *page) {
     bind_headline_error(page);
     bind_ports(page);
     bind_accuracy(page);
+    report_widths_bind(page->root, page->c);
     bind_graph(page);
     bind_layers(page);
     bind_phases(page);
     bind_budget(page);
     bind_certificate(page);
     bind_record(page);
+    bind_ranges(page);
 }
 
 static bool render(report_page *page, const char *templates, const char *path, mica_status *st) {

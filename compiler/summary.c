@@ -1,5 +1,7 @@
 #include "driver.h"
 
+#include "accuracy_losses.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -146,24 +148,12 @@ static void print_changes(const compilation *c) {
 #define LOSSES 3
 /* The values at which the error grows most over what they are computed from. */
 static void print_losses(const compilation *c) {
-    const accuracy *a = &c->accuracy;
-    double below = INFINITY;
-    for (int k = 0; k < LOSSES; k++) {
-        uint32_t worst = a->n_values;
-        double most = 0;
-        for (uint32_t i = 0; i < a->n_values; i++) {
-            const double x = accuracy_increase(a, &c->graph, i);
-            if (x > most && x < below) {
-                most = x;
-                worst = i;
-            }
-        }
-        if (worst == a->n_values)
-            return;
-        below = most;
-        const char *name = c->graph.value[a->inner[worst].value].name;
-        printf("%svalue '%s': mean error %.4f %%, %.4f %% of it new\n", k ? "             " : "precision    ",
-               name ? name : "?", 100 * a->inner[worst].mean, 100 * most);
+    accuracy_loss worst[LOSSES];
+    const uint32_t n = accuracy_losses(&c->accuracy, &c->graph, worst, LOSSES);
+    for (uint32_t i = 0; i < n; i++) {
+        const char *name = c->graph.value[worst[i].at->value].name;
+        printf("%svalue '%s': mean error %.4f %%, %.4f %% of it new\n", i ? "             " : "precision    ",
+               name ? name : "?", 100 * worst[i].at->mean, 100 * worst[i].added);
     }
 }
 

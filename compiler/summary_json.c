@@ -1,6 +1,7 @@
 /* The summary of a compilation for programs: one JSON object. */
 #include "driver.h"
 #include "layer_facts.h"
+#include "summary_search.h"
 
 #include "cli/show.h"
 
@@ -30,13 +31,11 @@ static json_t *error_json(const compilation *c, const value_error *e) {
 
 static json_t *accuracy_json(const compilation *c) {
     const accuracy *a = &c->accuracy;
-    if (c->calibration.guessed)
-        return json_null();
     json_t *outputs = json_array();
     for (uint32_t i = 0; i < a->n_outputs; i++)
         (void)json_array_append_new(outputs, error_json(c, &a->output[i]));
-    return json_pack("{s:o, s:o, s:o}", "samples", count(a->n_samples), "saturated", count(a->saturated),
-                     "outputs", outputs);
+    return json_pack("{s:b, s:o, s:o, s:o}", "guessed", c->calibration.guessed, "samples",
+                     count(a->n_samples), "saturated", count(a->saturated), "outputs", outputs);
 }
 
 static json_t *layer_json(const compilation *c, uint32_t i, const layer_fact *f) {
@@ -49,7 +48,8 @@ static json_t *layer_json(const compilation *c, uint32_t i, const layer_fact *f)
                           "strata", (int)f->first_stratum, (int)f->last_stratum);
     if (f->error)
         (void)json_object_set_new(o, "error",
-                                  json_pack("{s:f, s:f}", "mean", f->error->mean, "max", f->error->max));
+                                  json_pack("{s:f, s:f, s:f}", "mean", f->error->mean, "max", f->error->max,
+                                            "added", f->added_error));
     return o;
 }
 
@@ -114,6 +114,9 @@ bool summary_print_json(const compilation *c, mica_status *st) {
         count(r->proof_bytes_expected), "prover_memory_bytes", count(r->prover_memory_bytes),
         "prove_seconds_expected", r->prove_seconds, "self_test", self_test_json(&c->tested), "certificate",
         certificate_json(&c->certificate), "peak_rss_bytes", peak_memory(), "layers", layers_json(c, facts));
+    (void)json_object_set_new(o, "search", summary_search_json(c));
+    (void)json_object_set_new(o, "losses", summary_losses_json(c));
+    (void)json_object_set_new(o, "ranges", summary_ranges_json(c));
     free(facts);
     return show_json(stdout, o) || mica_fail(st, MICA_ERR_IO, "the summary could not be written");
 }
