@@ -3,7 +3,8 @@
 
 Only Python's standard library. Exit code 0 if nothing failed. The parts are in end_to_end/: zoo.py lists the models,
 judging.py and detectors.py hold the criteria, tampering.py what must be rejected, command_line.py the programs,
-artefacts.py what their files say of themselves, certificates.py their weights' ranges, visibility.py what proofs do not show,
+artefacts.py what their files say of themselves, certificates.py their weights' ranges,
+accuracy_targets.py what the compiler promises, visibility.py what proofs do not show,
 pages.py the HTML report.
 """
 import argparse
@@ -15,7 +16,7 @@ import sys
 import time
 
 import check_reference_verifier
-from end_to_end import artefacts, certificates, command_line, pages, tampering, visibility, zoo
+from end_to_end import accuracy_targets, artefacts, certificates, command_line, pages, tampering, visibility, zoo
 from end_to_end.harness import Results
 from end_to_end.model import find
 
@@ -69,7 +70,7 @@ def main():
     results.guarded("all", tampering.other_models, models, results)
     results.guarded("all", certificates.other_models, [m for m in models if m.single], results)
     lenet5 = find(models, "lenet5")
-    for group in (*command_line.GROUPS, *artefacts.GROUPS, *visibility.GROUPS, *certificates.GROUPS) if lenet5 else ():
+    for group in (*command_line.GROUPS, *artefacts.GROUPS, *accuracy_targets.GROUPS, *visibility.GROUPS, *certificates.GROUPS) if lenet5 else ():
         results.guarded("lenet5", group, lenet5)
     reference_verifier(models, results)
     pages.reports(lenet5, find(models, "fastestdet"), results)
