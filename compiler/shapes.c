@@ -6,6 +6,7 @@
 
 #include "control.h"
 #include "fold.h"
+#include "ops/op_refused.h"
 #include "ops/op_rules.h"
 #include "passes.h"
 
@@ -103,7 +104,8 @@ static bool infer_node(op_context *c, uint32_t index, mica_status *st) {
     graph *g = c->g;
     graph_node *n = &g->node[index];
     if (n->kind == OP_UNSUPPORTED)
-        return op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "the operator is not supported");
+        return op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "%s",
+                       op_refusal(n->op) ? op_refusal(n->op) : "the operator is not supported");
     if (n->n_out && op_part(n) > 0 && !op_value_used(g, n->out[0])) {
         n->removed = true; /* an output that nothing reads */
         return true;
@@ -254,22 +256,38 @@ bool graph_infer_report(graph *g, mica_status *st) {
     return infer(g, true, st);
 }
 
-/* "LSTM (2 nodes, first 'lstm_1'), Gather (1 node, 'gather_7'), ..." */
+/* Nodes of the operator of node j; 0 if an earlier node has the same one. */
+static uint32_t count_unsupported(const graph *g, uint32_t j) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < g->n_nodes; i++) {
+        const bool same = g->node[i].kind == OP_UNSUPPORTED && !strcmp(g->node[i].op, g->node[j].op);
+        if (same && i < j)
+            return 0;
+        count += same;
+    }
+    return count;
+}
+
+#define ONE_OPERATOR 280 /* characters, more than its two names of 60 and its reason */
+
+/* "LSTM (2 nodes, first 'lstm_1'), NonMaxSuppression (1 node, 'nms': its output's shape ...), ..." */
 static bool fail_unsupported(const graph *g, mica_status *st) {
-    char list[800];
+    char list[960];
+    const char *said = NULL; /* the last reason; equal ones are one string */
     size_t used = 0;
-    for (uint32_t j = 0; j < g->n_nodes && used + 160 < sizeof list; j++) {
+    for (uint32_t j = 0; j < g->n_nodes && used + ONE_OPERATOR < sizeof list; j++) {
         const graph_node *n = &g->node[j];
-        uint32_t count = 0;
-        bool first = n->kind == OP_UNSUPPORTED;
-        for (uint32_t i = 0; first && i < g->n_nodes; i++) {
-            bool same = g->node[i].kind == OP_UNSUPPORTED && !strcmp(g->node[i].op, n->op);
-            count += same;
-            first = !same || i >= j;
-        }
-        if (first)
-            used += (size_t)snprintf(list + used, 160, "%s%.60s (%u node%s, %s'%.60s')", used ? ", " : "",
-                                     n->op, count, count > 1 ? "s" : "", count > 1 ? "first " : "", n->name);
+        const uint32_t count = n->kind == OP_UNSUPPORTED ? count_unsupported(g, j) : 0;
+        if (count == 0)
+            continue;
+        const char *why = op_refusal(n->op);
+        used += (size_t)snprintf(list + used, ONE_OPERATOR, "%s%.60s (%u node%s, %s'%.60s'%s%s)",
+                                 used ? ", " : "", n->op, count, count > 1 ? "s" : "",
+                                 count > 1 ? "first " : "", n->name, why ? ": " : "",
+                                 !why          ? ""
+                                 : why == said ? "the same"
+                                               : why);
+        said = why ? why : said;
     }
     if (used == 0)
         return true;

@@ -136,6 +136,8 @@ uint32_t op_outputs(uint32_t kind) {
     switch (kind) {
     case OP_SPLIT:
         return UINT32_MAX;
+    case OP_UNIQUE: /* elements, indices, inverse indices, counts */
+        return 4;
     case OP_LAYERNORM: /* and Mean, InvStdDev */
         return 3;
     case OP_DROPOUT:          /* and mask */
@@ -174,6 +176,7 @@ bool op_moves(op_kind kind) {
     case OP_SCATTER:
     case OP_PUT:
     case OP_ONEHOT:
+    case OP_COMPRESS:
         return true;
     default:
         return false;

@@ -167,6 +167,9 @@
     X(REQUANTIZE, requantize, "mica.Requantize", 3, 3)                                                       \
     X(SHAPE, shape, "Shape", 1, 1)                                                                           \
     X(SIZE, size, "Size", 1, 1)                                                                              \
+    X(NONZERO, nonzero, "NonZero", 1, 1)                                                                     \
+    X(UNIQUE, unique, "Unique", 1, 1)                                                                        \
+    X(COMPRESS, compress, "Compress", 2, 2)                                                                  \
     X(RANGE, range, "Range", 3, 3)                                                                           \
     X(CONSTANTOFSHAPE, constantofshape, "ConstantOfShape", 1, 1)                                             \
     X(EYELIKE, eyelike, "EyeLike", 1, 1)                                                                     \

@@ -102,6 +102,23 @@ static uint32_t build_gather(net *t, uint32_t x) {
     with_int(t, "axis", 1);
     return op(t, "GatherElements", 2, x, k);
 }
+/* Rows of a constant, by an index that the bounds leave open. */
+static uint32_t build_gather_rows(net *t, uint32_t x) {
+    const uint32_t k = build_argmax(t, x), open = op(t, "Sub", 2, op(t, "Add", 2, k, k), k);
+    return op(t, "Gather", 2, constant(t, 0, 1, SHAPE(5, 2)), open);
+}
+static uint32_t build_one_hot(net *t, uint32_t x) {
+    const uint32_t off_on = shape_constant(t, SHAPE(-1, 3));
+    return op(t, "OneHot", 3, build_argmax(t, x), shape_constant(t, SHAPE(5)), off_on);
+}
+static uint32_t build_hardmax(net *t, uint32_t x) {
+    return op(t, "Hardmax", 1, x);
+}
+static uint32_t build_integer_remainder(net *t, uint32_t x) {
+    const uint32_t k = build_argmax(t, x), one = shape_constant(t, SHAPE(1));
+    const uint32_t square = op(t, "Mul", 2, k, k);
+    return op(t, "Mod", 2, op(t, "Sub", 2, square, op(t, "Add", 2, k, k)), op(t, "Add", 2, k, one));
+}
 static uint32_t scatter(net *t, uint32_t x, const char *reduction) {
     const uint32_t k = build_argmax(t, x);
     with_int(t, "axis", 1);
@@ -204,6 +221,10 @@ static uint32_t build_two_limbs(net *t, uint32_t x) {
 static const model_case cases[] = {
     {"Pow", build_power, AS_IT_COMES},
     {"Pow of integers", build_integer_power, AS_IT_COMES},
+    {"Mod of integers", build_integer_remainder, AS_IT_COMES},
+    {"Gather", build_gather_rows, AS_IT_COMES},
+    {"OneHot", build_one_hot, AS_IT_COMES},
+    {"Hardmax", build_hardmax, AS_IT_COMES},
     {"Mod of reals", build_remainder, AS_IT_COMES},
     {"Clip at the mean", build_clip, AS_IT_COMES},
     {"Softmax", build_softmax, AS_IT_COMES},

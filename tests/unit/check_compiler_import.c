@@ -180,19 +180,20 @@ START_TEST(unsupported_operators) {
     bytes branch = {0}, inner = {0}, a = {0};
     ow_input(&w, "x", DIMS(1, 4));
     ow_node_in(&w, "com.example", "Gelu", "x", "a");
-    ow_node(&w, "NonZero", "a", "b");
-    ow_node(&w, "NonZero", "b", "c");
+    ow_node(&w, "Bernoulli", "a", "b");
+    ow_node(&w, "Bernoulli", "b", "c");
     put_text(&inner, 4, "Relu");
     put_message(&branch, 1, &inner);
     put_text(&a, 1, "then_branch");
     put_message(&a, 6, &branch);
     put_int(&a, 20, 5);
     put_message(&w.attributes, 5, &a);
-    ow_node(&w, "Unique", "c", "d");
+    ow_node(&w, "Multinomial", "c", "d");
     ow_output(&w, "d");
     expect_not_inferred(&w, MICA_ERR_UNSUPPORTED,
-                        "unsupported operators: com.example.Gelu (1 node, 'n0'), NonZero (2 nodes, first "
-                        "'n1'), Unique (1 node");
+                        "unsupported operators: com.example.Gelu (1 node, 'n0'), Bernoulli (2 nodes, first "
+                        "'n1': its output is random, a proof is of a function: export for inference), "
+                        "Multinomial (1 node, 'n3': the same)");
 }
 END_TEST
 
@@ -317,13 +318,14 @@ static char *inspect(const char *path, bool json, bool *supported, mica_status *
 
 START_TEST(inspection) {
     static const float f[64];
-    static const char *const words[] = {"parameters  18",
-                                        "MACs        648",
-                                        "[B,1,6,6]",
-                                        "Conv",
-                                        "NonZero",
-                                        "not supported: 1 of 4 nodes (1 more depend on them)",
-                                        "node 'n2' (NonZero, [1,2,6,6]): the operator is not supported"};
+    static const char *const words[] = {
+        "parameters  18",
+        "MACs        648",
+        "[B,1,6,6]",
+        "Conv",
+        "NonZero",
+        "not supported: 1 of 4 nodes (1 more depend on them)",
+        "node 'n2' (NonZero, [1,2,6,6]): its output's shape depends on the data"};
     static const char *const json_words[] = {"\"macs\": 648", "\"supported\": false", "\"node\": \"n2\""};
     onnx_writer w = {.opset = 11};
     mica_status st = {0};
