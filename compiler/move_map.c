@@ -160,9 +160,9 @@ static int64_t guess_stride(const move_group *g, const uint32_t *dim, const size
 }
 
 static void find_strides(move_group *g, const moving *k) {
-    uint32_t dim[MICA_MAX_RANK], index[MICA_MAX_RANK] = {0};
-    size_t row_stride[MICA_MAX_RANK], cells = 1, first = 0;
-    int64_t stride[MICA_MAX_RANK], offset;
+    uint32_t dim[MICA_MAX_RANK] = {0}, index[MICA_MAX_RANK] = {0};
+    size_t row_stride[MICA_MAX_RANK] = {0}, cells = 1, first = 0;
+    int64_t stride[MICA_MAX_RANK] = {0}, offset;
     for (unsigned i = 0; i < g->n_out; i++)
         dim[i] = k->out_dim[g->out[i]];
     for (unsigned i = 0; i < g->n_src; i++)

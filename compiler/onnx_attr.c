@@ -25,7 +25,7 @@ const char *import_name(importer *im, const char *s) {
         }
     char *copy = graph_alloc(im->g, n + 1, 1, im->st);
     if (copy && n)
-        memcpy(copy, s, n);
+        memcpy(copy, s, n); /* graph_alloc clears */ // NOLINT(bugprone-not-null-terminated-result)
     return copy;
 }
 

@@ -75,6 +75,14 @@ else
     echo '{"passed": 0, "failed": 0, "skipped": 1}' > "$results/nodes.json"
 fi
 
+echo "== lint"
+tests/lint.sh --short > "$results/lint.txt" 2>&1 || true
+cat "$results/lint.txt"
+ok=$(grep -c ': clean$' "$results/lint.txt" || true)
+bad=$(grep -c ': FOUND$' "$results/lint.txt" || true)
+missing=$(grep -c ': SKIPPED' "$results/lint.txt" || true)
+echo "{\"passed\": $ok, \"failed\": $bad, \"skipped\": $missing}" > "$results/lint.json"
+
 echo "== short fuzzing"
 tests/fuzz.sh --short | tee "$results/fuzz.txt" || true
 ok=$(grep -c ', ok$' "$results/fuzz.txt" || true)
@@ -83,4 +91,4 @@ bad=$(grep -c 'FOUND' "$results/fuzz.txt" || true)
 echo "{\"passed\": $ok, \"failed\": $bad, \"skipped\": 0}" > "$results/fuzz.json"
 
 exec python3 tests/summary.py "$results/ctest-release.xml" "$results/ctest-sanitize.xml" "$results/e2e.json" \
-    "$results/models.json" "$results/nodes.json" "$results/fuzz.json"
+    "$results/models.json" "$results/nodes.json" "$results/lint.json" "$results/fuzz.json"

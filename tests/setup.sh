@@ -25,9 +25,12 @@ for library in libclang libclang-rt; do
         missing="$missing $library-14-dev"
     fi
 done
-# For the test that looks at the compiler's report; without a browser that test is skipped.
+# For the test that looks at the compiler's report, and for tests/lint.sh; without them those tests are skipped.
 optional=
 installed chromium || command -v chromium google-chrome > /dev/null || optional='chromium fonts-dejavu-core'
+for package in clang-format clang-tidy cppcheck; do
+    installed "$package" || command -v "$package" > /dev/null || optional="$optional $package"
+done
 [ -n "$missing$optional" ] || exit 0
 
 if [ "$(id -u)" -eq 0 ]; then
@@ -36,7 +39,7 @@ elif command -v sudo > /dev/null && sudo -n true 2>/dev/null; then
     root='sudo -n'
 else
     [ -z "$missing" ] || { echo "setup: neither root nor sudo; as root: apt-get install$missing" >&2; exit 2; }
-    echo "setup: neither root nor sudo, and no browser: the test of the report will be skipped" >&2
+    echo "setup: neither root nor sudo; tests that need$optional will be skipped" >&2
     exit 0
 fi
 export DEBIAN_FRONTEND=noninteractive
@@ -50,4 +53,4 @@ install() { # packages
 # shellcheck disable=SC2086 # lists of words
 [ -z "$missing" ] || install $missing
 # shellcheck disable=SC2086
-[ -z "$optional" ] || install $optional || echo "setup: no browser: the test of the report will be skipped" >&2
+[ -z "$optional" ] || install $optional || echo "setup: tests that need $optional will be skipped" >&2

@@ -21,7 +21,7 @@ static bool merge(const graph_value *v, uint32_t rank, int64_t *dim) {
 }
 
 bool elementwise_infer(op_context *c, const graph_node *n, const graph_value *like, mica_status *st) {
-    int64_t dim[GRAPH_MAX_RANK];
+    int64_t dim[GRAPH_MAX_RANK] = {0};
     uint32_t rank = 0;
     bool batched = false;
     for (uint32_t i = 0; i < n->n_in; i++)
@@ -61,7 +61,7 @@ static void run(const op_args *a, elementwise_fn *f, strides *stride, double *x)
 
 bool elementwise_eval(const op_args *a, elementwise_fn *f, mica_status *st) {
     const graph_value *out = op_out(a->g, a->n, 0);
-    strides *stride = malloc((a->n->n_in + 1u) * sizeof *stride);
+    strides *stride = calloc(a->n->n_in + 1u, sizeof *stride);
     double *x = malloc((a->n->n_in + 1u) * sizeof *x);
     const bool ok = (stride && x) || mica_fail(st, MICA_ERR_MEMORY, "out of memory");
     for (uint32_t i = 0; ok && i < a->n->n_in; i++)

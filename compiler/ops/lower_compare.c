@@ -26,7 +26,7 @@ static bool threshold(lowering *l, const graph_node *n, int sign_a, int sign_b, 
 
 static bool lower_threshold(lowering *l, const graph_node *n, int sign_a, int sign_b, int64_t offset,
                             mica_status *st) {
-    uint32_t t;
+    uint32_t t = NO_INDEX;
     layout axes;
     return threshold(l, n, sign_a, sign_b, offset, &t, &axes, st) &&
            lowering_set_tensor(l, n, t, &axes, 1, n->out[0]);
@@ -59,7 +59,7 @@ bool lower_or(struct lowering *l, const graph_node *n, mica_status *st) {
 
 /* constant + sign [a > b] + sign [b > a] */
 static bool lower_either(lowering *l, const graph_node *n, int64_t constant, int64_t sign, mica_status *st) {
-    uint32_t above, below;
+    uint32_t above = NO_INDEX, below = NO_INDEX;
     layout axes;
     if (!threshold(l, n, 1, -1, 0, &above, &axes, st) || !threshold(l, n, -1, 1, 0, &below, &axes, st))
         return false;

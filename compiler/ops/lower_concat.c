@@ -106,9 +106,11 @@ static bool choose_scale(lowering *l, const graph_node *n, bool plain, parts *p,
     }
     if (!l->shown[n->out[0]] || least == p->scale)
         return true;
-    for (unsigned t = 0; t <= RATIO_BITS && !p->exact; t++, least /= 2)
+    for (unsigned t = 0; t <= RATIO_BITS && !p->exact; t++) {
         if (suits(l, n, plain, least, st))
             *p = (parts){least, true};
+        least /= 2;
+    }
     return st->code == MICA_OK;
 }
 

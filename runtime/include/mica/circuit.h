@@ -199,9 +199,10 @@ typedef struct mica_circuit {
     uint32_t max_batch; /* 1 <= B <= max_batch */
 } mica_circuit;
 
-/* "public", "committed", "private" */
+/* "public", "committed" or "private"; never NULL. */
 const char *mica_visibility_name(mica_visibility v);
 
+/* Releases all arrays and clears *c; a zeroed circuit is fine. */
 void mica_circuit_free(mica_circuit *c);
 
 /* Checks every structural rule above, that each INPUT, WEIGHT and WITNESS tensor is read, that each WITNESS

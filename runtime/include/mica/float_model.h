@@ -16,15 +16,16 @@ typedef struct mica_float_model mica_float_model;
 /* Blake2s of a float model file, as the record of verifier parameters names it (docs/formats.md). */
 void mica_float_digest(const uint8_t *bytes, size_t size, uint8_t digest[32]);
 
-/* Whether the bytes begin like a float model of this version. */
+/* Whether the bytes begin like a float model of this version; the error says which version they have. */
 bool mica_float_check(const uint8_t *bytes, size_t size, mica_status *st);
 /* Reads NAME.float; hostile bytes are safe. NULL and a recorded error on failure. */
 mica_float_model *mica_float_read(const uint8_t *bytes, size_t size, mica_status *st);
-void mica_float_free(mica_float_model *m);
+void mica_float_free(mica_float_model *m); /* NULL is fine */
 
+/* How many inputs and outputs the graph has. */
 uint32_t mica_float_inputs(const mica_float_model *m);
 uint32_t mica_float_outputs(const mica_float_model *m);
-/* Elements of one item. */
+/* Elements of one item of input or output k. */
 uint64_t mica_float_input_cells(const mica_float_model *m, uint32_t k);
 uint64_t mica_float_output_cells(const mica_float_model *m, uint32_t k);
 

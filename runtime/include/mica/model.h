@@ -26,8 +26,11 @@ typedef struct mica_frame {
     const uint32_t *index; /* lists of placements, as in the circuit */
 } mica_frame;
 
+/* What a prover executable consists of; everything is static data of the executable, or mapped from the
+ * files beside it, and outlives every prover. run computes all cells of one batch item, calls nothing but
+ * mica/layer.h, cannot fail, and may run in several threads at once with frames of their own. */
 typedef struct mica_model {
-    const uint8_t *vk;
+    const uint8_t *vk; /* file of verifier parameters, vk_size bytes */
     size_t vk_size;
     const uint8_t *weights; /* weight file (docs/formats.md): values and the commitment's Merkle nodes */
     size_t weights_size;

@@ -17,10 +17,12 @@ typedef struct mica_prover mica_prover;
  * to max_batch (0: the vk's). The model's weight file must stay until mica_prover_free. NULL and a recorded
  * error on failure. */
 mica_prover *mica_prover_create(const mica_model *model, uint32_t max_batch, mica_status *st);
-void mica_prover_free(mica_prover *p);
+void mica_prover_free(mica_prover *p); /* NULL is fine */
+/* The parameters as they were read; the prover's. */
 const mica_vk *mica_prover_vk(const mica_prover *p);
 
-/* Runs the network: s->batch items of s->input to s->output. Inputs must lie in the declared ranges. */
+/* Runs the network: s->batch items of s->input to s->output, s being made by mica_statement_create for at
+ * most the prover's largest batch. Inputs outside their declared ranges are refused (MICA_ERR_RANGE). */
 bool mica_prover_infer(mica_prover *p, mica_statement *s, mica_status *st);
 
 /* Seconds per phase of one mica_prover_prove; phases in protocol order. */
@@ -36,8 +38,9 @@ typedef enum mica_phase {
 } mica_phase;
 typedef struct mica_prove_stats {
     double seconds[MICA_PHASES];
-    size_t workspace_peak;
+    size_t workspace_peak; /* bytes */
 } mica_prove_stats;
+/* A word for messages and JSON ("commit"); never NULL. */
 const char *mica_phase_name(mica_phase phase);
 
 /* Called between phases with the share of the expected work that is done, 0 to 1; may be NULL. */
@@ -52,9 +55,9 @@ bool mica_port_digest(const mica_circuit *c, const mica_port *port, const int32_
 /* Fills the digests of a statement whose values are complete, as a proof of it will show them. */
 bool mica_statement_digest(mica_statement *s, const mica_circuit *c, mica_status *st);
 
-/* Fills s->output, the digests and s->vk_digest and writes the whole proof file (caller frees *file). stats
- * may be NULL.
- */
+/* Fills s->output, the digests and s->vk_digest and writes the whole proof file (caller frees *file): header,
+ * statement, proof part. The same inputs, nonce and model give the same bytes. stats may be NULL, progress
+ * too. Errors are as for mica_prover_infer, and MICA_ERR_MEMORY; on failure *file stays as it was. */
 bool mica_prover_prove(mica_prover *p, mica_statement *s, uint8_t **file, size_t *size,
                        mica_prove_stats *stats, mica_progress_fn progress, void *progress_ctx,
                        mica_status *st);

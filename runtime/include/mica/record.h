@@ -22,9 +22,11 @@ typedef struct mica_record {
 /* Copies text that comes from anywhere: every line must have a key of a-z, 0-9, '-' and a value without
  * control characters. */
 bool mica_record_read(mica_record *r, const void *text, size_t size, mica_status *st);
-void mica_record_free(mica_record *r);
+void mica_record_free(mica_record *r); /* leaves an empty record */
 
-/* Appends a line. Control characters of the value become '?'. */
+/* Appends a line; key: 1 to MICA_RECORD_MAX_KEY bytes of a-z, 0-9, '-'. Control characters of the value
+ * become
+ * '?'. MICA_ERR_LIMIT beyond MICA_RECORD_MAX_BYTES; the record is unchanged then. */
 bool mica_record_add(mica_record *r, const char *key, const char *value, mica_status *st);
 
 /* One line; the value has `size` bytes and is not zero-terminated. */

@@ -31,11 +31,12 @@ uint64_t mica_port_cells(const mica_circuit *c, const mica_port *p);
 
 /* Allocates the arrays for a batch, the values of all ports; free with mica_statement_free. */
 bool mica_statement_create(mica_statement *s, const mica_circuit *c, uint32_t batch, mica_status *st);
+/* c is the circuit that s was made or read for. */
 void mica_statement_free(mica_statement *s, const mica_circuit *c);
 
 /* Bytes of header and statement for a batch (fixed by the vk, the batch size and the nonce's length). */
 size_t mica_statement_bytes(const mica_circuit *c, uint32_t batch, uint32_t nonce_size);
-/* Writes header and statement to out (mica_statement_bytes). */
+/* Writes header and statement to out (mica_statement_bytes); every value and digest must be filled. */
 void mica_statement_write(const mica_statement *s, const mica_circuit *c, uint8_t *out);
 
 /* Reads header and statement from a proof file. MICA_ERR_FORMAT in st: foreign magic or version (exit code

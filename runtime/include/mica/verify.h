@@ -15,7 +15,7 @@ typedef struct mica_verify_options {
 bool mica_verify(const mica_vk *vk, const mica_statement *s, const uint8_t *proof, size_t proof_size,
                  const mica_verify_options *options, mica_verdict *verdict, mica_status *st);
 
-/* One line of the soundness budget. */
+/* One line of the soundness budget (docs/soundness.md). */
 typedef struct mica_budget_line {
     char what[72];
     double bits; /* for display; decisions use integers */
@@ -35,7 +35,8 @@ typedef struct mica_report {
     unsigned strata;
 } mica_report;
 
-/* Plans a batch of the vk and fills the report. */
+/* Plans a proof of `batch` inputs, 1 to the vk's max_batch, and fills the report. Fails with MICA_ERR_LIMIT
+ * where such a proof exceeds what the protocol admits. */
 bool mica_report_make(const mica_vk *vk, uint32_t batch, mica_report *report, mica_status *st);
 
 /* stratum[t], t < circuit.n_tensors: which stratum reduces the claims on tensor t in a proof of one input,

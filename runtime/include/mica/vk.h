@@ -27,9 +27,10 @@ typedef struct mica_vk {
     uint8_t digest[MICA_DIGEST_BYTES]; /* computed by mica_vk_read and mica_vk_write, not stored */
 } mica_vk;
 
-/* Reads and validates (mica_circuit_validate included). Hostile bytes are safe. */
+/* Reads and validates (mica_circuit_validate included). Hostile bytes are safe. MICA_ERR_FORMAT names the
+ * version where it is another one; on failure there is nothing to free. */
 bool mica_vk_read(mica_vk *vk, const uint8_t *bytes, size_t size, mica_status *st);
-/* The caller frees *bytes. Sets vk->digest. */
+/* The file's bytes (docs/formats.md). The caller frees *bytes. Sets vk->digest. */
 bool mica_vk_write(mica_vk *vk, uint8_t **bytes, size_t *size, mica_status *st);
 void mica_vk_free(mica_vk *vk);
 
