@@ -102,8 +102,8 @@ static value_sums compare(const bench *b, const mica_port *port, const double *r
     const mica_tensor *x = &b->p->circuit.tensor[port->tensor];
     const double scale = ldexp(port->mantissa, port->exponent);
     const int32_t *cell = b->cell[port->tensor];
-    size_t natural[MICA_MAX_RANK], stride[MICA_MAX_RANK], best = 0, best_reference = 0, n = 0;
-    uint32_t index[MICA_MAX_RANK] = {0}, dim[MICA_MAX_RANK];
+    size_t natural[MICA_MAX_RANK] = {0}, stride[MICA_MAX_RANK] = {0}, best = 0, best_reference = 0, n = 0;
+    uint32_t index[MICA_MAX_RANK] = {0}, dim[MICA_MAX_RANK] = {0};
     int32_t top = 0;
     value_sums r = {0};
     cells_strides(x, natural);

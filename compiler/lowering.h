@@ -97,6 +97,9 @@ static inline const mica_tensor *lowering_tensors(const lowering *l) {
 /* Records "node ...: message". Always returns false. */
 bool lowering_fail(const lowering *l, const graph_node *n, mica_status *st, mica_code code,
                    const char *format, ...) __attribute__((format(printf, 5, 6)));
+#if defined(__clang_analyzer__) || defined(__CPPCHECK__) /* as for mica_fail */
+#define lowering_fail(...) (lowering_fail(__VA_ARGS__), false)
+#endif
 
 /* The same for the two limits of a circuit that operators meet. */
 bool lowering_too_many_axes(const lowering *l, const graph_node *n, mica_status *st);

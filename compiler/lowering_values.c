@@ -12,8 +12,8 @@ int64_t round_away(double x) {
     return (int64_t)(x < 0 ? x - 0.5 : x + 0.5);
 }
 
-bool lowering_fail(const lowering *l, const graph_node *n, mica_status *st, mica_code code,
-                   const char *format, ...) {
+bool(lowering_fail)(const lowering *l, const graph_node *n, mica_status *st, mica_code code,
+                    const char *format, ...) {
     char text[512], where[400];
     va_list args;
     va_start(args, format);

@@ -30,7 +30,7 @@ static int64_t weight_of(const mica_circuit *c, const mica_factor *f, const mica
         const int64_t tap = flat_of(c, f, x, other);
         count += tap >= 0 && tap < cells;
     }
-    return f->norm / count;
+    return f->norm / (count ? count : 1); /* the row itself counts: count >= 1 */
 }
 
 static placement_row row_of(const mica_circuit *c, const mica_factor *f, const mica_tensor *x,

@@ -86,7 +86,8 @@ bool eval_mul(const op_args *a, mica_status *st) {
 static double quotient(const op_args *a, const double *x) {
     if (op_out(a->g, a->n, 0)->dtype == DTYPE_FLOAT)
         return x[1] == 0 && graph_attr_int(a->n, "mica_zero", 0) ? 0 : x[0] / x[1];
-    return x[1] == 0 ? 0 : (double)((int64_t)x[0] / (int64_t)x[1]);
+    const int64_t q = x[1] == 0 ? 0 : (int64_t)x[0] / (int64_t)x[1];
+    return (double)q;
 }
 
 bool eval_div(const op_args *a, mica_status *st) {

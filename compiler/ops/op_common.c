@@ -12,7 +12,7 @@ const graph_value *op_out(const graph *g, const graph_node *n, uint32_t i) {
     return i < n->n_out && n->out[i] != GRAPH_NO_VALUE ? &g->value[n->out[i]] : NULL;
 }
 
-bool op_fail(const graph *g, const graph_node *n, mica_status *st, mica_code code, const char *format, ...) {
+bool(op_fail)(const graph *g, const graph_node *n, mica_status *st, mica_code code, const char *format, ...) {
     char where[320], what[480];
     va_list args;
     va_start(args, format);

@@ -175,7 +175,7 @@ bool infer_einsum(op_context *c, const graph_node *n, mica_status *st) {
  * of a label that occurs twice run together. */
 static void label_strides(const uint8_t *axis, unsigned rank, const int64_t *dim, size_t *stride) {
     size_t step = 1;
-    memset(stride, 0, EINSUM_LABELS * sizeof *stride);
+    memset(stride, 0, (size_t)EINSUM_LABELS * sizeof *stride);
     for (unsigned a = rank; a-- > 0;) {
         stride[axis[a]] += dim[a] == 1 ? 0 : step;
         step *= (size_t)dim[a];

@@ -103,7 +103,7 @@ bool op_slice_begin(const op_args *a, const graph_value *x, const graph_value *k
     const int64_t depth = k->dim[k->rank - 1];
     const size_t batches = (size_t)op_product(k->dim, batch_dims),
                  rows = (size_t)op_product(k->dim, k->rank - 1);
-    int64_t stride[GRAPH_MAX_RANK], named;
+    int64_t stride[GRAPH_MAX_RANK] = {0}, named = 0;
     set_stride(x, stride);
     *at = batch_dims ? (int64_t)(row / (rows / batches)) * stride[batch_dims - 1] : 0;
     for (int64_t d = 0; d < depth; d++) {

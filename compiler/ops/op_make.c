@@ -38,7 +38,7 @@ static void shape_range(const graph_node *n, const graph_value *x, int64_t *firs
 
 bool infer_shape(op_context *c, const graph_node *n, mica_status *st) {
     const graph_value *x = op_in(c->g, n, 0);
-    int64_t dim[GRAPH_MAX_RANK], first, end;
+    int64_t dim[GRAPH_MAX_RANK] = {0}, first, end;
     shape_range(n, x, &first, &end);
     for (int64_t i = first; i < end; i++)
         dim[i - first] = x->dim[i];

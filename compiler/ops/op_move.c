@@ -326,7 +326,7 @@ bool infer_tile(op_context *c, const graph_node *n, mica_status *st) {
     op_ints repeats;
     if (!op_int_list(c->g, n, 1, NULL, &repeats, st))
         return false;
-    if (repeats.n != x->rank)
+    if (repeats.n != x->rank || (repeats.n > 0 && !repeats.v))
         return op_fail(c->g, n, st, MICA_ERR_FORMAT, "%zu repeats for %u dimensions", repeats.n, x->rank);
     for (uint32_t i = 0; i < x->rank; i++)
         if (repeats.v[i] < 0 || __builtin_mul_overflow(x->dim[i], repeats.v[i], &dim[i]))

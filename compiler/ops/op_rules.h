@@ -17,6 +17,9 @@ const graph_value *op_out(const graph *g, const graph_node *n, uint32_t i);
 /* Records "node 'x' (Conv, shapes): <message>". Always returns false. */
 bool op_fail(const graph *g, const graph_node *n, mica_status *st, mica_code code, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+#if defined(__clang_analyzer__) || defined(__CPPCHECK__) /* as for mica_fail */
+#define op_fail(...) (op_fail(__VA_ARGS__), false)
+#endif
 
 /* What a rule returns when it finds that axis 0 of a batched value is not a pure batch axis. */
 bool op_mixes_batch(op_context *c);

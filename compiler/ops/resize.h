@@ -4,8 +4,9 @@
 
 #include "graph.h"
 
-#define RESIZE_TAPS 512 /* of one position: more only where antialiasing shrinks an axis to less than 1/128  \
-                         */
+#define RESIZE_TAPS                                                                                          \
+    512 /* of one position: more only where antialiasing shrinks an axis to less than 1/128                  \
+         */
 
 typedef enum resize_mode { RESIZE_NEAREST, RESIZE_LINEAR, RESIZE_CUBIC } resize_mode;
 
