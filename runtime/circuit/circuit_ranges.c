@@ -407,7 +407,7 @@ static bool check_lookup_counts(const mica_circuit *c, mica_status *st) {
 }
 
 bool circuit_check_ranges(const mica_circuit *c, mica_status *st) {
-    tensor_ranges *of = malloc(((size_t)c->n_tensors + 1) * sizeof *of);
+    tensor_ranges *of = calloc((size_t)c->n_tensors + 1, sizeof *of);
     if (!of)
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory for a circuit");
     derive_ranges(c, of);

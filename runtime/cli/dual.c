@@ -26,7 +26,7 @@ static char *default_path(const char *file_name, mica_status *st) {
                         "no float model is known beside this executable; --float-model FILE names one");
         return NULL;
     }
-    (void)strcpy(slash + 1, file_name);
+    memcpy(slash + 1, file_name, strlen(file_name) + 1);
     return path;
 }
 
