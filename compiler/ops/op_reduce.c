@@ -76,8 +76,8 @@ static void list_offsets(const graph_value *x, uint32_t axes, size_t *out) {
 bool reduce_walk_create(reduce_walk *w, const graph_value *x, uint32_t axes, mica_status *st) {
     w->length = count_cells(x, axes);
     w->n_rows = count_cells(x, ~axes);
-    w->row = malloc((w->n_rows + 1) * sizeof *w->row);
-    w->cell = malloc((w->length + 1) * sizeof *w->cell);
+    w->row = calloc(w->n_rows + 1, sizeof *w->row);
+    w->cell = calloc(w->length + 1, sizeof *w->cell);
     if (!w->row || !w->cell) {
         reduce_walk_free(w);
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory");

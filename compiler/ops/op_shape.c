@@ -80,7 +80,7 @@ static bool reshape_dims(const graph *g, const graph_node *n, const graph_value 
 
 bool infer_reshape(op_context *c, const graph_node *n, mica_status *st) {
     const graph_value *x = op_in(c->g, n, 0), *shape = op_in(c->g, n, 1);
-    int64_t dim[GRAPH_MAX_RANK];
+    int64_t dim[GRAPH_MAX_RANK] = {0};
     if (shape->dtype != DTYPE_INT || shape->rank != 1)
         return op_fail(c->g, n, st, MICA_ERR_FORMAT, "the shape must be a vector of integers");
     if (!shape->integer)
