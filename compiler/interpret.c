@@ -381,7 +381,7 @@ static int64_t floor_root(int64_t v, int64_t unused) {
 static int64_t next_top(const int32_t *x, uint32_t n, int64_t last) {
     int64_t best = -1;
     for (uint32_t i = 0; i < n; i++) {
-        const bool later = last < 0 || x[i] < x[last] || (x[i] == x[last] && i > last);
+        const bool later = last < 0 || x[i] < x[last] || (i > last && x[i] == x[last]);
         if (later && (best < 0 || x[i] > x[best]))
             best = i;
     }

@@ -131,7 +131,7 @@ static inline int32_t mica_floor_root(int32_t v) {
 static inline int32_t mica_next_top(const int32_t *x, int32_t n, int32_t last) {
     int32_t best = -1;
     for (int32_t i = 0; i < n; i++) {
-        const int32_t later = last < 0 || x[i] < x[last] || (x[i] == x[last] && i > last);
+        const int32_t later = last < 0 || x[i] < x[last] || (i > last && x[i] == x[last]);
         best = later && (best < 0 || x[i] > x[best]) ? i : best;
     }
     return best;
