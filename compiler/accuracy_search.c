@@ -1,5 +1,6 @@
 #include "accuracy_search.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,7 +84,7 @@ static bool try_rung(search *s, const accuracy_request *q, uint32_t i, const acc
     accuracy_trial t;
     mica_status tried = {0};
     const lowering_widths w = accuracy_rung_widths(i, q->clip);
-    *rung = (accuracy_rung){.activation_bits = w.activation_bits, .weight_bits = w.weight_bits};
+    *rung = (accuracy_rung){.widths = w};
     for (uint32_t v = 0; v < q->g->n_values; v++)
         s->widths[v] = w;
     if (accuracy_trial_lower(&t, q, s->widths, &tried) &&
@@ -195,6 +196,16 @@ static bool refine(search *s, mica_status *st) {
 }
 
 /* --- results --- */
+
+const char *accuracy_rung_words(char *buffer, size_t size, const accuracy_rung *rung) {
+    const lowering_widths *w = &rung->widths;
+    if (w->activation_bits)
+        (void)snprintf(buffer, size, "up to %u bits, weights %u%s%s", w->activation_bits, w->weight_bits,
+                       w->fine ? ", fine" : "", w->split ? ", two limbs" : "");
+    else
+        (void)snprintf(buffer, size, "by the network's size");
+    return buffer;
+}
 
 static const char *value_name(const graph *g, uint32_t v) {
     return g->value[v].name ? g->value[v].name : "?";

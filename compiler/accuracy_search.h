@@ -10,7 +10,7 @@
 
 /* One rung that was tried. */
 typedef struct accuracy_rung {
-    uint32_t activation_bits, weight_bits; /* at most; 0: by the size of the network */
+    lowering_widths widths; /* at most; 0 bits: by the size of the network */
     accuracy_figures is;
 } accuracy_rung;
 
@@ -49,6 +49,9 @@ typedef struct accuracy_result {
  * required. A function of the request, whatever the machine. Results as those of lower_graph and
  * accuracy_measure, freed by the caller on success. n_samples >= 1. */
 bool accuracy_search(accuracy_result *r, const accuracy_request *request, mica_status *st);
+
+/* "up to 12 bits, weights 12", with what else the rung has. Returns buffer. */
+const char *accuracy_rung_words(char *buffer, size_t size, const accuracy_rung *rung);
 
 /* The widths of a rung. */
 lowering_widths accuracy_rung_widths(uint32_t rung, bool clipped);

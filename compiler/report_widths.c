@@ -14,13 +14,6 @@ static void set_error(scope *s, const char *name, const accuracy_figures *f) {
     html_set_words(s, name, words);
 }
 
-static void rung_words(char *out, size_t size, const accuracy_rung *r) {
-    if (r->activation_bits)
-        (void)snprintf(out, size, "up to %u bits, weights up to %u", r->activation_bits, r->weight_bits);
-    else
-        (void)snprintf(out, size, "by the network's size");
-}
-
 static void bind_choice(scope *root, const char *words, const accuracy_figures *f, bool taken) {
     scope *s = scope_item(root, "choice");
     html_set_words(s, "CHOICE_WORDS", words);
@@ -34,12 +27,12 @@ static void bind_choices(scope *root, const accuracy_search_report *r) {
     for (uint32_t i = 0; i < r->n; i++) {
         if (!r->rung[i].is.lowered)
             continue;
-        rung_words(words, sizeof words, &r->rung[i]);
-        bind_choice(root, words, &r->rung[i].is, i == r->chosen && r->n_coarse == 0);
+        bind_choice(root, accuracy_rung_words(words, sizeof words, &r->rung[i]), &r->rung[i].is,
+                    i == r->chosen && r->n_coarse == 0);
     }
     if (r->n_coarse == 0)
         return;
-    rung_words(words, sizeof words, &r->rung[r->chosen]);
+    (void)accuracy_rung_words(words, sizeof words, &r->rung[r->chosen]);
     char refined[128];
     (void)snprintf(refined, sizeof refined, "%s; %u of %u values coarser", words, r->n_coarse, r->n_values);
     bind_choice(root, refined, &r->taken, true);
@@ -82,11 +75,21 @@ static void bind_changes(scope *root, const compilation *c) {
     }
 }
 
+static void target_words(char *out, size_t size, const accuracy_target *t, bool met) {
+    char largest[64] = "", agreement[80] = "";
+    if (t->max_largest > 0)
+        (void)snprintf(largest, sizeof largest, ", a largest one of %g %%", 100 * t->max_largest);
+    if (t->min_agreement > 0)
+        (void)snprintf(agreement, sizeof agreement, ", the same largest element in %g %% of the samples",
+                       100 * t->min_agreement);
+    (void)snprintf(out, size, "a mean error of %g %% at most%s%s: %s", 100 * t->max_error, largest, agreement,
+                   met ? "reached" : "not reached");
+}
+
 void report_widths_bind(scope *root, const compilation *c) {
     const accuracy_search_report *r = &c->search;
     char words[200];
-    (void)snprintf(words, sizeof words, "a mean error of %g %% at most%s", 100 * r->target.max_error,
-                   r->met ? ": reached" : ": not reached");
+    target_words(words, sizeof words, &r->target, r->met);
     html_set_words(root, "TARGET_WORDS", words);
     html_set_count(root, "TRIALS", r->n_trials);
     bind_choices(root, r);

@@ -104,18 +104,14 @@ static void print_search(const compilation *c) {
         char words[64];
         if (!r->is.lowered)
             continue;
-        if (r->activation_bits)
-            (void)snprintf(words, sizeof words, "up to %u bits, weights %u", r->activation_bits,
-                           r->weight_bits);
-        else
-            (void)snprintf(words, sizeof words, "by the network's size");
-        printf("%s%-28s ", i == 0 ? "widths       " : "             ", words);
+        printf("%s%-40s ", i == 0 ? "widths       " : "             ",
+               accuracy_rung_words(words, sizeof words, r));
         print_figures(&r->is, i != s->chosen ? "" : s->n_coarse ? ", refined:" : ", taken");
     }
     if (s->n_coarse) {
         char words[64];
         (void)snprintf(words, sizeof words, "%u of %u values coarser", s->n_coarse, s->n_values);
-        printf("             %-28s ", words);
+        printf("             %-40s ", words);
         print_figures(&s->taken, ", taken");
     }
     if (s->clipped)

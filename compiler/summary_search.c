@@ -30,8 +30,11 @@ static json_t *rungs_json(const accuracy_search_report *r) {
     json_t *list = json_array();
     for (uint32_t i = 0; i < r->n; i++) {
         json_t *o = figures_json(&r->rung[i].is);
-        (void)json_object_set_new(o, "activation_bits", count(r->rung[i].activation_bits));
-        (void)json_object_set_new(o, "weight_bits", count(r->rung[i].weight_bits));
+        const lowering_widths *w = &r->rung[i].widths;
+        (void)json_object_set_new(o, "activation_bits", count(w->activation_bits));
+        (void)json_object_set_new(o, "weight_bits", count(w->weight_bits));
+        (void)json_object_set_new(o, "fine", json_boolean(w->fine));
+        (void)json_object_set_new(o, "two_limbs", json_boolean(w->split));
         (void)json_array_append_new(list, o);
     }
     return list;
