@@ -100,6 +100,8 @@ static bool check_outputs(const graph *g, const graph_node *n, mica_status *st) 
     return op_part(n) < op_outputs(n->kind) || fail_output(g, n, op_part(n), n->out[0], st);
 }
 
+#define FOLDED_EARLY 4096 /* reals of a constant that are folded with the shapes already */
+
 static bool infer_node(op_context *c, uint32_t index, mica_status *st) {
     graph *g = c->g;
     graph_node *n = &g->node[index];
@@ -115,8 +117,10 @@ static bool infer_node(op_context *c, uint32_t index, mica_status *st) {
     const graph_value *out = &g->value[n->out[0]];
     if (graph_is_const(out) || graph_elements(out) == 0)
         return fold_node(g, n, st);
-    /* Shapes are often computed from constants by nodes of their own: those that follow need the integers. */
-    bool shape_like = g->value[n->out[0]].dtype == DTYPE_INT || n->kind == OP_CONSTANT;
+    /* Shapes are often computed from constants by nodes of their own: those that follow need the integers,
+     * and NonZero and Unique the reals. */
+    bool shape_like =
+        out->dtype == DTYPE_INT || n->kind == OP_CONSTANT || graph_elements(out) <= FOLDED_EARLY;
     return !shape_like || !fold_applies(g, n) || fold_node(g, n, st);
 }
 

@@ -42,7 +42,10 @@ START_TEST(places_that_are_not_zero) {
     const uint32_t y = op(&t, "NonZero", 1, reals(&t, (double[]){0, 2, 0, -1, 0, 3}, SHAPE(2, 3)));
     const uint32_t one = op(&t, "NonZero", 1, number(&t, 5)), none = op(&t, "NonZero", 1, number(&t, 0));
     const uint32_t list = op(&t, "NonZero", 1, shape_constant(&t, SHAPE(0, 7, 7)));
+    const uint32_t x = reals(&t, (double[]){0, 2, 0.5}, SHAPE(3));
+    const uint32_t computed = op(&t, "NonZero", 1, op(&t, "Floor", 1, op(&t, "Mul", 2, x, x)));
     fold(&t);
+    expect(&t, computed, SHAPE(1, 1), (double[]){1});
     expect(&t, y, SHAPE(2, 3), (double[]){0, 1, 1, 1, 0, 2});
     expect(&t, one, SHAPE(1, 1), (double[]){0});
     expect(&t, none, SHAPE(1, 0), NULL);
