@@ -2,7 +2,7 @@
 import os
 
 from . import detectors, judging
-from .zoo import GENERATED, OWN
+from .zoo import GENERATED, OWN, ZOO
 
 OLDER = r"\*"
 MOST_CLASSES = 1000  # an output of more elements is no list of classes
@@ -155,6 +155,12 @@ def older(measured):
         yield f"\n{OLDER} measured with an earlier build of this version; the compiler may choose otherwise now."
 
 
+def absent(measured):
+    names = [f"`{entry.name}`" for entry in (OWN, *ZOO, *GENERATED) if entry not in [e for e, _ in measured]]
+    if names:
+        yield f"\nNot measured this time: {', '.join(names)}."
+
+
 def misses(measured):
     short = [(entry, known) for entry, known in measured if known["missed"]]
     if short:
@@ -169,7 +175,8 @@ def document(measured):
         ["model", "what", "weights", "origin", "licence", "operators", "parameters", "MACs"], sizes(measured))) + "\n",
              ACCURACY + "\n".join([*table(
                  ["model", "judged as", "activation bits", "weight bits", "mean error %", "largest error %",
-                  "largest element, or objects", "as asked"], accuracy(measured)), *older(measured), *misses(measured)]) + "\n",
+                  "largest element, or objects", "as asked"], accuracy(measured)), *older(measured), *absent(measured),
+                                  *misses(measured)]) + "\n",
              COST + machine(measured) + "\n" + "\n".join(table(
                  ["model", "prove ms", "verify ms", "proofs", "proof kB", "proven bits", "memory MB", "compile s"],
                  cost(measured))) + "\n"]
