@@ -1,6 +1,7 @@
 """Figures of a model: its size, the widths that the compiler chose, errors on the test cases, and what a proof costs."""
 import hashlib
 import json
+import os
 import resource
 import time
 from collections import Counter
@@ -86,7 +87,7 @@ def measure(m, entry):
     benches = [timed(m, batch, runs) for batch in (1, *BATCHES.get(m.name, []))]
     return {"operators": operators(m.onnx), "cases": len(m.cases), "compilation": compilation,
             "outputs": outputs, "detections": judging.detections(m) if entry.kind == "detector" else [],
-            "bench": benches} if all(benches) else None
+            "load": os.getloadavg()[0], "bench": benches} if all(benches) else None
 
 
 class Noted(Results):

@@ -136,7 +136,7 @@ def cost(measured):
             prove, least = b["prove_seconds"] / b["batch"], b["prove_seconds_least"] / b["batch"]
             batch = f", batch of {b['batch']} (prove: per input)" if b["batch"] > 1 else ""
             yield [f"{label(entry, known)}{batch}", f"{milliseconds(prove)} / {milliseconds(least)}",
-                   f"{b['verify_seconds'] * 1000:.1f} / {b['verify_seconds_least'] * 1000:.1f}", str(b["runs"]),
+                   f"{b['verify_seconds'] * 1000:.1f} / {b['verify_seconds_least'] * 1000:.1f}", str(b["runs"]), f"{known['load']:.0f}",
                    f"{b['proof_bytes'] / 1000:.0f}", f"{b['proven_bits']:.1f}", grouped(round(b["peak_rss_bytes"] / 1e6)),
                    f"{done['seconds']:.0f} / {done['processor_seconds']:.0f}"]
 
@@ -146,8 +146,9 @@ def machine(measured):
     version = measured[0][1]["compilation"]["version"]
     return (f"Measured with Mica {version} on a virtual machine with {os.cpu_count()} cores ({bench['cpu']}), "
             f"{bench['threads']} threads, {bench['kernels']} kernels.\n"
-            "The machine did other work at the same time: medians are upper bounds, and the least is nearer to what an idle\n"
-            "machine needs. kB and MB are 1000 and 1000² bytes.\n")
+            "*Load* is the load average of the machine when the timing ended; the prover itself makes up as much of it as\n"
+            "it has threads. Where it is more, the machine did other work, and times are upper bounds, the least among\n"
+            "them the nearest to what an idle machine needs. kB and MB are 1000 and 1000² bytes.\n")
 
 
 def older(measured):
@@ -178,6 +179,6 @@ def document(measured):
                   "largest element, or objects", "as asked"], accuracy(measured)), *older(measured), *absent(measured),
                                   *misses(measured)]) + "\n",
              COST + machine(measured) + "\n" + "\n".join(table(
-                 ["model", "prove ms", "verify ms", "proofs", "proof kB", "proven bits", "memory MB", "compile s"],
+                 ["model", "prove ms", "verify ms", "proofs", "load", "proof kB", "proven bits", "memory MB", "compile s"],
                  cost(measured))) + "\n"]
     return "\n".join(parts)
