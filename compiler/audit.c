@@ -185,21 +185,24 @@ static bool recompile(audit_result *r, compilation *c, const side *had, mica_sta
     return ok;
 }
 
-bool audit_run(audit_result *result, const char *model, const char *samples_path, const char *vk_path,
-               mica_status *st) {
+bool audit_run(audit_result *result, const audit_request *what, mica_status *st) {
     mica_vk vk;
     uint8_t *bytes;
     size_t size;
     compilation c;
-    compile_request request = {.model = model, .calibration = samples_path, .output = vk_path, .quiet = true};
+    compile_request request = {.model = what->model,
+                               .calibration = what->samples,
+                               .output = what->vk,
+                               .given_constant = what->constants,
+                               .quiet = true};
     memset(result, 0, sizeof *result);
     memset(&c, 0, sizeof c);
-    if (!vk_file_read(&vk, vk_path, &bytes, &size, st))
+    if (!vk_file_read(&vk, what->vk, &bytes, &size, st))
         return false;
     const side had = {&vk, bytes, size};
     c.request = &request;
     c.name = "";
-    const bool ok = check_calibration_given(&vk, samples_path, vk_path, st) &&
+    const bool ok = check_calibration_given(&vk, what->samples, what->vk, st) &&
                     options_replay(&request, &vk.record, st) && options_finish(&request, st) &&
                     recompile(result, &c, &had, st);
     compilation_free(&c);

@@ -4,6 +4,7 @@
 #define MICA_COMPILER_AUDIT_H
 
 #include "mica/vk.h"
+#include "options.h"
 
 enum { AUDIT_CHECKS = 9, AUDIT_WORDS = 256 };
 
@@ -22,9 +23,15 @@ typedef struct audit_result {
     uint8_t vk_digest[MICA_DIGEST_BYTES];
 } audit_result;
 
-/* samples_path may be NULL if the record names none. False if nothing could be compared: a file cannot be
+/* What to audit. samples may be NULL if the record names none; constants: NAME=FILE of those of which the
+ * record has the digest only. */
+typedef struct audit_request {
+    const char *model, *samples, *vk;
+    mica_arguments constants;
+} audit_request;
+
+/* False if nothing could be compared: a file cannot be
  * read (MICA_ERR_IO, _FORMAT, _USAGE), or the model cannot be compiled with the recorded options. */
-bool audit_run(audit_result *result, const char *model, const char *samples_path, const char *vk_path,
-               mica_status *st);
+bool audit_run(audit_result *result, const audit_request *what, mica_status *st);
 
 #endif

@@ -6,13 +6,15 @@
 #include "cmd.h"
 
 typedef struct audit_job {
-    const char *model, *calibration, *vk;
+    audit_request what;
     bool json, help;
 } audit_job;
 
 static const mica_option options[] = {
-    {"calibration", 0, MICA_OPTION_TEXT, offsetof(audit_job, calibration), 0, 0, "DIR",
+    {"calibration", 0, MICA_OPTION_TEXT, offsetof(audit_job, what.samples), 0, 0, "DIR",
      "the samples that the parameters were calibrated on", 0},
+    {"const", 0, MICA_OPTION_LIST, offsetof(audit_job, what.constants), 0, 0, "NAME=FILE",
+     "a constant that was too large for the record; may be repeated", 0},
     {"json", 0, MICA_OPTION_FLAG, offsetof(audit_job, json), 0, 0, NULL, "print the result as JSON", 0},
     MICA_OPTION_HELP(audit_job, help),
 };
@@ -34,21 +36,21 @@ static bool parse(audit_job *j, int argc, char **argv, mica_status *st) {
     if (operands + 2 != argc)
         return mica_fail(st, MICA_ERR_USAGE,
                          "audit takes a model and verifier parameters; see mica audit --help");
-    j->model = argv[operands];
-    j->vk = argv[operands + 1];
+    j->what.model = argv[operands];
+    j->what.vk = argv[operands + 1];
     return true;
 }
 
 static void show_text(const audit_job *j, const audit_result *r) {
     char hex[SHOW_HEX_BYTES(MICA_DIGEST_BYTES)];
-    (void)printf("%s %s\n", r->confirmed ? "CONFIRMED" : "DIFFERS", j->vk);
+    (void)printf("%s %s\n", r->confirmed ? "CONFIRMED" : "DIFFERS", j->what.vk);
     if (r->confirmed)
         (void)printf(
             "these are the verifier parameters of %s, byte for byte: compiled again with the recorded "
             "options on %u calibration samples\n",
-            j->model, r->n_samples);
+            j->what.model, r->n_samples);
     else
-        (void)printf("these are not the verifier parameters of %s with the recorded options\n", j->model);
+        (void)printf("these are not the verifier parameters of %s with the recorded options\n", j->what.model);
     (void)printf("vk digest %s\n", show_hex(hex, r->vk_digest, MICA_DIGEST_BYTES));
     for (unsigned i = 0; i < AUDIT_CHECKS; i++) {
         const audit_check *c = &r->check[i];
@@ -70,14 +72,14 @@ static bool show_as_json(const audit_job *j, const audit_result *r) {
                                                       "found", show_text_json(c->found)));
     }
     return show_json(stdout, json_pack("{s:b, s:o, s:o, s:s, s:I, s:s, s:o}", "confirmed", r->confirmed,
-                                       "model", show_text_json(j->model), "vk", show_text_json(j->vk),
+                                       "model", show_text_json(j->what.model), "vk", show_text_json(j->what.vk),
                                        "vk_digest", show_hex(hex, r->vk_digest, MICA_DIGEST_BYTES), "samples",
                                        (json_int_t)r->n_samples, "version", MICA_VERSION, "checks", checks));
 }
 
 static bool run(const audit_job *j, bool *confirmed, mica_status *st) {
     audit_result r;
-    if (!audit_run(&r, j->model, j->calibration, j->vk, st))
+    if (!audit_run(&r, &j->what, st))
         return false;
     *confirmed = r.confirmed;
     if (!j->json)

@@ -88,8 +88,9 @@ static bool loop_goes_on(flow *f, int64_t iteration, bool *on) {
     int64_t most = INT64_MAX, condition = 1;
     const bool counted = op_in(f->g, &f->node, 0) != NULL, asked = op_in(f->g, &f->node, 1) != NULL;
     if (counted && !flow_known(f, 0, &most))
-        return flow_fail(f, MICA_ERR_UNSUPPORTED,
-                         "the number of iterations depends on the network's inputs; it must be a constant");
+        return op_fail_varying(f->g, &f->node, 0,
+                               "depends on the network's inputs; the number of iterations must be a constant",
+                               f->st);
     if (asked && !flow_known(f, 1, &condition))
         return flow_fail(
             f, MICA_ERR_UNSUPPORTED,

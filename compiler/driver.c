@@ -124,6 +124,8 @@ static bool run_front_end(compilation *c, sample_set *samples, mica_status *st) 
     progress(r, "reading the model");
     if (!check_dim_names(r, st) || !onnx_import(&c->graph, r->model, r->dims, r->n_dims, st))
         return false;
+    if (!constants_freeze(&r->constants, &c->graph, st))
+        return false;
     c->parameters = count_parameters(&c->graph);
     dump_graph(c, "import");
     /* The float model is the graph as it was read, but for control flow, which the walk over shapes replaces.

@@ -144,7 +144,7 @@ uint32_t expand_qlinear(expander *x) {
     const bool scaled = in->y_scale != GRAPH_NO_VALUE;
     const uint32_t bias = input_value(x, in->bias);
     if (bias != GRAPH_NO_VALUE && !graph_is_const(&x->g->value[bias])) {
-        (void)op_fail(x->g, &x->node, x->st, MICA_ERR_UNSUPPORTED, "the bias must be a constant");
+        (void)op_fail_varying(x->g, &x->node, in->bias, OP_NEEDS_CONSTANT, x->st);
         return GRAPH_NO_VALUE;
     }
     const uint32_t y = product(x, in);

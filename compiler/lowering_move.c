@@ -268,8 +268,7 @@ static bool common_scale(lowering *l, const graph_node *n, unsigned inputs, doub
         if (n->in[i] == GRAPH_NO_VALUE || graph_is_const(&l->g->value[n->in[i]]))
             continue;
         if (i >= 32 || !(inputs >> i & 1))
-            return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED,
-                                 "input %u depends on the network's inputs; constants are supported", i);
+            return op_fail_varying(l->g, n, i, OP_NEEDS_CONSTANT, st);
         if (!lowering_operand(l, n->in[i], &x, st))
             return false;
         *scale = x.scale > *scale ? x.scale : *scale;

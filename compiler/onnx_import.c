@@ -8,6 +8,7 @@
 #include "onnx_types.h"
 #include "ops/op_versions.h"
 #include "ops/ops.h"
+#include "passes.h"
 
 #define MIN_OPSET 1 /* below 7: operators that did not change since (op_versions.h) */
 #define MAX_OPSET 21
@@ -243,12 +244,7 @@ static bool read_graph_inputs(importer *im, const Onnx__GraphProto *p) {
     for (size_t i = 0; i < p->n_input; i++)
         if (!read_input(im, p->input[i]))
             return false;
-    /* The batch axis: every input has one, or none has. */
-    g->batched = g->n_inputs > 0;
-    for (uint32_t i = 0; i < g->n_inputs; i++) {
-        const graph_value *v = &g->value[g->input[i]];
-        g->batched &= v->rank >= 2 && (v->dim[0] == 1 || v->dim[0] == -1);
-    }
+    graph_find_batch(g);
     return true;
 }
 

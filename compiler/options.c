@@ -20,6 +20,9 @@ static const mica_option options[] = {
      ON_FILES},
     {"dim", 0, MICA_OPTION_LIST, FIELD(dim), 0, 0, "NAME=SIZE",
      "size of a free dimension of the model; may be repeated", ON_PARAMETERS},
+    {"const", 0, MICA_OPTION_LIST, FIELD(constant), 0, 0, "NAME=VALUE",
+     "an input becomes a constant: a number, a list like [1,2], or a .npy, .pb or .json file; may be repeated",
+     ON_PARAMETERS},
     {"input-visibility", 0, MICA_OPTION_LIST, FIELD(input_visibility), 0, 0, "[NAME=]WHAT",
      "public (default), committed (proofs show a digest) or private (undisclosed, not zero-knowledge)",
      ON_PARAMETERS},
@@ -108,6 +111,20 @@ static bool bind_dims(compile_request *r, mica_status *st) {
     return ok;
 }
 
+/* Reads the constants; the list has their canonical form then, which is what the record shows. */
+static bool read_constants(compile_request *r, mica_status *st) {
+    const constant_source from = {.item = r->constant.item,
+                                  .n = r->constant.n,
+                                  .given = r->given_constant.item,
+                                  .n_given = r->given_constant.n,
+                                  .recorded = r->replayed != NULL};
+    if (!constants_read(&r->constants, &from, st))
+        return false;
+    for (size_t i = 0; i < r->constants.n; i++)
+        r->constant.item[i] = r->constants.at[i].text;
+    return true;
+}
+
 /* Digits and at most one point: the same number whatever the locale and C library. */
 static bool parse_percent(const char *text, const char *option, double *percent, mica_status *st) {
     double x = 0, unit = 1;
@@ -166,11 +183,12 @@ bool options_finish(compile_request *r, mica_status *st) {
         return mica_fail(st, MICA_ERR_USAGE, "--model-id: at most %d bytes", MICA_NAME_BYTES - 1);
     if (r->dump && !known_pass(r->dump))
         return mica_fail(st, MICA_ERR_USAGE, "--dump %s: no such pass; see mica compile --help", r->dump);
-    return parse_targets(r, st) && parse_ranges(r, st) && bind_dims(r, st);
+    return parse_targets(r, st) && parse_ranges(r, st) && bind_dims(r, st) && read_constants(r, st);
 }
 
 void options_free(compile_request *r) {
     cmd_dims_free(r->dims, r->dim.n);
+    constants_free(&r->constants);
     mica_arguments_free(&command, r);
     free(r->replayed);
     memset(r, 0, sizeof *r);

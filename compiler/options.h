@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "calibration.h"
+#include "constants.h"
 #include "passes.h"
 
 #include "mica/arguments.h"
@@ -21,6 +22,7 @@ typedef struct compile_request {
     const char *model_id;    /* NULL: the output's file name */
     const char *dump;        /* pass whose result is printed, or NULL */
     mica_arguments dim;      /* NAME=SIZE */
+    mica_arguments constant; /* NAME=VALUE; canonical once the request is finished */
     mica_arguments input_visibility, output_visibility; /* visibility.h */
     uint32_t max_batch; /* 0: 256, halved until the circuit's bounds admit it */
     uint32_t security_bits;
@@ -29,11 +31,15 @@ typedef struct compile_request {
     size_t embed_limit; /* EMIT_EMBED_LIMIT */
     bool emit_only, no_cache, no_certificate, quiet, json, help;
 
+    /* An audit's: NAME=FILE of constants of which the record has the digest. */
+    mica_arguments given_constant;
+
     /* Made by options_finish. */
     calibration_clipping clipping;
     double max_error_percent, min_agreement_percent; /* negative: not given */
     dim_binding *dims;
     size_t n_dims;
+    constant_set constants;
     char *replayed; /* memory of replayed arguments */
 } compile_request;
 

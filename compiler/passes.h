@@ -16,6 +16,13 @@ typedef struct dim_binding {
  * 2, unless a later pass finds an operator that mixes it. */
 bool onnx_import(graph *g, const char *path, const dim_binding *dims, size_t n_dims, mica_status *st);
 
+/* freeze.c: graph input `name` becomes a constant: element[0..product(dim)), row-major. Before samples are
+ * bound. A shape of one element takes any form of it. */
+bool graph_freeze_input(graph *g, const char *name, uint32_t rank, const int64_t *dim, const double *element,
+                        mica_status *st);
+/* freeze.c: the batch axis of the inputs as the file has them: every input has one, or none has. */
+void graph_find_batch(graph *g);
+
 /* shapes.c: gives the free dimensions of graph input `index` (a position in g->input) the sizes of a caller's
  * data; equal symbolic names are bound together. Before graph_infer_shapes. A free dimension that nothing
  * binds has size 1, and so has a batch axis whatever it is bound to. */

@@ -13,7 +13,7 @@
 /* --- Free dimensions and the batch axis
  * --------------------------------------------------------------------------- */
 
-static bool bind_free(graph *g, const graph_free_dim *d, int64_t size, mica_status *st) {
+bool graph_bind_free(graph *g, const graph_free_dim *d, int64_t size, mica_status *st) {
     for (uint32_t i = 0; i < g->n_free_dims; i++) {
         graph_free_dim *other = &g->free_dim[i];
         bool same = other == d || (d->name && other->name && !strcmp(d->name, other->name));
@@ -44,7 +44,7 @@ bool graph_bind_input(graph *g, uint32_t index, uint32_t rank, const int64_t *di
         if (dim[i] < 1 || dim[i] > GRAPH_MAX_ELEMENTS)
             return mica_fail(st, MICA_ERR_USAGE, "input '%.200s': dimension %u of the data is %lld", v->name,
                              i, (long long)dim[i]);
-        if (d && !bind_free(g, d, dim[i], st))
+        if (d && !graph_bind_free(g, d, dim[i], st))
             return false;
         /* Data may bring many items where the file says one. */
         if (!d && v->dim[i] != dim[i] && !(g->batched && i == 0))

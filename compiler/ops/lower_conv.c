@@ -5,7 +5,7 @@
 
 #include "lowering.h"
 #include "lowering_window.h"
-#include "ops/ops.h"
+#include "ops/op_rules.h"
 
 /* Labels 0 .. rank of the contraction are the patches' axes; the output channel (within its group) follows.
  */
@@ -132,9 +132,10 @@ static bool lower_window(lowering *l, const graph_node *n, const double *w_eleme
 }
 
 static bool constant_weights(const lowering *l, const graph_node *n, mica_status *st) {
-    const bool bias = n->n_in > 2 && n->in[2] != GRAPH_NO_VALUE;
-    return (l->g->value[n->in[1]].real && (!bias || l->g->value[n->in[2]].real)) ||
-           lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "weights and bias must be constants");
+    for (uint32_t i = 1; i < n->n_in; i++)
+        if (n->in[i] != GRAPH_NO_VALUE && !l->g->value[n->in[i]].real)
+            return op_fail_varying(l->g, n, i, OP_NEEDS_CONSTANT, st);
+    return true;
 }
 
 bool lower_conv(struct lowering *l, const graph_node *n, mica_status *st) {

@@ -4,7 +4,7 @@
 
 #include "float_math.h"
 #include "lowering.h"
-#include "ops/ops.h"
+#include "ops/op_rules.h"
 
 /* a = gamma / sqrt(var + eps), b = beta - a mean. */
 static bool fold_parameters(lowering *l, const graph_node *n, double *a, double *b, double *bias_max,
@@ -13,8 +13,7 @@ static bool fold_parameters(lowering *l, const graph_node *n, double *a, double 
     for (unsigned i = 0; i < 4; i++) {
         p[i] = l->g->value[n->in[1 + i]].real;
         if (!p[i])
-            return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED,
-                                 "scale, bias, mean and variance must be constants");
+            return op_fail_varying(l->g, n, 1 + i, OP_NEEDS_CONSTANT, st);
     }
     const double epsilon = graph_attr_float(n, "epsilon", 1e-5);
     *bias_max = 0;

@@ -157,8 +157,10 @@ bool infer_onehot(op_context *c, const graph_node *n, mica_status *st) {
     const graph_value *k = op_in(c->g, n, 0), *depth = op_in(c->g, n, 1), *values = op_in(c->g, n, 2);
     int64_t dim[GRAPH_MAX_RANK + 1];
     uint32_t axis;
-    if (!graph_is_const(depth) || graph_elements(depth) != 1)
-        return op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED, "the depth is not one constant");
+    if (!graph_is_const(depth))
+        return op_fail_varying(c->g, n, 1, OP_DECIDES_SHAPE, st);
+    if (graph_elements(depth) != 1)
+        return op_fail(c->g, n, st, MICA_ERR_FORMAT, "the depth is not one number");
     const double entries = depth->integer ? (double)depth->integer[0] : depth->real[0];
     const int64_t size = entries >= 1 && entries <= (double)GRAPH_MAX_ELEMENTS ? (int64_t)entries : 0;
     if (size < 1 || graph_elements(values) != 2 || k->rank >= GRAPH_MAX_RANK)

@@ -71,9 +71,10 @@ bool eval_size(const op_args *a, mica_status *st) {
 static bool range_parts(const graph *g, const graph_node *n, double *part, mica_status *st) {
     for (uint32_t i = 0; i < 3; i++) {
         const graph_value *v = op_in(g, n, i);
-        if (!graph_is_const(v) || graph_elements(v) != 1)
-            return op_fail(g, n, st, MICA_ERR_UNSUPPORTED,
-                           "input %u is not one constant: the output's length would depend on it", i);
+        if (!graph_is_const(v))
+            return op_fail_varying(g, n, i, OP_DECIDES_SHAPE, st);
+        if (graph_elements(v) != 1)
+            return op_fail(g, n, st, MICA_ERR_FORMAT, "input %u is not one number", i);
         part[i] = v->real ? v->real[0] : (double)v->integer[0];
     }
     return part[2] != 0 || op_fail(g, n, st, MICA_ERR_FORMAT, "the step is zero");

@@ -13,8 +13,7 @@ bool op_int_list(const graph *g, const graph_node *n, uint32_t input, const char
         if (v->dtype != DTYPE_INT || v->rank > 1)
             return op_fail(g, n, st, MICA_ERR_FORMAT, "input %u must be a vector of integers", input);
         if (!v->integer)
-            return op_fail(g, n, st, MICA_ERR_UNSUPPORTED,
-                           "input %u depends on the network's inputs; constants are supported", input);
+            return op_fail_varying(g, n, input, OP_DECIDES_SHAPE, st);
         *out = (op_ints){v->integer, (size_t)graph_elements(v)};
     } else if (a) {
         if (a->type != ATTR_INTS)

@@ -138,12 +138,14 @@ static bool infer_scaled(op_context *c, const graph_node *n, mica_status *st) {
     double lo, hi;
     for (unsigned i = 0; i < 3; i++)
         if (!op_in(c->g, n, scales[i])->real)
-            return op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED, "the scales must be constants");
+            return op_fail_varying(c->g, n, scales[i], OP_NEEDS_CONSTANT, st);
     for (unsigned i = 0; i < 3; i++)
         for (size_t k = 0; k < (size_t)graph_elements(op_in(c->g, n, scales[i])); k++)
             if (!(op_in(c->g, n, scales[i])->real[k] > 0))
                 return op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED, "a scale is not positive");
-    if (!zero->integer || graph_elements(zero) != 1 || graph_elements(op_in(c->g, n, in->y_scale)) != 1 ||
+    if (!zero->integer)
+        return op_fail_varying(c->g, n, in->y_zero, OP_NEEDS_CONSTANT, st);
+    if (graph_elements(zero) != 1 || graph_elements(op_in(c->g, n, in->y_scale)) != 1 ||
         !quantise_range(zero->onnx_dtype, &lo, &hi))
         return op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED,
                        "the result needs one constant scale and one constant zero point");

@@ -74,7 +74,7 @@ bool quantise_points_create(quantise_points *p, const graph *g, const graph_node
     uint32_t axis;
     *p = (quantise_points){.rank = x->rank};
     if (!s->real || (z && !z->integer))
-        return op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "scale and zero point must be constants");
+        return op_fail_varying(g, n, s->real ? 2 : 1, OP_NEEDS_CONSTANT, st);
     if (!map_scales(&m, g, n, &axis, st))
         return false;
     p->n = 1;

@@ -23,8 +23,10 @@ bool reduce_resolve(const graph *g, const graph_node *n, uint32_t *axes, bool *k
     const bool has_attr = attr && attr->type == ATTR_INTS;
     *axes = 0;
     *keep = graph_attr_int(n, "keepdims", 1) != 0;
-    if (list && (!list->integer || list->rank > 1))
-        return op_fail(g, n, st, MICA_ERR_UNSUPPORTED, "the axes must be a constant list");
+    if (list && !list->integer)
+        return op_fail_varying(g, n, 1, OP_DECIDES_SHAPE, st);
+    if (list && list->rank > 1)
+        return op_fail(g, n, st, MICA_ERR_FORMAT, "the axes are not a list");
     const size_t count = has_attr ? attr->n : list ? (size_t)graph_elements(list) : 0;
     for (size_t i = 0; i < count; i++)
         if (!add_axis(g, n, has_attr ? attr->ints[i] : list->integer[i], x->rank, axes, st))

@@ -25,8 +25,7 @@ static bool read_reals(const graph *g, const graph_node *n, uint32_t input, cons
     *v = NULL;
     *count = 0;
     if (x && !graph_is_const(x))
-        return op_fail(g, n, st, MICA_ERR_UNSUPPORTED,
-                       "input %u depends on the network's inputs; constants are supported", input);
+        return op_fail_varying(g, n, input, OP_DECIDES_SHAPE, st);
     if (x && x->real && graph_elements(x)) {
         *v = x->real;
         *count = (size_t)graph_elements(x);

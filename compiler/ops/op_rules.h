@@ -21,6 +21,17 @@ bool op_fail(const graph *g, const graph_node *n, mica_status *st, mica_code cod
 #define op_fail(...) (op_fail(__VA_ARGS__), false)
 #endif
 
+/* Why an input that must be a constant is not taken at run time. */
+#define OP_DECIDES_SHAPE  "decides the output's shape, which would depend on the data"
+#define OP_NEEDS_CONSTANT "depends on the network's inputs; constants are supported"
+
+/* Refuses input `input` of node n, which is not a constant: "node ...: input 1 ('k') <why>; --const k=FILE
+ * makes it a constant". The remedy is told where the input is a graph input, or computed from integers or
+ * single numbers. Always returns false. */
+bool op_fail_varying(const graph *g, const graph_node *n, uint32_t input, const char *why, mica_status *st);
+/* The remedy alone, for messages of other steps; empty if there is none. Returns buffer. */
+const char *op_freeze_hint(const graph *g, uint32_t value, char *buffer, size_t size);
+
 /* What a rule returns when it finds that axis 0 of a batched value is not a pure batch axis. */
 bool op_mixes_batch(op_context *c);
 

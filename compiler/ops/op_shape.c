@@ -84,9 +84,7 @@ bool infer_reshape(op_context *c, const graph_node *n, mica_status *st) {
     if (shape->dtype != DTYPE_INT || shape->rank != 1)
         return op_fail(c->g, n, st, MICA_ERR_FORMAT, "the shape must be a vector of integers");
     if (!shape->integer)
-        return op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED,
-                       "the shape depends on the network's inputs; constants are "
-                       "supported");
+        return op_fail_varying(c->g, n, 1, OP_DECIDES_SHAPE, st);
     if (shape->dim[0] > GRAPH_MAX_RANK)
         return op_fail(c->g, n, st, MICA_ERR_LIMIT, "%lld dimensions, at most %d are supported",
                        (long long)shape->dim[0], GRAPH_MAX_RANK);

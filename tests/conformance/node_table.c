@@ -21,6 +21,7 @@ typedef struct op_row {
     double lookups, cells; /* per element of the outputs, likewise */
     unsigned n_reasons;
     left_out why[MAX_REASONS];
+    char constant[512]; /* names of inputs that were constants in a passed test: "`a`, `b`" */
 } op_row;
 
 struct node_table {
@@ -95,6 +96,18 @@ static void add_reason(op_row *row, const char *test, const char *message) {
     (void)snprintf(grown + used, more, "%s`%s`", used ? ", " : "", test);
 }
 
+/* names: '\n' behind each. */
+static void add_constants(op_row *row, const char *names) {
+    char quoted[112];
+    for (size_t length; (length = strcspn(names, "\n")) > 0; names += length + 1) {
+        const size_t used = strlen(row->constant);
+        (void)snprintf(quoted, sizeof quoted, "`%.*s`", (int)length, names);
+        if (!strstr(row->constant, quoted) && used + strlen(quoted) + 3 < sizeof row->constant)
+            (void)snprintf(row->constant + used, sizeof row->constant - used, "%s%s", used ? ", " : "",
+                           quoted);
+    }
+}
+
 void node_table_add(node_table *table, const char *op, const node_test *t, const result *r) {
     op_row *row = row_of(table, op);
     if (r->outcome != OUTCOME_PASS) {
@@ -102,6 +115,7 @@ void node_table_add(node_table *table, const char *op, const node_test *t, const
         add_reason(row, t->name, r->message);
         return;
     }
+    add_constants(row, r->constant);
     result *w = &row->worst;
     const double elements = r->elements ? (double)r->elements : 1;
     w->lo = row->passed && w->lo < r->lo ? w->lo : r->lo;
@@ -128,6 +142,7 @@ static void write_row(FILE *f, const op_row *r) {
                       (unsigned long long)w->rows);
     else
         (void)fputs(" | | | | | | |", f);
+    (void)fprintf(f, "%s%s |", *r->constant ? " " : "", r->constant);
     for (unsigned k = 0; k < r->n_reasons; k++)
         (void)fprintf(f, "%s %s: %s", k ? ";" : "", r->why[k].tests ? r->why[k].tests : "", r->why[k].reason);
     if (!r->passed && !r->left_out)
@@ -147,10 +162,13 @@ static const char introduction[] = "# Operators\n\n"
                                    "all their inputs, errors are in % of the\n"
                                    "output's range, lookups and committed cells are per element of the "
                                    "outputs (padding included), table rows are\n"
-                                   "committed once per proof.\n\n"
+                                   "committed once per proof. *Constant* are the inputs that were no inputs "
+                                   "of the compiled model in some test:\n"
+                                   "weights, and what the compiler refused at run time and then got by "
+                                   "`--const`.\n\n"
                                    "| operator | passed | left out | range | mean error | largest error | "
-                                   "promised | lookups | cells | table rows | "
-                                   "left out, and why |\n|---|---|---|---|---|---|---|---|---|---|---|\n";
+                                   "promised | lookups | cells | table rows | constant | "
+                                   "left out, and why |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n";
 
 void node_table_write(node_table *table, const char *path) {
     FILE *f = fopen(path, "w");

@@ -43,34 +43,84 @@ static bool fail(result *r, outcome o, const char *what, const char *message) {
     return false;
 }
 
-static bool read_ports(const node_test *t, const char *stem, bool skip_frozen, tensor_data *out, uint32_t n,
-                       mica_status *st) {
+static bool read_port(const node_test *t, const char *stem, uint32_t k, tensor_data *out, mica_status *st) {
     char path[4096];
-    uint32_t file = 0;
-    for (uint32_t i = 0; i < n; i++, file++) {
-        while (skip_frozen && file < MAX_PORTS && t->frozen[file])
-            file++;
-        (void)snprintf(path, sizeof path, "%s/%s/test_data_set_0/%s_%u.pb", t->folder, t->name, stem, file);
-        if (!tensor_file_read(&out[i], path, st))
-            return false;
-    }
-    return true;
+    (void)snprintf(path, sizeof path, "%s/%s/test_data_set_0/%s_%u.pb", t->folder, t->name, stem, k);
+    return tensor_file_read(out, path, st);
 }
 
-static bool load_graph(const node_test *t, graph *g, tensor_data *input, mica_status *st) {
+/* The test's inputs, by the positions of the original model. */
+typedef struct test_inputs {
+    uint32_t n;
+    char name[MAX_PORTS][100];
+    bool constant[MAX_PORTS]; /* of the model already, or because the compiler asked for it */
+    tensor_data *data;        /* [MAX_PORTS], in the order of the graph's inputs */
+} test_inputs;
+
+static bool name_inputs(const node_test *t, test_inputs *in, mica_status *st) {
     char path[4096];
+    graph g;
+    (void)snprintf(path, sizeof path, "%s/%s/model.onnx", t->folder, t->name);
+    if (!onnx_import(&g, path, NULL, 0, st))
+        return false;
+    in->n = g.n_inputs;
+    const bool fits = g.n_inputs <= MAX_PORTS && g.n_outputs <= MAX_PORTS;
+    for (uint32_t i = 0; fits && i < g.n_inputs; i++) {
+        (void)snprintf(in->name[i], sizeof in->name[i], "%.99s", g.value[g.input[i]].name);
+        in->constant[i] = t->frozen[i];
+    }
+    graph_free(&g);
+    return fits || mica_fail(st, MICA_ERR_LIMIT, "too many inputs or outputs");
+}
+
+static bool load_input(const node_test *t, const test_inputs *in, uint32_t k, graph *g, uint32_t *next,
+                       mica_status *st) {
+    tensor_data x;
+    if (!in->constant[k]) {
+        tensor_data *data = &in->data[*next];
+        return read_port(t, "input", k, data, st) &&
+               graph_bind_input(g, (*next)++, data->rank, data->dim, st);
+    }
+    if (!read_port(t, "input", k, &x, st))
+        return false;
+    const bool ok = graph_freeze_input(g, in->name[k], x.rank, x.dim, x.value, st);
+    tensor_data_free(&x);
+    return ok;
+}
+
+static bool load_graph(const node_test *t, const test_inputs *in, graph *g, mica_status *st) {
+    char path[4096];
+    uint32_t next = 0;
     (void)snprintf(path, sizeof path, "%s/%s/%s", t->folder, t->name, t->file);
     if (!onnx_import(g, path, NULL, 0, st))
         return false;
-    if (g->n_inputs > MAX_PORTS || g->n_outputs > MAX_PORTS)
-        return mica_fail(st, MICA_ERR_LIMIT, "too many inputs or outputs");
-    if (!read_ports(t, "input", true, input, g->n_inputs, st))
-        return false;
-    for (uint32_t i = 0; i < g->n_inputs; i++) {
-        if (!graph_bind_input(g, i, input[i].rank, input[i].dim, st))
+    for (uint32_t k = 0; k < in->n; k++) {
+        if (!t->frozen[k] && !load_input(t, in, k, g, &next, st))
             return false;
     }
     return graph_infer_shapes(g, st) && graph_fold_constants(g, st) && graph_canonicalise(g, st);
+}
+
+/* The input that a refusal asks to freeze ("--const NAME=FILE"), if it is one that is not frozen yet. */
+static bool freeze_as_asked(test_inputs *in, const char *message) {
+    static const char option[] = "--const ";
+    const char *name = strstr(message, option);
+    for (uint32_t k = 0; name && k < in->n; k++) {
+        const size_t length = strlen(in->name[k]);
+        if (!in->constant[k] && strncmp(name + sizeof option - 1, in->name[k], length) == 0 &&
+            strncmp(name + sizeof option - 1 + length, "=FILE", 5) == 0) {
+            in->constant[k] = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_constants(const test_inputs *in, result *r) {
+    size_t used = 0;
+    for (uint32_t k = 0; k < in->n && used < sizeof r->constant; k++)
+        if (in->constant[k])
+            used += (size_t)snprintf(r->constant + used, sizeof r->constant - used, "%s\n", in->name[k]);
 }
 
 /* As `mica compile` does, with its accuracy report. */
@@ -168,9 +218,9 @@ static bool compare(const node_test *t, const graph *g, const mica_circuit *c, c
                     result *r) {
     tensor_data want[MAX_PORTS] = {{0}};
     mica_status st = {0};
-    if (!read_ports(t, "output", false, want, g->n_outputs, &st))
-        return fail(r, OUTCOME_WRONG, "stored outputs", st.message);
     for (uint32_t i = 0; i < g->n_outputs; i++) {
+        if (!read_port(t, "output", i, &want[i], &st))
+            return fail(r, OUTCOME_WRONG, "stored outputs", st.message);
         const uint64_t cells = mica_port_cells(c, &c->output[i]);
         double *got = malloc((size_t)cells * sizeof *got);
         if (cells != want[i].count)
@@ -225,8 +275,15 @@ static void run_test(const node_test *t, result *r) {
     program p;
     mica_status st = {0};
     tensor_data input[MAX_PORTS] = {{0}};
+    test_inputs in = {.data = input};
     r->outcome = OUTCOME_PASS;
-    if (!load_graph(t, &g, input, &st) || !compile(&g, input, &p, r, &st)) {
+    bool ok = name_inputs(t, &in, &st) && load_graph(t, &in, &g, &st) && compile(&g, input, &p, r, &st);
+    while (!ok && st.code == MICA_ERR_UNSUPPORTED && freeze_as_asked(&in, st.message)) {
+        st = (mica_status){0};
+        ok = load_graph(t, &in, &g, &st) && compile(&g, input, &p, r, &st);
+    }
+    note_constants(&in, r);
+    if (!ok) {
         /* A limit of the readers (empty tensors) is a refusal too; anything that Mica itself broke is not. */
         const bool refused =
             st.code != MICA_ERR_INTERNAL && st.code != MICA_ERR_MEMORY && st.code != MICA_ERR_IO;

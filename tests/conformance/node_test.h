@@ -17,14 +17,15 @@ typedef struct result {
     double promised; /* largest error that the compiler's accuracy report states */
     double lo, hi;   /* of the inputs */
     uint64_t lookups, cells, rows,
-        elements; /* committed cells but for the multiplicities of `rows`; of the outputs */
+        elements;       /* committed cells but for the multiplicities of `rows`; of the outputs */
+    char constant[512]; /* names of the inputs that were constants, '\n' behind each */
     char message[1280];
 } result;
 
 typedef struct node_test {
     const char *folder, *name, *file;
     bool integer, half;     /* exact; or some tensor holds half-precision floats */
-    bool frozen[MAX_PORTS]; /* input k of the test is a constant of the model */
+    bool frozen[MAX_PORTS]; /* input k of the test is a constant of the model that `file` names */
 } node_test;
 
 /* In a process of its own. */

@@ -1,7 +1,8 @@
 /* Operator conformance: every test of a folder of ONNX operator tests is imported, lowered with its own input
  * as the only calibration sample, proved (the circuit computed by the interpreter), verified, and compared
  * with the stored outputs: integers exactly, floats within what the compile promised, which is at most 1 %
- * of the output's range (node_test.c). Each test runs in a process of its own.
+ * of the output's range (node_test.c). Inputs are frozen where the compiler asks for it (--const), and only
+ * then. Each test runs in a process of its own.
  *
  *   node_tests FOLDER [--refused LIST] [--json FILE] [--markdown FILE] [--only NAME]
  *

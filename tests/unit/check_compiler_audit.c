@@ -48,6 +48,12 @@ static void tear_down(void) {
     (void)memcpy(path + strlen(path) - 6, "XXXXXX", 6);
 }
 
+static bool run_audit(audit_result *r, const char *model, const char *samples, const char *vk,
+                      mica_status *st) {
+    const audit_request what = {.model = model, .samples = samples, .vk = vk};
+    return audit_run(r, &what, st);
+}
+
 static const audit_check *named(const audit_result *r, const char *what) {
     for (unsigned i = 0; i < AUDIT_CHECKS; i++) {
         if (strcmp(r->check[i].what, what) == 0)
@@ -60,7 +66,7 @@ static const audit_check *named(const audit_result *r, const char *what) {
 START_TEST(confirms_its_own) {
     audit_result r;
     mica_status st = {0};
-    ck_assert_msg(audit_run(&r, MODEL, CALIBRATION, path, &st), "%s", st.message);
+    ck_assert_msg(run_audit(&r, MODEL, CALIBRATION, path, &st), "%s", st.message);
     ck_assert(r.confirmed);
     for (unsigned i = 0; i < AUDIT_CHECKS; i++)
         ck_assert_msg(r.check[i].same, "%s", r.check[i].what);
@@ -71,7 +77,7 @@ END_TEST
 START_TEST(other_samples_differ) {
     audit_result r;
     mica_status st = {0};
-    ck_assert_msg(audit_run(&r, MODEL, CALIBRATION "/case_00", path, &st), "%s", st.message);
+    ck_assert_msg(run_audit(&r, MODEL, CALIBRATION "/case_00", path, &st), "%s", st.message);
     ck_assert(!r.confirmed);
     ck_assert(!named(&r, "calibration")->same && !named(&r, "calibrated ranges")->same);
     ck_assert(named(&r, "model")->same && named(&r, "options")->same);
@@ -81,7 +87,7 @@ END_TEST
 START_TEST(missing_samples_are_asked_for) {
     audit_result r;
     mica_status st = {0};
-    ck_assert(!audit_run(&r, MODEL, NULL, path, &st));
+    ck_assert(!run_audit(&r, MODEL, NULL, path, &st));
     ck_assert_int_eq(st.code, MICA_ERR_USAGE);
 }
 END_TEST
@@ -92,8 +98,8 @@ START_TEST(guessed_ranges_are_audited) {
     compile_request request = {.security_bits = 100};
     make_parameters(&request);
     options_free(&request);
-    ck_assert_msg(audit_run(&r, MODEL, NULL, path, &st) && r.confirmed, "%s", st.message);
-    ck_assert(audit_run(&r, MODEL, CALIBRATION, path, &st) && !r.confirmed);
+    ck_assert_msg(run_audit(&r, MODEL, NULL, path, &st) && r.confirmed, "%s", st.message);
+    ck_assert(run_audit(&r, MODEL, CALIBRATION, path, &st) && !r.confirmed);
     ck_assert_str_eq(named(&r, "calibration")->recorded, "none");
 }
 END_TEST
@@ -153,7 +159,7 @@ START_TEST(changed_parameters_differ) {
     audit_result r;
     mica_status st = {0};
     rewrite(changes[_i].apply);
-    ck_assert_msg(audit_run(&r, MODEL, CALIBRATION, path, &st), "%s", st.message);
+    ck_assert_msg(run_audit(&r, MODEL, CALIBRATION, path, &st), "%s", st.message);
     ck_assert(!r.confirmed);
     ck_assert(!changes[_i].what || !named(&r, changes[_i].what)->same);
 }
@@ -176,7 +182,7 @@ START_TEST(hostile_records_are_refused) {
     audit_result r;
     mica_status st = {0};
     rewrite(apply[_i]);
-    ck_assert(!audit_run(&r, MODEL, CALIBRATION, path, &st));
+    ck_assert(!run_audit(&r, MODEL, CALIBRATION, path, &st));
     ck_assert_msg(st.code == MICA_ERR_FORMAT || st.code == MICA_ERR_USAGE, "%s", st.message);
 }
 END_TEST
