@@ -50,7 +50,8 @@ static void show_text(const audit_job *j, const audit_result *r) {
             "options on %u calibration samples\n",
             j->what.model, r->n_samples);
     else
-        (void)printf("these are not the verifier parameters of %s with the recorded options\n", j->what.model);
+        (void)printf("these are not the verifier parameters of %s with the recorded options\n",
+                     j->what.model);
     (void)printf("vk digest %s\n", show_hex(hex, r->vk_digest, MICA_DIGEST_BYTES));
     for (unsigned i = 0; i < AUDIT_CHECKS; i++) {
         const audit_check *c = &r->check[i];
@@ -71,10 +72,11 @@ static bool show_as_json(const audit_job *j, const audit_result *r) {
                                                       c->same, "recorded", show_text_json(c->recorded),
                                                       "found", show_text_json(c->found)));
     }
-    return show_json(stdout, json_pack("{s:b, s:o, s:o, s:s, s:I, s:s, s:o}", "confirmed", r->confirmed,
-                                       "model", show_text_json(j->what.model), "vk", show_text_json(j->what.vk),
-                                       "vk_digest", show_hex(hex, r->vk_digest, MICA_DIGEST_BYTES), "samples",
-                                       (json_int_t)r->n_samples, "version", MICA_VERSION, "checks", checks));
+    return show_json(stdout,
+                     json_pack("{s:b, s:o, s:o, s:s, s:I, s:s, s:o}", "confirmed", r->confirmed, "model",
+                               show_text_json(j->what.model), "vk", show_text_json(j->what.vk), "vk_digest",
+                               show_hex(hex, r->vk_digest, MICA_DIGEST_BYTES), "samples",
+                               (json_int_t)r->n_samples, "version", MICA_VERSION, "checks", checks));
 }
 
 static bool run(const audit_job *j, bool *confirmed, mica_status *st) {
@@ -96,5 +98,6 @@ int cmd_audit(int argc, char **argv) {
         mica_arguments_usage(&command, stdout);
     else
         ok = ok && run(&j, &confirmed, &st);
+    mica_arguments_free(&command, &j);
     return !ok ? cmd_error(&st) : confirmed ? 0 : 1;
 }

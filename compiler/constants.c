@@ -109,7 +109,7 @@ static bool read_file(constant_binding *b, const char *path, mica_status *st) {
     tensor_data t;
     if (ends_with(path, ".json"))
         return read_json_file(b, path, st);
-    if (!tensor_file_read(&t, path, st))
+    if (!tensor_file_read_any(&t, path, st))
         return false;
     if (t.rank > GRAPH_MAX_RANK) {
         tensor_data_free(&t);

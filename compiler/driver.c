@@ -107,16 +107,11 @@ static bool check_dim_names(const compile_request *r, mica_status *st) {
     return ok;
 }
 
-/* A proof speaks of an input: some output must depend on one. */
+/* A proof speaks of inputs and outputs. */
 static bool check_network(const graph *g, const char *model, mica_status *st) {
-    if (g->n_inputs == 0)
-        return mica_fail(st, MICA_ERR_UNSUPPORTED, "%s: the model has no inputs; there is nothing to prove",
-                         model);
-    for (uint32_t i = 0; i < g->n_outputs; i++) {
-        if (!graph_is_const(&g->value[g->output[i]]))
-            return true;
-    }
-    return mica_fail(st, MICA_ERR_UNSUPPORTED, "%s: no output of the model depends on its inputs", model);
+    return !graph_is_settled(g) ||
+           mica_fail(st, MICA_ERR_UNSUPPORTED, "%s: the model has no %s; there is nothing to prove", model,
+                     g->n_outputs ? "inputs" : "outputs with elements");
 }
 
 static bool run_front_end(compilation *c, sample_set *samples, mica_status *st) {
@@ -124,7 +119,7 @@ static bool run_front_end(compilation *c, sample_set *samples, mica_status *st) 
     progress(r, "reading the model");
     if (!check_dim_names(r, st) || !onnx_import(&c->graph, r->model, r->dims, r->n_dims, st))
         return false;
-    if (!constants_freeze(&r->constants, &c->graph, st))
+    if (!constants_freeze(&r->constants, &c->graph, st) || !graph_freeze_empty_inputs(&c->graph, st))
         return false;
     c->parameters = count_parameters(&c->graph);
     dump_graph(c, "import");
@@ -335,6 +330,8 @@ static bool compile_in(compilation *c, const toolchain *t, workplace *w, sample_
         return false;
     if (!c->request->quiet)
         warn_calibration(c);
+    if (!c->request->quiet)
+        warn_ports(c);
     if (!run_commitment(c, samples, st) || !make_workplace(w, c, st))
         return false;
     if (!c->request->quiet && !c->request->json)

@@ -88,6 +88,9 @@ void warn_calibration(const compilation *c);
  * weights' ranges or by its size, is a warning. */
 bool certify(compilation *c, mica_status *st);
 
+/* warn.c: inputs that decide nothing, outputs that are constants or empty, on stderr. */
+void warn_ports(const compilation *c);
+
 /* summary_json.c: the same, what the self-test measured, and figures of every layer, as one line of JSON. */
 bool summary_print_json(const compilation *c, mica_status *st);
 

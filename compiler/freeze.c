@@ -103,6 +103,26 @@ static void forget_input(graph *g, uint32_t index) {
     memmove(&g->input[index], &g->input[index + 1], (g->n_inputs - index) * sizeof *g->input);
 }
 
+bool graph_freeze_empty_inputs(graph *g, mica_status *st) {
+    const double nothing = 0;
+    for (uint32_t i = 0; i < g->n_inputs;) {
+        const graph_value v = g->value[g->input[i]];
+        bool empty = false, known = true;
+        for (uint32_t d = 0; d < v.rank; d++) {
+            empty |= v.dim[d] == 0;
+            known &= v.dim[d] >= 0;
+        }
+        if (empty && known) {
+            if (!graph_freeze_input(g, v.name, v.rank, v.dim, &nothing, st))
+                return false;
+            g->n_empty_inputs++;
+        } else {
+            i++;
+        }
+    }
+    return true;
+}
+
 bool graph_freeze_input(graph *g, const char *name, uint32_t rank, const int64_t *dim, const double *element,
                         mica_status *st) {
     uint32_t index = 0;

@@ -93,6 +93,8 @@ typedef struct graph {
     graph_value *value;
     graph_node *node;
     uint32_t *input, *output; /* value indices; initialisers that are listed as inputs are not inputs */
+    uint32_t *empty_output;   /* outputs without elements, which shape inference takes from the list */
+    uint32_t n_empty_outputs, n_empty_inputs; /* such inputs are constants */
     graph_free_dim *free_dim;
     uint32_t n_free_dims;
     uint64_t folded;   /* elements of all constants that folding made */
@@ -101,6 +103,12 @@ typedef struct graph {
                      axis */
     graph_pool *pool;
 } graph;
+
+/* Whether no proof can say anything of the graph: every output is a constant once shapes are known, or none
+ * has elements. */
+static inline bool graph_is_settled(const graph *g) {
+    return g->n_inputs == 0 || g->n_outputs == 0;
+}
 
 bool graph_create(graph *g, mica_status *st);
 void graph_free(graph *g);

@@ -21,7 +21,8 @@ static const mica_option options[] = {
     {"dim", 0, MICA_OPTION_LIST, FIELD(dim), 0, 0, "NAME=SIZE",
      "size of a free dimension of the model; may be repeated", ON_PARAMETERS},
     {"const", 0, MICA_OPTION_LIST, FIELD(constant), 0, 0, "NAME=VALUE",
-     "an input becomes a constant: a number, a list like [1,2], or a .npy, .pb or .json file; may be repeated",
+     "an input becomes a constant: a number, a list like [1,2], or a .npy, .pb or .json file; may be "
+     "repeated",
      ON_PARAMETERS},
     {"input-visibility", 0, MICA_OPTION_LIST, FIELD(input_visibility), 0, 0, "[NAME=]WHAT",
      "public (default), committed (proofs show a digest) or private (undisclosed, not zero-knowledge)",

@@ -20,6 +20,9 @@ bool onnx_import(graph *g, const char *path, const dim_binding *dims, size_t n_d
  * bound. A shape of one element takes any form of it. */
 bool graph_freeze_input(graph *g, const char *name, uint32_t rank, const int64_t *dim, const double *element,
                         mica_status *st);
+/* freeze.c: inputs with a dimension of 0, as the file has them, become constants: there is nothing to read.
+ */
+bool graph_freeze_empty_inputs(graph *g, mica_status *st);
 /* freeze.c: the batch axis of the inputs as the file has them: every input has one, or none has. */
 void graph_find_batch(graph *g);
 
@@ -31,7 +34,8 @@ bool graph_bind_input(graph *g, uint32_t index, uint32_t rank, const int64_t *di
 void graph_set_batched(graph *g, bool batched);
 /* shapes.c: infers every shape by the operators' rules, marks batched values, refuses unsupported operators
  * by name. Integer values that depend on constants only (shapes) become constants on the way. If an operator
- * mixes the batch axis with another, the whole graph is inferred again with no batch axis. */
+ * mixes the batch axis with another, the whole graph is inferred again with no batch axis. Outputs without
+ * elements go from the outputs to g->empty_output. */
 bool graph_infer_shapes(graph *g, mica_status *st);
 /* fold.c: nodes with constant inputs become constants by the operators' float reference. */
 bool graph_fold_constants(graph *g, mica_status *st);

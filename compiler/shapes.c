@@ -298,6 +298,24 @@ static bool fail_unsupported(const graph *g, mica_status *st) {
     return mica_fail(st, MICA_ERR_UNSUPPORTED, "unsupported operators: %s", list);
 }
 
+/* They have no cells that a circuit could show. */
+static bool set_aside_empty_outputs(graph *g, mica_status *st) {
+    uint32_t kept = 0;
+    g->n_empty_outputs = 0;
+    g->empty_output = graph_alloc(g, (size_t)g->n_outputs + 1, sizeof *g->empty_output, st);
+    if (!g->empty_output)
+        return false;
+    for (uint32_t i = 0; i < g->n_outputs; i++) {
+        const uint32_t v = g->output[i];
+        if (graph_elements(&g->value[v]) == 0)
+            g->empty_output[g->n_empty_outputs++] = v;
+        else
+            g->output[kept++] = v;
+    }
+    g->n_outputs = kept;
+    return true;
+}
+
 bool graph_infer_shapes(graph *g, mica_status *st) {
-    return fail_unsupported(g, st) && infer(g, false, st);
+    return fail_unsupported(g, st) && infer(g, false, st) && set_aside_empty_outputs(g, st);
 }

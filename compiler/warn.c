@@ -1,6 +1,7 @@
-/* What a user should know about the calibration before relying on the executable. */
+/* What a user should know about calibration, inputs and outputs before relying on the executable. */
 #include "driver.h"
 #include "guessed_ranges.h"
+#include "ops/op_rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,4 +49,25 @@ void warn_calibration(const compilation *c) {
         list_inputs(c, "the samples reach");
         list_guesses(c);
     }
+}
+
+void warn_ports(const compilation *c) {
+    const graph *g = &c->graph;
+    for (uint32_t i = 0; i < g->n_inputs; i++) {
+        if (!op_value_used(g, g->input[i]))
+            (void)fprintf(stderr,
+                          "note: no output depends on input '%s': proofs show it and say nothing of it\n",
+                          g->value[g->input[i]].name);
+    }
+    for (uint32_t i = 0; i < g->n_outputs; i++) {
+        if (graph_is_const(&g->value[g->output[i]]))
+            (void)fprintf(stderr, "note: output '%s' is a constant\n", g->value[g->output[i]].name);
+    }
+    if (g->n_empty_inputs)
+        (void)fprintf(stderr,
+                      "note: %u input%s without elements: constants, which the prover does not take\n",
+                      g->n_empty_inputs, g->n_empty_inputs == 1 ? "" : "s");
+    for (uint32_t i = 0; i < g->n_empty_outputs; i++)
+        (void)fprintf(stderr, "note: output '%s' has no elements: proofs do not show it\n",
+                      g->value[g->empty_output[i]].name);
 }

@@ -269,6 +269,11 @@ bool emit_placement(emitter *e, const step *s) {
     bind_cells(e, root, v, "RESULT", "RESULT_SOURCE", "RESULT_AT");
     bind_cells(e, root, m->src, "SOURCE_CELLS", NULL, "SOURCE_AT");
     bind_loops(root, "axis", &loops);
+    if (loops.n == 0) { /* a single cell: the template leaves a loop where there is no source */
+        scope *once = scope_item(root, "axis");
+        scope_set(once, "INDEX", "once");
+        scope_set(once, "DIM", "1");
+    }
     bind_strides(root, "cell", &loops, cell.stride);
     if (e->offset[v] != NO_OFFSET)
         scope_set(scope_item(root, "clear"), "ALL_CELLS", "%lu", 1ul << mica_item_bits(out));

@@ -124,8 +124,8 @@ static bool infer_reduce(op_context *c, const graph_node *n, bool integers, mica
     if (!reduce_resolve(c->g, n, &axes, &keep, st))
         return false;
     for (uint32_t i = 0; i < like.rank; i++)
-        if (axes & 1u << i && like.dim[i] == 0)
-            return op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED, "a reduction over no elements");
+        if (axes & 1u << i && like.dim[i] == 0 && n->kind == OP_REDUCE_MEAN)
+            return op_fail(c->g, n, st, MICA_ERR_UNSUPPORTED, "the mean of no elements");
     return set_reduced(c, n, &like, axes, keep, st);
 }
 
@@ -182,6 +182,27 @@ static double log_sum_exp(const double *x, const size_t *at, size_t n) {
     return fm_log(sum) + top;
 }
 
+/* The value of no elements: the least and the largest value of the type for maxima and minima. */
+static double empty_value(op_kind kind, const graph_value *y) {
+    const bool real = onnx_type_float(y->onnx_dtype), truth = y->onnx_dtype == ONNX_BOOL;
+    const unsigned bits = truth ? 1 : onnx_type_bits(y->onnx_dtype);
+    const double all = (double)(UINT64_C(1) << (bits - 1)), infinity = __builtin_inf();
+    const bool negative = onnx_type_signed(y->onnx_dtype);
+    switch (kind) {
+    case OP_REDUCE_MAX:
+        return real ? -infinity : negative ? -all : 0;
+    case OP_REDUCE_MIN:
+        return real ? infinity : negative ? all - 1 : 2 * all - 1;
+    case OP_REDUCE_PROD:
+        return 1;
+    case OP_REDUCE_LOG_SUM:
+    case OP_REDUCE_LOG_SUM_EXP:
+        return -infinity;
+    default:
+        return 0;
+    }
+}
+
 /* One row of n > 0 cells, cell i at x[at[i]]. */
 static double row_value(op_kind kind, const double *x, const size_t *at, size_t n) {
     double r = kind == OP_REDUCE_MAX || kind == OP_REDUCE_MIN ? x[at[0]] : kind == OP_REDUCE_PROD;
@@ -209,7 +230,8 @@ static bool eval_reduce(const op_args *a, mica_status *st) {
         !reduce_walk_create(&w, op_in(a->g, a->n, 0), axes, st))
         return false;
     for (size_t j = 0; j < w.n_rows; j++)
-        a->out[0][j] = row_value((op_kind)a->n->kind, a->in[0] + w.row[j], w.cell, w.length);
+        a->out[0][j] = w.length ? row_value((op_kind)a->n->kind, a->in[0] + w.row[j], w.cell, w.length)
+                                : empty_value((op_kind)a->n->kind, op_out(a->g, a->n, 0));
     reduce_walk_free(&w);
     return true;
 }

@@ -9,7 +9,7 @@ bool tensor_pb_parse(tensor_data *t, const uint8_t *bytes, size_t size, const ch
 bool tensor_json_parse(tensor_data **t, uint32_t *n, const char *key, const uint8_t *bytes, size_t size,
                        const char *path, mica_status *st);
 
-/* Sets count from rank and dim and allocates value; refuses empty tensors and more than TENSOR_MAX_ELEMENTS.
+/* Sets count from rank and dim and allocates value; refuses more than TENSOR_MAX_ELEMENTS.
  */
 bool tensor_data_allocate(tensor_data *t, const char *path, mica_status *st);
 

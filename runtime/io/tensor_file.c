@@ -16,14 +16,12 @@ void tensor_data_free(tensor_data *t) {
 bool tensor_data_allocate(tensor_data *t, const char *path, mica_status *st) {
     t->count = 1;
     for (uint32_t i = 0; i < t->rank; i++) {
-        if (t->dim[i] < 1)
-            return mica_fail(st, MICA_ERR_FORMAT, "%s: the tensor is empty", path);
-        if ((uint64_t)t->dim[i] > TENSOR_MAX_ELEMENTS / t->count)
+        if (t->dim[i] > 0 && t->count > 0 && (uint64_t)t->dim[i] > TENSOR_MAX_ELEMENTS / t->count)
             return mica_fail(st, MICA_ERR_LIMIT, "%s: more than %llu elements", path,
                              (unsigned long long)TENSOR_MAX_ELEMENTS);
         t->count *= (uint64_t)t->dim[i];
     }
-    t->value = malloc(t->count * sizeof *t->value); /* count <= 2^28 */
+    t->value = malloc((t->count + 1) * sizeof *t->value); /* count <= 2^28 */
     return t->value || mica_fail(st, MICA_ERR_MEMORY, "%s: out of memory for %llu elements", path,
                                  (unsigned long long)t->count);
 }
@@ -36,7 +34,7 @@ static bool check_finite(const tensor_data *t, const char *path, mica_status *st
     return true;
 }
 
-bool tensor_file_read(tensor_data *t, const char *path, mica_status *st) {
+bool tensor_file_read_any(tensor_data *t, const char *path, mica_status *st) {
     uint8_t *bytes;
     size_t size;
     memset(t, 0, sizeof *t);
@@ -45,7 +43,16 @@ bool tensor_file_read(tensor_data *t, const char *path, mica_status *st) {
     bool npy = size >= 6 && memcmp(bytes, "\x93NUMPY", 6) == 0;
     bool ok = npy ? npy_parse(t, bytes, size, path, st) : tensor_pb_parse(t, bytes, size, path, st);
     free(bytes);
-    ok = ok && check_finite(t, path, st);
+    if (!ok)
+        tensor_data_free(t);
+    return ok;
+}
+
+bool tensor_file_read(tensor_data *t, const char *path, mica_status *st) {
+    if (!tensor_file_read_any(t, path, st))
+        return false;
+    const bool ok = t->count > 0 ? check_finite(t, path, st)
+                                 : mica_fail(st, MICA_ERR_FORMAT, "%s: the tensor is empty", path);
     if (!ok)
         tensor_data_free(t);
     return ok;

@@ -20,11 +20,11 @@
 
 /* One tensor of a file. */
 typedef struct tensor_data {
-    uint64_t count; /* >= 1 */
+    uint64_t count; /* >= 1, but for tensor_file_read_any */
     double *value;  /* [count], row-major */
     bool has_shape; /* false for a flat list of JSON */
     uint32_t rank;
-    int64_t dim[TENSOR_MAX_RANK]; /* >= 1 */
+    int64_t dim[TENSOR_MAX_RANK]; /* >= 1, likewise >= 0 */
 } tensor_data;
 
 void tensor_data_free(tensor_data *t);
@@ -40,8 +40,10 @@ typedef struct tensor_spec {
 /* The spec of a circuit's port; the name is borrowed. */
 tensor_spec tensor_spec_of_port(const mica_port *port);
 
-/* Reads a .npy or .pb file (told apart by content). Finite values only. */
+/* Reads a .npy or .pb file (told apart by content) with at least one element. Finite values only. */
 bool tensor_file_read(tensor_data *t, const char *path, mica_status *st);
+/* The same for any tensor: it may be empty, and values may be infinite or no numbers. */
+bool tensor_file_read_any(tensor_data *t, const char *path, mica_status *st);
 
 /* Reads list `key` of a JSON object: key[k] is the flat list of tensor k. The caller frees each tensor and
  * *t. */

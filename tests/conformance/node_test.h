@@ -8,7 +8,8 @@
 
 #define MAX_PORTS 32
 
-typedef enum outcome { OUTCOME_PASS, OUTCOME_REFUSED, OUTCOME_WRONG } outcome;
+/* SETTLED: equal, and constant once shapes are known, so that there is nothing to prove. */
+typedef enum outcome { OUTCOME_PASS, OUTCOME_SETTLED, OUTCOME_REFUSED, OUTCOME_WRONG, OUTCOMES } outcome;
 
 /* Errors are relative to the output's range (its magnitude, if it is constant); 0 for integers. */
 typedef struct result {

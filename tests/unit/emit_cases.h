@@ -510,6 +510,10 @@ static void add_placement_cases(program *p) {
     h.offset = 193; /* reversed, and longer than its source */
     add_copy(p, add_placement(p, rows, 1, again, &h, 1));
     add_listed_case(p, x);
+    (void)add_layer(p, "one cell without a source");
+    const uint32_t no_dim[1] = {0};
+    mica_factor none = {.n_src = 3, .src_axis = {0, 1, 2}, .offset = -1};
+    add_copy(p, add_placement(p, x, 0, no_dim, &none, 1));
 }
 
 static void build_program(program *p) {

@@ -62,13 +62,15 @@ typedef struct result {
 } result;
 
 static inline void read_output(const graph *g, double *const *value, uint32_t k, result *r) {
-    const graph_value *v = &g->value[g->output[k]];
+    const bool empty = k >= g->n_outputs; /* set aside by shape inference */
+    const uint32_t output = empty ? g->empty_output[k - g->n_outputs] : g->output[k];
+    const graph_value *v = &g->value[output];
     r->rank = v->rank;
     memcpy(r->dim, v->dim, sizeof r->dim);
     r->n = (size_t)graph_elements(v);
     ck_assert_uint_le(r->n, MAX_CELLS);
     for (size_t i = 0; i < r->n; i++)
-        r->y[i] = v->real ? v->real[i] : v->integer ? (double)v->integer[i] : value[g->output[k]][i];
+        r->y[i] = v->real ? v->real[i] : v->integer ? (double)v->integer[i] : value[output][i];
 }
 
 static inline void evaluate(const graph *g, const float *const *x, result *r) {
@@ -83,7 +85,7 @@ static inline void evaluate(const graph *g, const float *const *x, result *r) {
             input[i][j] = (double)x[i][j];
     }
     ck_assert_msg(graph_evaluate(g, (const double *const *)input, value, &st), "%s", st.message);
-    for (uint32_t k = 0; k < g->n_outputs; k++)
+    for (uint32_t k = 0; k < g->n_outputs + g->n_empty_outputs; k++)
         read_output(g, value, k, &r[k]);
     for (uint32_t i = 0; i < g->n_inputs; i++)
         free(input[i]);
