@@ -76,12 +76,15 @@ uint32_t expand_feature_extractor(expander *x);
 uint32_t expand_scatter(expander *x);
 uint32_t expand_topk(expander *x);
 uint32_t expand_qlinear(expander *x);
+uint32_t expand_quantise(expander *x);
 uint32_t expand_dequantise(expander *x);
+uint32_t expand_dynamic_quantise(expander *x);
 /* Whether they are replaced. */
 bool expand_avgpool_applies(const graph *g, const graph_node *n);
 bool expand_einsum_applies(const graph *g, const graph_node *n);
 bool expand_gemm_applies(const graph *g, const graph_node *n);
 bool expand_clip_applies(const graph *g, const graph_node *n);
+bool expand_quantise_applies(const graph *g, const graph_node *n);
 bool expand_dequantise_applies(const graph *g, const graph_node *n);
 bool expand_scatter_applies(const graph *g, const graph_node *n);
 

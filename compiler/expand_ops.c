@@ -20,6 +20,8 @@ bool expand_applies(const graph *g, const graph_node *n) {
         return expand_gemm_applies(g, n);
     case OP_CLIP:
         return expand_clip_applies(g, n);
+    case OP_QUANTIZELINEAR:
+        return expand_quantise_applies(g, n);
     case OP_DEQUANTIZELINEAR:
         return expand_dequantise_applies(g, n);
     default:
@@ -317,7 +319,9 @@ static expansion *const expansions[OP_KINDS] = {
     [OP_CONVINTEGER] = expand_qlinear,
     [OP_QLINEARMATMUL] = expand_qlinear,
     [OP_QLINEARCONV] = expand_qlinear,
+    [OP_QUANTIZELINEAR] = expand_quantise,
     [OP_DEQUANTIZELINEAR] = expand_dequantise,
+    [OP_DYNAMICQUANTIZELINEAR] = expand_dynamic_quantise,
     [OP_VARIANCE] = expand_variance,
     [OP_TOPK] = expand_topk,
     [OP_LPNORMALIZATION] = expand_lp_normalization,

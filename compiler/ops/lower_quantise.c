@@ -101,10 +101,27 @@ static bool divide_by_each(lowering *l, const graph_node *n, const quantise_poin
 
 /* --- rounding, zero points, saturation --- */
 
+static bool saturate(lowering *l, const graph_node *n, const form *f, double lo, double hi, uint32_t *y,
+                     mica_status *st) {
+    double scale;
+    const activation clamp = {.kind = MICA_TABLE_ROUND,
+                              .lo = lo,
+                              .hi = hi,
+                              .in_factor = 1,
+                              .out_factor = 1,
+                              .out_scale = 1,
+                              .wanted = 1,
+                              .tolerable = 1,
+                              .exact = true};
+    return requantise(l, f, 1, &clamp, n->out[0], y, &scale, st);
+}
+
 static bool round_quotient(lowering *l, const graph_node *n, const quotient *q, double lo, double hi,
                            uint32_t *y, mica_status *st) {
     const double coarsest = q->unit / KEYS_PER_UNIT;
     double scale;
+    if (l->g->value[n->in[0]].dtype == DTYPE_INT && q->scale == 1 && q->unit == 1)
+        return saturate(l, n, &q->f, lo, hi, y, st); /* nothing to round */
     const activation act = {.kind = MICA_TABLE_ROUND,
                             .lo = lo,
                             .hi = hi,
@@ -119,21 +136,6 @@ static bool round_quotient(lowering *l, const graph_node *n, const quotient *q, 
         return false;
     }
     return true;
-}
-
-static bool saturate(lowering *l, const graph_node *n, const form *f, double lo, double hi, uint32_t *y,
-                     mica_status *st) {
-    double scale;
-    const activation clamp = {.kind = MICA_TABLE_ROUND,
-                              .lo = lo,
-                              .hi = hi,
-                              .in_factor = 1,
-                              .out_factor = 1,
-                              .out_scale = 1,
-                              .wanted = 1,
-                              .tolerable = 1,
-                              .exact = true};
-    return requantise(l, f, 1, &clamp, n->out[0], y, &scale, st);
 }
 
 /* The rounded quotient with zero points, saturated at lo and hi: where they are all equal, the table of the
@@ -175,8 +177,7 @@ bool lower_quantizelinear(struct lowering *l, const graph_node *n, mica_status *
     quotient q;
     double lo = 0, hi = 0;
     uint32_t y = NO_INDEX;
-    if (!quantise_range(l->g->value[n->out[0]].onnx_dtype, &lo, &hi) ||
-        !quantise_points_create(&p, l->g, n, st))
+    if (!quantise_result_range(l->g, n, &lo, &hi) || !quantise_points_create(&p, l->g, n, st))
         return false;
     const bool ok = check_scales(l, n, &p, st) &&
                     (p.n == 1 ? divide_by_one(l, n, p.scale[0], &q, st) : divide_by_each(l, n, &p, &q, st)) &&

@@ -138,7 +138,8 @@ uint32_t op_outputs(uint32_t kind) {
         return UINT32_MAX;
     case OP_UNIQUE: /* elements, indices, inverse indices, counts */
         return 4;
-    case OP_LAYERNORM: /* and Mean, InvStdDev */
+    case OP_LAYERNORM:             /* and Mean, InvStdDev */
+    case OP_DYNAMICQUANTIZELINEAR: /* and y_scale, y_zero_point */
         return 3;
     case OP_DROPOUT:          /* and mask */
     case OP_MAXPOOL:          /* and Indices */

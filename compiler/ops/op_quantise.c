@@ -68,6 +68,15 @@ bool quantise_range(int type, double *lo, double *hi) {
     return true;
 }
 
+bool quantise_result_range(const graph *g, const graph_node *n, double *lo, double *hi) {
+    const int64_t bits = graph_attr_int(n, "mica_bits", 0);
+    if (bits < 2 || bits > 16)
+        return quantise_range(op_out(g, n, 0)->onnx_dtype, lo, hi);
+    *lo = -(double)(1u << (bits - 1));
+    *hi = -*lo - 1;
+    return true;
+}
+
 bool quantise_points_create(quantise_points *p, const graph *g, const graph_node *n, mica_status *st) {
     const graph_value *x = op_in(g, n, 0), *s = op_in(g, n, 1), *z = op_in(g, n, 2);
     scale_map m;
@@ -152,7 +161,7 @@ bool eval_quantizelinear(const op_args *a, mica_status *st) {
     scale_map m;
     uint32_t axis;
     double lo, hi;
-    if (!map_scales(&m, a->g, a->n, &axis, st) || !quantise_range(y->onnx_dtype, &lo, &hi))
+    if (!map_scales(&m, a->g, a->n, &axis, st) || !quantise_result_range(a->g, a->n, &lo, &hi))
         return false;
     for (size_t e = 0, n = (size_t)graph_elements(y); e < n; e++) {
         const size_t i = scale_of(&m, e);
@@ -172,6 +181,42 @@ bool eval_dequantizelinear(const op_args *a, mica_status *st) {
     for (size_t e = 0, n = (size_t)graph_elements(y); e < n; e++) {
         const size_t i = scale_of(&m, e);
         a->out[0][e] = (a->in[0][e] - (zero ? a->in[2][i] : 0)) * a->in[1][i];
+    }
+    return true;
+}
+
+/* --- DynamicQuantizeLinear: y, y_scale, y_zero_point --- */
+
+#define STEPS 255 /* of uint8 */
+
+bool infer_dynamicquantizelinear(op_context *c, const graph_node *n, mica_status *st) {
+    const graph_value x = *op_in(c->g, n, 0);
+    const bool scale = op_part(n) == 1;
+    const graph_value like = {.dtype = scale ? DTYPE_FLOAT : DTYPE_INT,
+                              .onnx_dtype = scale ? x.onnx_dtype : ONNX_UINT8};
+    if (!op_all_float(c->g, n, st))
+        return false;
+    if (x.batched) /* the extremes of all items */
+        return op_mixes_batch(c);
+    return op_set_output(c, n, &like, op_part(n) == 0 ? x.rank : 0, x.dim, false, st);
+}
+
+bool eval_dynamicquantizelinear(const op_args *a, mica_status *st) {
+    const size_t n = (size_t)graph_elements(op_in(a->g, a->n, 0));
+    double low = 0, high = 0;
+    (void)st;
+    for (size_t i = 0; i < n; i++) {
+        low = a->in[0][i] < low ? a->in[0][i] : low;
+        high = a->in[0][i] > high ? a->in[0][i] : high;
+    }
+    const double range = high - low, zero = range > 0 ? fm_round_even(-low / range * STEPS) : 0;
+    if (op_part(a->n) == 1)
+        a->out[0][0] = range / STEPS;
+    if (op_part(a->n) == 2)
+        a->out[0][0] = zero;
+    for (size_t i = 0; op_part(a->n) == 0 && i < n; i++) {
+        const double v = (range > 0 ? fm_round_even(a->in[0][i] / range * STEPS) : 0) + zero;
+        a->out[0][i] = v < 0 ? 0 : v > STEPS ? STEPS : v;
     }
     return true;
 }

@@ -29,6 +29,7 @@
     X(CONVINTEGER, convinteger, "ConvInteger", 2, 4)                                                         \
     X(QLINEARMATMUL, qlinearmatmul, "QLinearMatMul", 8, 8)                                                   \
     X(QLINEARCONV, qlinearconv, "QLinearConv", 8, 9)                                                         \
+    X(DYNAMICQUANTIZELINEAR, dynamicquantizelinear, "DynamicQuantizeLinear", 1, 1)                           \
     X(VARIANCE, variance, "mica.Variance", 2, 2)                                                             \
     X(TOPK, topk, "TopK", 1, 2)                                                                              \
     X(LPNORMALIZATION, lpnormalization, "LpNormalization", 1, 1)                                             \

@@ -7,6 +7,10 @@
 /* The values of an integer type of 4, 8 or 16 bits; false for any other type. */
 bool quantise_range(int type, double *lo, double *hi);
 
+/* The values of the result of QuantizeLinear: those of its type, or of a signed type of `mica_bits` bits,
+ * which expansions ask for. */
+bool quantise_result_range(const graph *g, const graph_node *n, double *lo, double *hi);
+
 /* Constant scales and zero points of a node, spread over a shape that broadcasts to its input's: all axes 1
  * for one scale, all but one for a scale per entry of an axis, none for blocks. */
 typedef struct quantise_points {

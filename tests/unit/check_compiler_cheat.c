@@ -207,6 +207,13 @@ static uint32_t build_quantise(net *t, uint32_t x) {
     return op(t, "QuantizeLinear", 3, x, scales, narrow(t, zeros));
 }
 
+/* A zero point that is computed: extremes, a quotient, a table that rounds. */
+static uint32_t build_dynamic_quantise(net *t, uint32_t x) {
+    with_int(t, "mica_part", 2);
+    with_int(t, "mica_parts", 3);
+    return op(t, "DynamicQuantizeLinear", 1, x);
+}
+
 static uint32_t build_two_stages(net *t, uint32_t x) {
     const uint32_t y = op(t, "Relu", 1, op(t, "MatMul", 2, x, constant(t, 0, 1, SHAPE(5, 3))));
     return op(t, "MatMul", 2, y, constant(t, 0, 1, SHAPE(3, 2)));
@@ -246,6 +253,7 @@ static const model_case cases[] = {
     {"TopK", build_top, AS_IT_COMES},
     {"wrapping Cast", build_wrap, AS_IT_COMES},
     {"QuantizeLinear", build_quantise, AS_IT_COMES},
+    {"DynamicQuantizeLinear", build_dynamic_quantise, false},
     {"two stages", build_two_stages, FINE},
     {"two limbs", build_two_limbs, SPLIT},
 };

@@ -141,6 +141,65 @@ static void wide_scales(net *t) {
     output(t, op(t, "DequantizeLinear", 3, q, s, z));
 }
 
+/* Scales and zero points that are computed or come with the input. */
+static void scales_at_run_time(net *t) {
+    const uint32_t x = input(t, SHAPE(3, 8)), z = int_input(t, ONNX_INT8, SHAPE(3));
+    const uint32_t magnitude = op(t, "Abs", 1, x);
+    with_ints(t, "axes", SHAPE(1));
+    with_int(t, "keepdims", 0);
+    const uint32_t top = op(t, "ReduceMax", 1, magnitude);
+    const uint32_t s = op(t, "Mul", 2, top, number(t, 1.0 / 100));
+    with_int(t, "axis", 0);
+    const uint32_t q = op(t, "QuantizeLinear", 3, x, s, z);
+    output(t, q);
+    with_int(t, "axis", 0);
+    output(t, op(t, "DequantizeLinear", 3, q, s, z));
+}
+
+static uint32_t dynamic_part(net *t, uint32_t x, int part) {
+    if (part) {
+        with_int(t, "mica_part", part);
+        with_int(t, "mica_parts", 3);
+    }
+    return op(t, "DynamicQuantizeLinear", 1, x);
+}
+
+static void dynamic_scale(net *t) {
+    const uint32_t x = input(t, SHAPE(3, 8));
+    output(t, dynamic_part(t, x, 0));
+    output(t, dynamic_part(t, x, 1));
+}
+
+/* Within one unit; few units lie between the zero points of the samples. */
+static void dynamic_zero(net *t) {
+    output(t, dynamic_part(t, input(t, SHAPE(3, 8)), 2));
+}
+
+START_TEST(computed_scales) {
+    run_case("scales at run time", scales_at_run_time, 10, false, 0.002, 0.01);
+    run_case("dynamic", dynamic_scale, 11, false, 0.005, 0.01);
+    run_case("dynamic zero point", dynamic_zero, 11, false, 0.02, 0.1);
+}
+END_TEST
+
+START_TEST(dynamic_values) {
+    static const double x[] = {0, 2, -3, -2.5, 1.34, 0.5}, y[] = {153, 255, 0, 25, 221, 179};
+    static const double up[] = {1, 2, 3, 4, 5, 5.1}, up_y[] = {50, 100, 150, 200, 250, 255};
+    static const double scale[] = {5.0 / 255}, zero[] = {153}, nothing[6] = {0};
+    net t;
+    for (int part = 0; part < 3; part++) {
+        net_create(&t, 1, false);
+        const uint32_t v = dynamic_part(&t, input(&t, SHAPE(6)), part);
+        expect_values(&t, v, part ? 1 : 6, x, part == 0 ? y : part == 1 ? scale : zero);
+        net_create(&t, 1, false);
+        const uint32_t w = dynamic_part(&t, input(&t, SHAPE(6)), part);
+        expect_values(&t, w, part ? 1 : 6, nothing, nothing);
+    }
+    net_create(&t, 1, false);
+    expect_values(&t, dynamic_part(&t, input(&t, SHAPE(6)), 0), 6, up, up_y);
+}
+END_TEST
+
 START_TEST(several_scales) {
     run_case("axis", axis_of_scales, 6, true, 0, 0);
     run_case("blocks", blocks_of_scales, 7, false, 0, 0);
@@ -239,6 +298,8 @@ int main(void) {
     tcase_add_test(c, axes_and_blocks);
     tcase_add_test(c, lowered);
     tcase_add_test(c, several_scales);
+    tcase_add_test(c, computed_scales);
+    tcase_add_test(c, dynamic_values);
     tcase_add_test(c, refusals);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
