@@ -162,7 +162,8 @@ static bool set_max_batch(compilation *c, mica_status *st) {
 
 static bool run_lowering(compilation *c, const sample_set *samples, mica_status *st) {
     progress(c->request, "calibrating");
-    if (!graph_equalise(&c->graph, samples->sample, samples->n, st) ||
+    if (!graph_bound_masks(&c->graph, samples->sample, samples->n, st) ||
+        !graph_equalise(&c->graph, samples->sample, samples->n, st) ||
         !calibration_collect(&c->calibration, &c->graph, samples->sample, samples->n, st))
         return false;
     progress(c->request, "lowering to integers, measuring the accuracy");

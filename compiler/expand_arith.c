@@ -39,6 +39,28 @@ uint32_t expand_gemm(expander *x) {
                                     : expand_op2(x, "Add", product, addend);
 }
 
+/* --- Conv, ConvTranspose --- */
+
+/* A bias that arrives at run time. */
+bool expand_conv_applies(const graph *g, const graph_node *n) {
+    const uint32_t bias = in_of(n, 2);
+    return bias != GRAPH_NO_VALUE && !is_constant(g, bias);
+}
+
+/* The convolution without bias, and the bias [channels, 1, ...]. */
+uint32_t expand_conv(expander *x) {
+    const graph_node n = x->node;
+    const graph_value bias = *op_in(x->g, &n, 2);
+    const int64_t dim[GRAPH_MAX_RANK] = {bias.dim[0], 1, 1, 1, 1, 1, 1, 1};
+    const uint32_t rank = op_in(x->g, &n, 0)->rank;
+    for (uint32_t i = 0; i < n.n_attrs; i++)
+        expand_attr(x, n.attr[i].name);
+    const uint32_t y = expand_op2(x, n.op, n.in[0], n.in[1]);
+    const uint32_t shift = expand_reshape(x, n.in[2], rank - 1, dim);
+    expand_last(x);
+    return expand_op2(x, "Add", y, shift);
+}
+
 /* --- Clip --- */
 
 /* Input i as a number, or the attribute that it was up to opset 10; GRAPH_NO_VALUE if there is no bound. */

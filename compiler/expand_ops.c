@@ -16,6 +16,9 @@ bool expand_applies(const graph *g, const graph_node *n) {
         return expand_avgpool_applies(g, n);
     case OP_EINSUM:
         return expand_einsum_applies(g, n);
+    case OP_CONV:
+    case OP_CONVTRANSPOSE:
+        return expand_conv_applies(g, n);
     case OP_GEMM:
         return expand_gemm_applies(g, n);
     case OP_CLIP:
@@ -340,6 +343,8 @@ static expansion *const expansions[OP_KINDS] = {
     [OP_ATANH] = expand_atanh,
     [OP_BITWISENOT] = expand_bitwise_not,
     [OP_EINSUM] = expand_einsum,
+    [OP_CONV] = expand_conv,
+    [OP_CONVTRANSPOSE] = expand_conv,
     [OP_GEMM] = expand_gemm,
     [OP_CLIP] = expand_clip,
 };

@@ -29,6 +29,7 @@ typedef struct graph_value {
     uint32_t rank;
     int64_t dim[GRAPH_MAX_RANK]; /* >= 0 once shapes are inferred; -1 unknown before */
     bool has_shape;
+    bool masked;        /* places of it hold masks (masks.c), far from all others, whose resolution counts */
     bool batched;       /* dim[0] is the batch dimension (1 in the graph: one item) */
     const double *real; /* constants only: product(dim) elements, row-major */
     const int64_t *integer;

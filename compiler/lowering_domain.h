@@ -40,6 +40,7 @@ unsigned lowering_result_rank(const lowering *l, const graph_node *n);
 typedef struct addend {
     uint32_t value;
     int sign;
+    bool compared; /* only the sum's sign counts: a constant that the others do not reach comes as near */
 } addend;
 
 /* *f := sum of sign * value over the joint domain, with its scale. Starts the layer of n, or continues that

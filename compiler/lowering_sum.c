@@ -5,8 +5,9 @@
 #include "lowering_operand.h"
 #include "range.h"
 
-#define MAX_MULTIPLIER 1024
-#define LEVEL_RATIO    1024.0 /* steps this much finer than another operand's are lost in its rounding */
+#define COMPARED_MARGIN 2
+#define MAX_MULTIPLIER  1024
+#define LEVEL_RATIO     1024.0 /* steps this much finer than another operand's are lost in its rounding */
 
 static const uint8_t same_axes[MICA_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
 
@@ -122,12 +123,25 @@ static bool try_activations(lowering *l, uint32_t count, const addend *a, operan
     return true;
 }
 
+/* Elements that, times `sign`, are further from 0 than the sum r of all others come to just beyond it: the
+ * sum keeps its sign, and so it does where a comparison adds 1 or -1. */
+static void clamp_compared(double *x, uint64_t n, int sign, bound r, double scale) {
+    const double most = (double)(-r.lo + COMPARED_MARGIN) * scale,
+                 least = (double)(-r.hi - COMPARED_MARGIN) * scale;
+    for (uint64_t i = 0; i < n; i++) {
+        const double y = sign * x[i];
+        x[i] = sign * (y > most ? most : y < least ? least : y);
+    }
+}
+
 static bool add_constants(lowering *l, uint32_t count, const addend *a, linear_sum *s, mica_status *st) {
     for (uint32_t i = 0; i < count; i++) {
         const graph_value *c = &l->g->value[a[i].value];
         if (!graph_is_const(c))
             continue;
         double *x = lowering_constant(l, a[i].value, st);
+        if (x && a[i].compared)
+            clamp_compared(x, graph_elements(c), a[i].sign, form_range(&s->f, lowering_tensors(l)), s->scale);
         const bool ok =
             x && lowering_add_constant(l, &s->f, &s->d.axes, c->rank, c->dim, x, a[i].sign / s->scale, st);
         free(x);

@@ -49,6 +49,10 @@ bool graph_merge(graph *g, mica_status *st);
  * preceding Conv/Gemm/MatMul; MatMul + Add becomes Gemm. */
 bool graph_canonicalise(graph *g, mica_status *st);
 
+/* masks.c: constants that say "never", infinite ones or such that a softmax alone reads, become as large as
+ * the samples ask for and no larger. sample[s][i]: as calibration_collect. */
+bool graph_bound_masks(graph *g, const double *const *const *sample, uint32_t n_samples, mica_status *st);
+
 /* equalise.c: channels between convolutions get like ranges, by powers of two that the weights before and
  * behind them take in; what the graph computes does not change. sample[s][i]: as calibration_collect; without
  * samples nothing happens. */

@@ -11,7 +11,7 @@
 /* --- sums --- */
 
 static bool lower_two(lowering *l, const graph_node *n, int sign, mica_status *st) {
-    const addend a[2] = {{n->in[0], 1}, {n->in[1], sign}};
+    const addend a[2] = {{n->in[0], 1, false}, {n->in[1], sign, false}};
     form f;
     layout axes;
     double scale;
@@ -34,7 +34,7 @@ static bool lower_many(lowering *l, const graph_node *n, double divisor, mica_st
     if (!a)
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory in the lowering");
     for (uint32_t i = 0; i < n->n_in; i++)
-        a[i] = (addend){n->in[i], 1};
+        a[i] = (addend){n->in[i], 1, false};
     const bool ok = lowering_linear(l, n, n->n_in, a, &f, &axes, &scale, st) &&
                     lowering_set_sum(l, n, &f, &axes, scale / divisor, st);
     free(a);

@@ -14,7 +14,7 @@
 /* *t := [sign_a a + sign_b b + offset >= 1], over the joint domain. */
 static bool threshold(lowering *l, const graph_node *n, int sign_a, int sign_b, int64_t offset, uint32_t *t,
                       layout *axes, mica_status *st) {
-    const addend terms[2] = {{n->in[0], sign_a}, {n->in[1], sign_b}};
+    const addend terms[2] = {{n->in[0], sign_a, true}, {n->in[1], sign_b, true}};
     form f;
     double scale;
     if (!lowering_linear(l, n, 2, terms, &f, axes, &scale, st))
@@ -81,7 +81,7 @@ bool lower_xor(struct lowering *l, const graph_node *n, mica_status *st) {
 }
 
 bool lower_not(struct lowering *l, const graph_node *n, mica_status *st) {
-    const addend a = {n->in[0], -1};
+    const addend a = {n->in[0], -1, false};
     form f;
     layout axes;
     double scale;

@@ -1,11 +1,12 @@
 /* Conv and ConvTranspose: patches by a placement, then one contraction with the weights over channels and
- * taps. */
+ * taps. Weights that arrive at run time are an operand like the patches. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "lowering.h"
+#include "lowering_domain.h"
 #include "lowering_window.h"
-#include "ops/op_rules.h"
+#include "ops/ops.h"
+#include "range.h"
 
 /* Labels 0 .. rank of the contraction are the patches' axes; the output channel (within its group) follows.
  */
@@ -106,6 +107,74 @@ static double *swap_channels(const graph_value *weights, size_t groups) {
     return w;
 }
 
+/* --- weights that arrive at run time --- */
+
+/* The labels of conv_labels in the order of ConvTranspose's weights [g, C/g, O/g, k...]. */
+static void swap_labels(conv *c, uint32_t *dim, uint8_t *label) {
+    const unsigned first = c->p.channel[0].n, outputs = c->outputs > 1 ? 1 : 0, inputs = c->p.channel[1].n;
+    unsigned n = first;
+    for (unsigned i = 0; i < inputs; i++, n++) {
+        dim[n] = c->w.w_dim[first + outputs + i];
+        label[n] = (uint8_t)c->w.contract.a_view.axis[first + outputs + i];
+    }
+    for (unsigned i = 0; i < outputs; i++, n++) {
+        dim[n] = c->w.w_dim[first + i];
+        label[n] = (uint8_t)c->w.contract.a_view.axis[first + i];
+    }
+}
+
+/* The weights as a tensor whose axes are the labels' and have them in the contraction. */
+static bool weight_operand(lowering *l, const graph_node *n, conv *c, qvalue *q, mica_status *st) {
+    int64_t dim[GRAPH_MAX_RANK];
+    uint32_t w_dim[MICA_MAX_RANK];
+    uint8_t label[MICA_MAX_RANK];
+    mica_view *view = &c->w.contract.a_view;
+    for (unsigned i = 0; i < c->w.w_rank; i++) {
+        w_dim[i] = c->w.w_dim[i];
+        label[i] = (uint8_t)view->axis[i];
+    }
+    if (n->kind == OP_CONVTRANSPOSE)
+        swap_labels(c, w_dim, label);
+    for (unsigned i = 0; i < c->w.w_rank; i++)
+        dim[i] = w_dim[i];
+    if (!lowering_plain_operand(l, n->in[1], q, st) || !lowering_replace_axes(l, q, c->w.w_rank, dim, st))
+        return false;
+    for (unsigned i = 0; i < MICA_MAX_RANK; i++)
+        view->axis[i] = i < lowering_tensors(l)[q->tensor].rank ? MICA_VIEW_AT(0) : 0;
+    for (unsigned i = 0; i < c->w.w_rank; i++)
+        for (unsigned j = 0; j < q->axes.of[i].n; j++)
+            view->axis[q->axes.of[i].axis[j]] = label[i];
+    return true;
+}
+
+/* *f := the contraction of patches and weights, both activations. */
+static bool contract_operands(lowering *l, const graph_node *n, conv *c, const qvalue *patch, form *f,
+                              double *scale, mica_status *st) {
+    uint64_t count = 1;
+    qvalue q;
+    if (!weight_operand(l, n, c, &q, st))
+        return false;
+    for (unsigned i = 0; i < c->w.w_rank; i++)
+        count *= c->w.contracted >> i & 1 ? c->w.w_dim[i] : 1;
+    c->w.contract.a = q.tensor;
+    c->w.contract.b = patch->tensor;
+    const mica_tensor *base = lowering_tensors(l);
+    const bound r = range_of_products(bound_of(&base[q.tensor]), bound_of(&base[patch->tensor]), count);
+    if (r.lo <= -RANGE_ACC_LIMIT || r.hi >= RANGE_ACC_LIMIT) {
+        l->narrow = l->bits[q.origin] >= l->bits[patch->origin] ? q.origin : patch->origin;
+        return lowering_fail(l, n, st, MICA_ERR_RANGE, "its accumulators can leave the field");
+    }
+    const uint32_t t = builder_contract(&l->b, &c->w.contract, c->w.out_rank, r);
+    if (t == NO_INDEX)
+        return false;
+    *f = lowering_tensor_form(l, t);
+    *scale = q.scale * patch->scale;
+    return true;
+}
+
+/* --- both --- */
+
+/* Without elements of weights, they are an operand. */
 static bool lower_window(lowering *l, const graph_node *n, const double *w_elements, uint32_t outputs,
                          mica_status *st) {
     const graph_value *bias = n->n_in > 2 && n->in[2] != GRAPH_NO_VALUE ? &l->g->value[n->in[2]] : NULL;
@@ -126,30 +195,21 @@ static bool lower_window(lowering *l, const graph_node *n, const double *w_eleme
     patch.tensor = c.p.tensor;
     form f;
     double scale;
-    return lowering_weighted(l, n, &c.w, &patch, &f, &scale, st) &&
+    return (w_elements ? lowering_weighted(l, n, &c.w, &patch, &f, &scale, st)
+                       : contract_operands(l, n, &c, &patch, &f, &scale, st)) &&
            (!bias || add_bias(l, &f, &c.w.axes, &w, bias, scale, st)) &&
            lowering_set_sum(l, n, &f, &c.w.axes, scale, st);
 }
 
-static bool constant_weights(const lowering *l, const graph_node *n, mica_status *st) {
-    for (uint32_t i = 1; i < n->n_in; i++)
-        if (n->in[i] != GRAPH_NO_VALUE && !l->g->value[n->in[i]].real)
-            return op_fail_varying(l->g, n, i, OP_NEEDS_CONSTANT, st);
-    return true;
-}
-
 bool lower_conv(struct lowering *l, const graph_node *n, mica_status *st) {
     const graph_value *weights = &l->g->value[n->in[1]];
-    return constant_weights(l, n, st) &&
-           lower_window(l, n, weights->real, (uint32_t)(weights->dim[0] / graph_attr_int(n, "group", 1)), st);
+    return lower_window(l, n, weights->real, (uint32_t)(weights->dim[0] / graph_attr_int(n, "group", 1)), st);
 }
 
 bool lower_convtranspose(struct lowering *l, const graph_node *n, mica_status *st) {
     const graph_value *weights = &l->g->value[n->in[1]];
-    if (!constant_weights(l, n, st))
-        return false;
-    double *w = swap_channels(weights, (size_t)graph_attr_int(n, "group", 1));
-    if (!w)
+    double *w = weights->real ? swap_channels(weights, (size_t)graph_attr_int(n, "group", 1)) : NULL;
+    if (weights->real && !w)
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
     const bool ok = lower_window(l, n, w, (uint32_t)weights->dim[1], st);
     free(w);

@@ -24,6 +24,7 @@
 #define FINEST_BITS     14      /* of an accumulator's calibrated magnitude: what is finer has no meaning, */
 #define TOLERABLE_BITS  13      /* and what is that fine is never too coarse */
 #define INPUT_STEPS     4       /* an input's unit may be as coarse as this many wanted steps */
+#define MASKED_STEP     0x1p-7  /* of a softmax's input whose range is that of masks */
 #define FINEST_SCALE    0x1p-32 /* where a table's error is absolute (docs/formats.md, "Accuracy") */
 
 static double larger(double a, double b) {
@@ -106,6 +107,8 @@ static uint32_t same_integers(const graph *g, uint32_t v) {
 /* The step that the input of node n should have; negative if any will do. */
 static double input_step(const lowering *l, const graph_node *n) {
     unary u;
+    if (n->kind == OP_SOFTMAX && l->g->value[n->in[0]].masked)
+        return MASKED_STEP;
     if (n->kind == OP_QUANTIZELINEAR) {
         const graph_value *scale = &l->g->value[n->in[1]];
         return scale->real && graph_elements(scale) == 1 ? scale->real[0] / QUANTISED_STEPS : -1;

@@ -137,7 +137,7 @@ static void note_constants(const test_inputs *in, result *r) {
 }
 
 /* As `mica compile` does, with its accuracy report. */
-static bool compile(const graph *g, const tensor_data *input, program *p, result *r, mica_status *st) {
+static bool compile(graph *g, const tensor_data *input, program *p, result *r, mica_status *st) {
     const double *sample[MAX_PORTS];
     const double *const *samples[1] = {sample};
     calibration cal;
@@ -146,7 +146,8 @@ static bool compile(const graph *g, const tensor_data *input, program *p, result
     const lowering_options options = {.max_batch = 1};
     for (uint32_t i = 0; i < g->n_inputs; i++)
         sample[i] = input[i].value;
-    if (!calibration_collect(&cal, g, samples, 1, st) || !lower_graph(p, &map, g, &cal, &options, st) ||
+    if (!graph_bound_masks(g, samples, 1, st) || !calibration_collect(&cal, g, samples, 1, st) ||
+        !lower_graph(p, &map, g, &cal, &options, st) ||
         !accuracy_measure_samples(&a, p, &map, g, samples, 1, st))
         return false;
     for (uint32_t i = 0; i < a.n_outputs; i++)

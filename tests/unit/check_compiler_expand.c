@@ -91,6 +91,40 @@ static void unlike_counts(net *t) {
     output(t, op(t, "AveragePool", 1, y));
 }
 
+/* --- convolutions with weights that arrive at run time --- */
+
+static void run_time_weights(net *t) {
+    const uint32_t x = input(t, SHAPE(2, 4, 5, 6)), w = input(t, SHAPE(3, 4, 3, 2)),
+                   bias = input(t, SHAPE(3)), grouped = input(t, SHAPE(6, 2, 2, 3)),
+                   deep = input(t, SHAPE(4, 1, 3, 3));
+    output(t, op(t, "Conv", 2, x, w));
+    window(t, 3, 1, 2);
+    output(t,
+           op(t, "Conv", 3, x, op(t, "Pad", 2, w, shape_constant(t, SHAPE(0, 0, 0, 0, 0, 0, 0, 1))), bias));
+    with_int(t, "group", 2);
+    output(t, op(t, "Conv", 2, x, grouped));
+    with_int(t, "group", 4);
+    with_ints(t, "dilations", SHAPE(1, 2));
+    output(t, op(t, "Conv", 2, x, deep));
+}
+
+static void run_time_weights_transposed(net *t) {
+    const uint32_t x = input(t, SHAPE(2, 4, 3, 3)), w = input(t, SHAPE(4, 3, 2, 2)),
+                   bias = input(t, SHAPE(3)), single = input(t, SHAPE(4, 1, 3, 3));
+    output(t, op(t, "ConvTranspose", 2, x, w));
+    with_ints(t, "strides", SHAPE(2, 2));
+    output(t, op(t, "ConvTranspose", 3, x, w, bias));
+    with_int(t, "group", 2);
+    output(t, op(t, "ConvTranspose", 2, x, w));
+    with_int(t, "group", 4);
+    output(t, op(t, "ConvTranspose", 2, x, single));
+}
+
+static void run_time_weights_of_solids(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 2, 4, 3, 4)), w = input(t, SHAPE(3, 2, 2, 2, 3));
+    output(t, op(t, "Conv", 2, x, w));
+}
+
 static const struct {
     const char *name;
     build_fn *build;
@@ -102,6 +136,9 @@ static const struct {
     {"stretched", stretched, false, EXACT, EXACT},
     {"batched_products", batched_products, true, 0.003, 0.01},
     {"norms", norms, true, 0.005, 0.01},
+    {"run_time_weights", run_time_weights, false, 0.003, 0.01},
+    {"run_time_weights_transposed", run_time_weights_transposed, false, 0.003, 0.01},
+    {"run_time_weights_of_solids", run_time_weights_of_solids, false, 0.003, 0.01},
     {"unlike_counts", unlike_counts, true, 0.003, 0.01},
 };
 #define N_CASES ((int)(sizeof cases / sizeof *cases))
