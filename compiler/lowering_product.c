@@ -94,16 +94,27 @@ bool lowering_product(lowering *l, const graph_node *n, const form *a, const for
 #define WIDEN_DEPTH   16
 #define POWERS_DEPTH  6 /* squares of squares: the 64th power */
 
-/* The input that node n passes on, with a constant factor or a summand at most; GRAPH_NO_VALUE if there is
- * none.
- */
+/* The input that node n passes on, with a constant factor, summand or bound at most; GRAPH_NO_VALUE if there
+ * is none. */
 static uint32_t passed_input(const lowering *l, const graph_node *n) {
-    if (n->kind == OP_SLICE || n->kind == OP_AVGPOOL || n->kind == OP_SUB)
+    switch ((op_kind)n->kind) {
+    case OP_SUB:
+        return lowering_is_constant(l, n->in[0]) ? n->in[1] : n->in[0];
+    case OP_AVGPOOL:
+    case OP_ABS:
+    case OP_MOD:
         return n->in[0];
-    for (uint32_t i = 0; i < 2 && (n->kind == OP_MUL || n->kind == OP_ADD); i++)
-        if (lowering_is_constant(l, n->in[i]))
-            return n->in[1 - i];
-    return GRAPH_NO_VALUE;
+    case OP_MUL:
+    case OP_ADD:
+    case OP_MAX:
+    case OP_MIN:
+        for (uint32_t i = 0; n->n_in == 2 && i < 2; i++)
+            if (lowering_is_constant(l, n->in[i]))
+                return n->in[1 - i];
+        return GRAPH_NO_VALUE;
+    default:
+        return op_moves((op_kind)n->kind) ? n->in[0] : GRAPH_NO_VALUE;
+    }
 }
 
 /* v and what it is a part or an average of. */
@@ -174,7 +185,8 @@ void lowering_widen_factors(lowering *l) {
             widen_powers(l, n->in[0], 0);
         if (!n->removed && n->kind == OP_POW)
             widen(l, n->in[1], FACTOR_BITS);
-        if (!n->removed && (n->kind == OP_WHERE || n->kind == OP_MAX || n->kind == OP_MIN) &&
+        if (!n->removed &&
+            (n->kind == OP_WHERE || n->kind == OP_MAX || n->kind == OP_MIN || n->kind == OP_RELU) &&
             graph_elements(&l->g->value[n->out[0]]) <= FACTOR_CELLS)
             widen_selected(l, n);
         if (!n->removed && (n->kind == OP_ARGMAX || n->kind == OP_ARGMIN || n->kind == OP_TOP) &&
@@ -185,9 +197,10 @@ void lowering_widen_factors(lowering *l) {
             widen(l, n->in[0], FACTOR_BITS);
         if (!n->removed && n->kind == OP_QUANTIZELINEAR && graph_elements(&l->g->value[n->in[1]]) > 1)
             widen(l, n->in[0], FACTOR_BITS);
-        if (n->removed || (n->kind != OP_MUL && n->kind != OP_DIV))
+        if (n->removed || (n->kind != OP_MUL && n->kind != OP_DIV && n->kind != OP_EINSUM))
             continue;
-        const bool constant = lowering_is_constant(l, n->in[0]) || lowering_is_constant(l, n->in[1]);
+        const bool constant =
+            n->n_in < 2 || lowering_is_constant(l, n->in[0]) || lowering_is_constant(l, n->in[1]);
         if (n->kind == OP_DIV && !lowering_is_constant(l, n->in[1]))
             widen(l, n->in[1], divisor_bits(l, n->in[1]));
         for (unsigned k = 0; k < 2 && !constant && graph_elements(&l->g->value[n->out[0]]) <= FACTOR_CELLS;

@@ -28,6 +28,10 @@ bool lower_constantofshape(struct lowering *l, const graph_node *n, mica_status 
     return lower_known(l, n, st);
 }
 
+bool lower_isnan(struct lowering *l, const graph_node *n, mica_status *st) {
+    return lower_known(l, n, st);
+}
+
 bool lower_eyelike(struct lowering *l, const graph_node *n, mica_status *st) {
     return lower_known(l, n, st);
 }

@@ -16,6 +16,7 @@ MOVES(pad, INPUT(0))
 MOVES(expand, INPUT(0))
 MOVES(tile, INPUT(0))
 MOVES(trilu, INPUT(0))
+MOVES(centercroppad, INPUT(0))
 MOVES(reversesequence, INPUT(0))
 
 /* --- blocks: axes that are split and joined elsewhere --- */

@@ -166,6 +166,7 @@ bool op_moves(op_kind kind) {
     case OP_EXPAND:
     case OP_TILE:
     case OP_TRILU:
+    case OP_CENTERCROPPAD:
     case OP_REVERSESEQUENCE:
     case OP_DEPTHTOSPACE:
     case OP_SPACETODEPTH:

@@ -39,6 +39,15 @@
     X(ACOSH, acosh, "Acosh", 1, 1)                                                                           \
     X(ATANH, atanh, "Atanh", 1, 1)                                                                           \
     X(BITWISENOT, bitwisenot, "BitwiseNot", 1, 1)                                                            \
+    X(BITWISEAND, bitwiseand, "BitwiseAnd", 2, 2)                                                            \
+    X(BITWISEOR, bitwiseor, "BitwiseOr", 2, 2)                                                               \
+    X(BITWISEXOR, bitwisexor, "BitwiseXor", 2, 2)                                                            \
+    X(BITSHIFT, bitshift, "BitShift", 2, 2)                                                                  \
+    X(ISINF, isinf, "IsInf", 1, 1)                                                                           \
+    X(COL2IM, col2im, "Col2Im", 3, 3)                                                                        \
+    X(MAXUNPOOL, maxunpool, "MaxUnpool", 2, 3)                                                               \
+    X(AFFINEGRID, affinegrid, "AffineGrid", 2, 2)                                                            \
+    X(GRIDSAMPLE, gridsample, "GridSample", 2, 2)                                                            \
     X(CASTLIKE, castlike, "CastLike", 2, 2)                                                                  \
     X(LINEARCLASSIFIER, linearclassifier, "ai.onnx.ml.LinearClassifier", 1, 1)                               \
     X(LINEARREGRESSOR, linearregressor, "ai.onnx.ml.LinearRegressor", 1, 1)                                  \
@@ -147,6 +156,7 @@
     X(EXPAND, expand, "Expand", 2, 2)                                                                        \
     X(TILE, tile, "Tile", 2, 2)                                                                              \
     X(TRILU, trilu, "Trilu", 1, 2)                                                                           \
+    X(CENTERCROPPAD, centercroppad, "CenterCropPad", 2, 2)                                                   \
     X(REVERSESEQUENCE, reversesequence, "ReverseSequence", 2, 2)                                             \
     X(DEPTHTOSPACE, depthtospace, "DepthToSpace", 1, 1)                                                      \
     X(SPACETODEPTH, spacetodepth, "SpaceToDepth", 1, 1)                                                      \
@@ -173,6 +183,7 @@
     X(COMPRESS, compress, "Compress", 2, 2)                                                                  \
     X(RANGE, range, "Range", 3, 3)                                                                           \
     X(CONSTANTOFSHAPE, constantofshape, "ConstantOfShape", 1, 1)                                             \
+    X(ISNAN, isnan, "IsNaN", 1, 1)                                                                           \
     X(EYELIKE, eyelike, "EyeLike", 1, 1)                                                                     \
     X(SOFTMAX, softmax, "Softmax", 1, 1)
 

@@ -1,5 +1,5 @@
 /* Operators that are made of others, further ones: equations of several products, norms of windows, averages
- * with unlike counts. Lowered and run against the float reference; integers exactly.
+ * with unlike counts, bits, blocks, grids. Lowered and run against the float reference; integers exactly.
  */
 #define _GNU_SOURCE
 #include "lowering_kit.h"
@@ -125,6 +125,124 @@ static void run_time_weights_of_solids(net *t) {
     output(t, op(t, "Conv", 2, x, w));
 }
 
+/* --- bits of integers --- */
+
+static void bits(net *t) {
+    const uint32_t x = int_input(t, ONNX_INT8, SHAPE(2, 9)), y = int_input(t, ONNX_INT8, SHAPE(9));
+    output(t, op(t, "BitwiseAnd", 2, x, y));
+    output(t, op(t, "BitwiseOr", 2, x, y));
+    output(t, op(t, "BitwiseXor", 2, x, y));
+    const uint32_t wide = int_input(t, ONNX_INT16, SHAPE(5)), other = int_input(t, ONNX_INT16, SHAPE(5));
+    output(t, op(t, "BitwiseXor", 2, wide, other));
+}
+
+static uint32_t magnitudes(net *t, int type, const int64_t n) {
+    const uint32_t x = op(t, "Abs", 1, int_input(t, ONNX_INT16, SHAPE(n)));
+    with_int(t, "to", type);
+    return op(t, "Cast", 1, x);
+}
+
+static void shifts(net *t) {
+    t->spread = 0.5;
+    const uint32_t x = magnitudes(t, ONNX_UINT8, 12), n = magnitudes(t, ONNX_UINT8, 12),
+                   y = magnitudes(t, ONNX_UINT32, 12), k = magnitudes(t, ONNX_UINT32, 12);
+    static const char *const directions[] = {"LEFT", "RIGHT"};
+    for (unsigned i = 0; i < 2; i++) {
+        with_text(t, "direction", directions[i]);
+        output(t, op(t, "BitShift", 2, x, n));
+        with_text(t, "direction", directions[i]);
+        output(t, op(t, "BitShift", 2, y, k));
+    }
+}
+
+/* --- places --- */
+
+static void blocks(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 12, 4)), y = input(t, SHAPE(1, 8, 9));
+    const uint32_t image = shape_constant(t, SHAPE(5, 5)), block = shape_constant(t, SHAPE(2, 3)),
+                   square = shape_constant(t, SHAPE(2, 2));
+    with_ints(t, "strides", SHAPE(3, 2));
+    output(t, op(t, "Col2Im", 3, x, image, block));
+    with_ints(t, "dilations", SHAPE(3, 3));
+    with_ints(t, "pads", SHAPE(1, 0, 0, 1));
+    output(t, op(t, "Col2Im", 3, y, image, square));
+}
+
+static void cropped_and_padded(net *t) {
+    const uint32_t x = int_input(t, ONNX_INT32, SHAPE(4, 5, 6));
+    output(t, op(t, "CenterCropPad", 2, x, shape_constant(t, SHAPE(3, 8, 3))));
+    with_ints(t, "axes", SHAPE(-1, 1));
+    output(t, op(t, "CenterCropPad", 2, x, shape_constant(t, SHAPE(9, 2))));
+}
+
+/* Places that a pool has found: one more than they can be is refused, so they come from the graph itself. */
+static void unpooled(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 2, 4, 4));
+    with_int(t, "mica_part", 1);
+    with_int(t, "mica_parts", 2);
+    with_ints(t, "kernel_shape", SHAPE(2, 2));
+    with_ints(t, "strides", SHAPE(2, 2));
+    const uint32_t at = op(t, "MaxPool", 1, x);
+    with_ints(t, "kernel_shape", SHAPE(2, 2));
+    with_ints(t, "strides", SHAPE(2, 2));
+    const uint32_t most = op(t, "MaxPool", 1, x);
+    for (unsigned i = 0; i < 2; i++) {
+        with_ints(t, "kernel_shape", SHAPE(2, 2));
+        with_ints(t, "strides", SHAPE(2, 2));
+        output(t, i == 0 ? op(t, "MaxUnpool", 2, most, at)
+                         : op(t, "MaxUnpool", 3, most, at, shape_constant(t, SHAPE(1, 2, 5, 6))));
+    }
+}
+
+/* --- grids --- */
+
+static void grids(net *t) {
+    const uint32_t theta = input(t, SHAPE(1, 2, 3)), solid = input(t, SHAPE(1, 3, 4));
+    output(t, op(t, "AffineGrid", 2, theta, shape_constant(t, SHAPE(1, 1, 3, 4))));
+    with_int(t, "align_corners", 1);
+    output(t, op(t, "AffineGrid", 2, solid, shape_constant(t, SHAPE(1, 2, 2, 3, 1))));
+}
+
+static void sampled(net *t, uint32_t x, uint32_t grid, const char *mode, const char *padding, int aligned) {
+    with_text(t, "mode", mode);
+    with_text(t, "padding_mode", padding);
+    with_int(t, "align_corners", aligned);
+    output(t, op(t, "GridSample", 2, x, grid));
+}
+
+static void sampled_at_constants(net *t) {
+    static const char *const modes[] = {"nearest", "linear", "cubic"}, *const paddings[] = {"zeros", "border",
+                                                                                            "reflection"};
+    const uint32_t x = input(t, SHAPE(1, 2, 4, 5)), grid = constant(t, 0.1, 1.6, SHAPE(1, 3, 4, 2));
+    for (unsigned i = 0; i < 9; i++)
+        sampled(t, x, grid, modes[i / 3], paddings[i % 3], i % 2);
+}
+
+static void sampled_at_run_time(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 2, 4, 5)), grid = input(t, SHAPE(1, 2, 3, 2));
+    sampled(t, x, grid, "linear", "zeros", 0);
+    sampled(t, x, grid, "bilinear", "border", 1);
+    sampled(t, x, grid, "cubic", "zeros", 1);
+    sampled(t, x, grid, "cubic", "border", 0);
+    const uint32_t solid = input(t, SHAPE(1, 1, 2, 3, 2)), places = input(t, SHAPE(1, 1, 2, 2, 3)),
+                   line = input(t, SHAPE(1, 2, 6)), along = input(t, SHAPE(1, 4, 1));
+    sampled(t, solid, places, "linear", "border", 0);
+    sampled(t, line, along, "linear", "zeros", 0);
+}
+
+/* Positions beyond the input by up to its own width. */
+static void reflected(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 1, 3, 3)),
+                   grid = op(t, "Mul", 2, input(t, SHAPE(1, 2, 3, 2)), number(t, 2));
+    sampled(t, x, grid, "linear", "reflection", 0);
+    sampled(t, x, grid, "linear", "reflection", 1);
+}
+
+static void never_infinite(net *t) {
+    const uint32_t x = input(t, SHAPE(2, 3)), no = op(t, "IsNaN", 1, x);
+    output(t, op(t, "Where", 3, no, number(t, 0), x));
+}
+
 static const struct {
     const char *name;
     build_fn *build;
@@ -139,6 +257,16 @@ static const struct {
     {"run_time_weights", run_time_weights, false, 0.003, 0.01},
     {"run_time_weights_transposed", run_time_weights_transposed, false, 0.003, 0.01},
     {"run_time_weights_of_solids", run_time_weights_of_solids, false, 0.003, 0.01},
+    {"bits", bits, false, EXACT, EXACT},
+    {"shifts", shifts, false, EXACT, EXACT},
+    {"blocks", blocks, true, 0.003, 0.01},
+    {"cropped_and_padded", cropped_and_padded, false, EXACT, EXACT},
+    {"unpooled", unpooled, false, 0.1, 1},
+    {"grids", grids, true, 0.003, 0.01},
+    {"sampled_at_constants", sampled_at_constants, true, 0.004, 0.02},
+    {"sampled_at_run_time", sampled_at_run_time, true, 0.006, 0.03},
+    {"reflected", reflected, true, 0.01, 0.04},
+    {"never_infinite", never_infinite, false, 0.003, 0.01},
     {"unlike_counts", unlike_counts, true, 0.003, 0.01},
 };
 #define N_CASES ((int)(sizeof cases / sizeof *cases))
