@@ -183,13 +183,32 @@ static bool constant_output(lowering *l, uint32_t v, form *f, qvalue *q, mica_st
     return ok;
 }
 
-/* Inputs that nothing depends on are part of the statement all the same: the first output reads a placement
+/* Whether something of the circuit, or the form of an output that is to follow, reads tensor t. */
+static bool is_read(const lowering *l, uint32_t t, const form *last) {
+    const mica_circuit *c = &l->b.p.circuit;
+    bool found = false;
+    for (uint32_t i = 0; i < last->n_terms; i++)
+        found |= last->term[i].tensor == t;
+    for (uint32_t i = 0; i < c->n_terms; i++)
+        found |= c->term[i].tensor == t;
+    for (uint32_t i = 0; i < c->n_contract; i++)
+        found |= c->contract[i].a == t || c->contract[i].b == t;
+    for (uint32_t i = 0; i < c->n_placement; i++)
+        found |= c->placement[i].src == t;
+    for (uint32_t i = 0; i < c->n_lookups; i++)
+        found |= c->lookup[i].entry[0] == t || c->lookup[i].entry[1] == t;
+    for (uint32_t i = 0; i < c->n_outputs; i++)
+        found |= c->output[i].tensor == t;
+    return found;
+}
+
+/* Inputs that nothing depends on are part of the statement all the same: the last output reads a placement
  * that takes none of their cells. */
 static bool add_unread_inputs(lowering *l, form *f, bool *added) {
     for (uint32_t i = 0; i < l->g->n_inputs; i++) {
-        if (op_value_used(l->g, l->g->input[i]))
-            continue;
         const uint32_t x = l->value[l->g->input[i]].tensor;
+        if (is_read(l, x, f))
+            continue;
         mica_placement p = {.src = x, .n_factors = 1};
         p.factor[0].n_src = lowering_tensors(l)[x].rank;
         p.factor[0].offset = -1;
@@ -214,7 +233,7 @@ bool lowering_output(lowering *l, uint32_t index, mica_status *st) {
     if (!(graph_is_const(&l->g->value[v]) ? constant_output : lowering_form)(l, v, &f, &q, st))
         return false;
     l->b.layer = q.layer;
-    if (index == 0 && !add_unread_inputs(l, &f, &sum))
+    if (index + 1 == l->g->n_outputs && !add_unread_inputs(l, &f, &sum))
         return mica_fail(st, MICA_ERR_LIMIT, "output '%s': too many terms in one sum", l->g->value[v].name);
     if (sum || q.tensor == NO_INDEX || lowering_tensors(l)[q.tensor].kind == MICA_TENSOR_PLACEMENT) {
         q.tensor = builder_sum(&l->b, &f);

@@ -48,14 +48,15 @@ MICA_LAYER void example(const mica_frame *frame) {
             /*@end*/
             RESULT[cell] = 0;
             /*@each checked*/
-            if (CHECKED < 0 || CHECKED >= SIZE)
-                continue;
+            if (CHECKED >= 0 && CHECKED < SIZE)
             /*@end*/
-            int32_t value = SOURCE_CELLS[0/*@each passed*/ + INDEX * STRIDE/*@end*//*@each split*/ + FLAT / DIVIDE_BY % SRC_DIM * SRC_STRIDE/*@end*//*@each direct*/ + FLAT * SRC_STRIDE/*@end*/];
-            /*@each mean*/
-            value *= NORM / mica_window_count(OFFSET/*@each fixed*/ + INDEX * STRIDE/*@end*/, COUNT_STRIDE, COUNT_DIM, SIZE);
-            /*@end*/
-            RESULT[cell] = value;
+            {
+                int32_t value = SOURCE_CELLS[0/*@each passed*/ + INDEX * STRIDE/*@end*//*@each split*/ + FLAT / DIVIDE_BY % SRC_DIM * SRC_STRIDE/*@end*//*@each direct*/ + FLAT * SRC_STRIDE/*@end*/];
+                /*@each mean*/
+                value *= NORM / mica_window_count(OFFSET/*@each fixed*/ + INDEX * STRIDE/*@end*/, COUNT_STRIDE, COUNT_DIM, SIZE);
+                /*@end*/
+                RESULT[cell] = value;
+            }
         }
     }
     /*@end*/
