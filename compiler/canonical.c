@@ -350,8 +350,9 @@ static bool remove_dead(canon *c) {
 
 bool graph_canonicalise(graph *g, mica_status *st) {
     canon c = {.g = g, .st = st};
-    bool ok = remove_dead(&c) && graph_recognise(g, st) && graph_expand(g, st) && graph_merge(g, st) &&
-              count_uses(&c);
+    bool ok = remove_dead(&c) && graph_recognise(g, st) && graph_expand(g, st) &&
+              graph_fold_constants(g, st) && /* expansions have parts that are constant */
+              graph_merge(g, st) && count_uses(&c);
     for (uint32_t j = 0; ok && j < g->n_nodes; j++) {
         graph_node *n = &g->node[j];
         if (n->removed)

@@ -28,6 +28,18 @@ bool lower_constantofshape(struct lowering *l, const graph_node *n, mica_status 
     return lower_known(l, n, st);
 }
 
+bool lower_hannwindow(struct lowering *l, const graph_node *n, mica_status *st) {
+    return lower_known(l, n, st);
+}
+
+bool lower_hammingwindow(struct lowering *l, const graph_node *n, mica_status *st) {
+    return lower_known(l, n, st);
+}
+
+bool lower_blackmanwindow(struct lowering *l, const graph_node *n, mica_status *st) {
+    return lower_known(l, n, st);
+}
+
 bool lower_isnan(struct lowering *l, const graph_node *n, mica_status *st) {
     return lower_known(l, n, st);
 }

@@ -144,6 +144,7 @@ uint32_t op_outputs(uint32_t kind) {
     case OP_DROPOUT:          /* and mask */
     case OP_MAXPOOL:          /* and Indices */
     case OP_TOPK:             /* values, indices */
+    case OP_CROSSENTROPY:     /* and the logarithms of probabilities */
     case OP_LINEARCLASSIFIER: /* label, scores */
         return 2;
     default:

@@ -48,6 +48,10 @@
     X(MAXUNPOOL, maxunpool, "MaxUnpool", 2, 3)                                                               \
     X(AFFINEGRID, affinegrid, "AffineGrid", 2, 2)                                                            \
     X(GRIDSAMPLE, gridsample, "GridSample", 2, 2)                                                            \
+    X(DFT, dft, "DFT", 1, 3)                                                                                 \
+    X(STFT, stft, "STFT", 2, 4)                                                                              \
+    X(NLLLOSS, nllloss, "NegativeLogLikelihoodLoss", 2, 3)                                                   \
+    X(CROSSENTROPY, crossentropy, "SoftmaxCrossEntropyLoss", 2, 3)                                           \
     X(CASTLIKE, castlike, "CastLike", 2, 2)                                                                  \
     X(LINEARCLASSIFIER, linearclassifier, "ai.onnx.ml.LinearClassifier", 1, 1)                               \
     X(LINEARREGRESSOR, linearregressor, "ai.onnx.ml.LinearRegressor", 1, 1)                                  \
@@ -183,6 +187,9 @@
     X(COMPRESS, compress, "Compress", 2, 2)                                                                  \
     X(RANGE, range, "Range", 3, 3)                                                                           \
     X(CONSTANTOFSHAPE, constantofshape, "ConstantOfShape", 1, 1)                                             \
+    X(HANNWINDOW, hannwindow, "HannWindow", 1, 1)                                                            \
+    X(HAMMINGWINDOW, hammingwindow, "HammingWindow", 1, 1)                                                   \
+    X(BLACKMANWINDOW, blackmanwindow, "BlackmanWindow", 1, 1)                                                \
     X(ISNAN, isnan, "IsNaN", 1, 1)                                                                           \
     X(EYELIKE, eyelike, "EyeLike", 1, 1)                                                                     \
     X(SOFTMAX, softmax, "Softmax", 1, 1)

@@ -1,10 +1,17 @@
 /* Operators that are made of others, further ones: equations of several products, norms of windows, averages
- * with unlike counts, bits, blocks, grids. Lowered and run against the float reference; integers exactly.
+ * with unlike counts, bits, blocks, grids, spectra, losses. Lowered and run against the float reference;
+ * integers exactly.
  */
 #define _GNU_SOURCE
 #include "lowering_kit.h"
 
 #define EXACT 0
+
+static uint32_t int_number(net *t, int64_t x) {
+    const uint32_t v = shape_constant(t, 1, &x);
+    t->g.value[v].rank = 0;
+    return v;
+}
 
 /* --- Einsum --- */
 
@@ -243,6 +250,58 @@ static void never_infinite(net *t) {
     output(t, op(t, "Where", 3, no, number(t, 0), x));
 }
 
+/* --- spectra --- */
+
+static void spectra(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 6, 3, 1)), y = input(t, SHAPE(1, 4, 2));
+    t->g.opset = 20;
+    const uint32_t axis = int_number(t, 1), length = int_number(t, 9);
+    output(t, op(t, "DFT", 3, x, GRAPH_NO_VALUE, axis));
+    with_int(t, "onesided", 1);
+    output(t, op(t, "DFT", 3, x, length, axis));
+    with_int(t, "inverse", 1);
+    output(t, op(t, "DFT", 1, y));
+    with_int(t, "inverse", 1);
+    with_int(t, "onesided", 1);
+    output(t, op(t, "DFT", 1, y));
+}
+
+static void frames(net *t) {
+    const uint32_t x = input(t, SHAPE(1, 24, 1)), step = int_number(t, 4), length = int_number(t, 8);
+    t->g.opset = 17;
+    const uint32_t window = constant(t, 0.5, 0.5, SHAPE(8));
+    output(t, op(t, "STFT", 4, x, step, window, GRAPH_NO_VALUE));
+    with_int(t, "onesided", 0);
+    output(t, op(t, "STFT", 4, x, step, GRAPH_NO_VALUE, length));
+}
+
+static void frames_of_a_window(net *t) {
+    const uint32_t x = input(t, SHAPE(2, 20, 2)), window = input(t, SHAPE(8));
+    t->g.opset = 17;
+    with_int(t, "onesided", 0);
+    output(t, op(t, "STFT", 3, x, int_number(t, 5), window));
+}
+
+/* --- losses --- */
+
+static void losses(net *t) {
+    static const char *const reductions[] = {"none", "sum", "mean"};
+    const uint32_t x = input(t, SHAPE(2, 4, 3)), w = constant(t, 1, 0.5, SHAPE(4));
+    const uint32_t label = op(t, "Abs", 1, int_input(t, ONNX_INT64, SHAPE(2, 3)));
+    t->spread = 0.3; /* labels 0 to 3 */
+    for (unsigned i = 0; i < 3; i++) {
+        with_text(t, "reduction", reductions[i]);
+        output(t, op(t, "NegativeLogLikelihoodLoss", 3, x, label, w));
+        with_text(t, "reduction", reductions[i]);
+        output(t, op(t, "SoftmaxCrossEntropyLoss", 2, x, label));
+    }
+    with_text(t, "reduction", "none");
+    with_int(t, "ignore_index", 2);
+    output(t, op(t, "SoftmaxCrossEntropyLoss", 3, x, label, w));
+    with_int(t, "mica_part", 1);
+    output(t, op(t, "SoftmaxCrossEntropyLoss", 2, x, label));
+}
+
 static const struct {
     const char *name;
     build_fn *build;
@@ -267,6 +326,10 @@ static const struct {
     {"sampled_at_run_time", sampled_at_run_time, true, 0.006, 0.03},
     {"reflected", reflected, true, 0.01, 0.04},
     {"never_infinite", never_infinite, false, 0.003, 0.01},
+    {"spectra", spectra, true, 0.004, 0.02},
+    {"frames", frames, true, 0.004, 0.02},
+    {"frames_of_a_window", frames_of_a_window, false, 0.004, 0.02},
+    {"losses", losses, false, 0.01, 0.04},
     {"unlike_counts", unlike_counts, true, 0.003, 0.01},
 };
 #define N_CASES ((int)(sizeof cases / sizeof *cases))
@@ -277,11 +340,40 @@ START_TEST(operators) {
 }
 END_TEST
 
+/* Windows are constants before anything is lowered. */
+START_TEST(windows) {
+    static const struct {
+        const char *op;
+        int periodic;
+        double want[4];
+    } rows[] = {
+        {"HannWindow", 1, {0, 0.5, 1, 0.5}},
+        {"HannWindow", 0, {0, 0.75, 0.75, 0}},
+        {"HammingWindow", 1, {4.0 / 46, 25.0 / 46, 1, 25.0 / 46}},
+        {"BlackmanWindow", 1, {0, 0.34, 1, 0.34}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        net t;
+        net_create(&t, 1, false);
+        with_int(&t, "periodic", rows[i].periodic);
+        const uint32_t w = op(&t, rows[i].op, 1, int_number(&t, 4));
+        output(&t, op(&t, "Add", 2, input(&t, SHAPE(4)), w));
+        ck_assert_msg(graph_infer_shapes(&t.g, &t.st) && graph_fold_constants(&t.g, &t.st), "%s",
+                      t.st.message);
+        ck_assert_ptr_nonnull(t.g.value[w].real);
+        for (int k = 0; k < 4; k++)
+            ck_assert_double_eq_tol(t.g.value[w].real[k], rows[i].want[k], 1e-12);
+        graph_free(&t.g);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("expand");
     TCase *tc = tcase_create("all");
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, operators, 0, N_CASES);
+    tcase_add_test(tc, windows);
     suite_add_tcase(s, tc);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
