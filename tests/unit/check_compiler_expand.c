@@ -267,12 +267,12 @@ static void spectra(net *t) {
 }
 
 static void frames(net *t) {
-    const uint32_t x = input(t, SHAPE(1, 24, 1)), step = int_number(t, 4), length = int_number(t, 8);
+    const uint32_t x = input(t, SHAPE(1, 24, 1)), hop = int_number(t, 4), length = int_number(t, 8);
     t->g.opset = 17;
     const uint32_t window = constant(t, 0.5, 0.5, SHAPE(8));
-    output(t, op(t, "STFT", 4, x, step, window, GRAPH_NO_VALUE));
+    output(t, op(t, "STFT", 4, x, hop, window, GRAPH_NO_VALUE));
     with_int(t, "onesided", 0);
-    output(t, op(t, "STFT", 4, x, step, GRAPH_NO_VALUE, length));
+    output(t, op(t, "STFT", 4, x, hop, GRAPH_NO_VALUE, length));
 }
 
 static void frames_of_a_window(net *t) {
