@@ -509,9 +509,6 @@ static void add_placement_cases(program *p) {
     h.out_stride[0] = -1;
     h.offset = 193; /* reversed, and longer than its source */
     add_copy(p, add_placement(p, rows, 1, again, &h, 1));
-    /* No axes, no cell: what an output reads of inputs that nothing depends on. */
-    const mica_factor none = {.offset = -1, .n_src = 2, .src_axis = {0, 1}};
-    add_copy(p, add_placement(p, rows, 0, NULL, &none, 1));
     add_listed_case(p, x);
     (void)add_layer(p, "one cell without a source");
     const uint32_t no_dim[1] = {0};
