@@ -24,8 +24,6 @@ static const struct {
     {"RandomNormalLike", random_output},
     {"RandomUniform", random_output},
     {"RandomUniformLike", random_output},
-    {"NegativeLogLikelihoodLoss", training},
-    {"SoftmaxCrossEntropyLoss", training},
     {"ai.onnx.preview.training.Adagrad", training},
     {"ai.onnx.preview.training.Adam", training},
     {"ai.onnx.preview.training.Gradient", training},

@@ -163,7 +163,7 @@ START_TEST(loops_that_data_decide) {
     ow_ints(&w, "two", 0, NULL, (int64_t[]){2});
     ow_attr_graph(&w, "body", &b);
     ow_node(&w, "Loop", "m - x", "y");
-    expect_refused(&w, "the number of iterations depends on the network's inputs");
+    expect_refused(&w, "the number of iterations must be a constant; --const m=FILE makes it a constant");
     w = loop_model("-", "on", "y"); /* forever */
     expect_refused(&w, "more than 4096 iterations");
 }

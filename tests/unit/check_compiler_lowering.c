@@ -429,6 +429,56 @@ START_TEST(rows_are_exact) {
 }
 END_TEST
 
+/* The definition: cell by cell, its row found by dropping the contracted axes. */
+static bound slow_rows(const int32_t *w, unsigned rank, const uint32_t *dim, unsigned contracted, bound x) {
+    enum { CELLS = 4096 };
+    static int64_t lo[CELLS], hi[CELLS];
+    bound r = {0, 0};
+    size_t n = 1;
+    for (unsigned i = 0; i < rank; i++)
+        n *= dim[i];
+    ck_assert_uint_le(n, CELLS);
+    memset(lo, 0, sizeof lo);
+    memset(hi, 0, sizeof hi);
+    for (size_t cell = 0; cell < n; cell++) {
+        size_t row = 0, rest = cell, place = 1;
+        for (unsigned i = rank; i-- > 0; rest /= dim[i]) {
+            if (!(contracted >> i & 1)) {
+                row += rest % dim[i] * place;
+                place *= dim[i];
+            }
+        }
+        lo[row] += w[cell] > 0 ? w[cell] * x.lo : w[cell] * x.hi;
+        hi[row] += w[cell] > 0 ? w[cell] * x.hi : w[cell] * x.lo;
+    }
+    for (size_t i = 0; i < n; i++)
+        r = bound_hull(r, (bound){lo[i], hi[i]});
+    return r;
+}
+
+START_TEST(rows_of_any_axes) {
+    static const uint32_t shapes[][4] = {
+        {1, 1, 1, 1}, {2, 3, 4, 5}, {7, 1, 3, 2}, {3, 2, 1, 600}, {5, 300, 1, 2}};
+    static int32_t w[4096];
+    uint64_t state = 9;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        for (unsigned rank = 0; rank <= 4; rank++) {
+            for (unsigned contracted = 0; contracted < 1u << rank; contracted++) {
+                for (size_t i = 0; i < sizeof w / sizeof *w; i++) {
+                    state = state * 6364136223846793005u + 1442695040888963407u;
+                    w[i] = (int32_t)(state >> 40) - (1 << 23);
+                }
+                const bound x = {-(int64_t)(state % 300), (int64_t)(state % 700)};
+                const bound want = slow_rows(w, rank, shapes[s] + 4 - rank, contracted, x);
+                const bound got = range_of_rows(w, rank, shapes[s] + 4 - rank, contracted, x);
+                ck_assert_msg(got.lo == want.lo && got.hi == want.hi, "shape %zu, rank %u, axes %x", s, rank,
+                              contracted);
+            }
+        }
+    }
+}
+END_TEST
+
 START_TEST(calibration_without_samples_is_guessed) {
     net t;
     mica_status st = {0};
@@ -456,6 +506,7 @@ int main(void) {
     tcase_add_test(tc, wide_layers_are_narrowed);
     tcase_add_test(tc, hopeless_layers_are_refused);
     tcase_add_test(tc, rows_are_exact);
+    tcase_add_test(tc, rows_of_any_axes);
     tcase_add_test(tc, calibration_without_samples_is_guessed);
     suite_add_tcase(s, tc);
     SRunner *r = srunner_create(s);
