@@ -4,6 +4,7 @@
  *   mean(x * x) - mean(x) * mean(x)     the mean of (x - mean(x))^2: no difference of two large numbers
  *   Max of a statistic and 0            the statistic
  *   Sqrt of a sum or mean of squares    the exact root, as in LayerNormalization, instead of a table
+ *   Log of a sum of Exp                 ReduceLogSumExp: no table of a sum of numbers of any size
  */
 #include "ops/reduce.h"
 #include "passes.h"
@@ -103,13 +104,15 @@ static void set_kind(graph_node *n, op_kind kind) {
     n->op = op_rules[kind].name;
 }
 
-static bool set_axes(graph *g, graph_node *n, const graph_value *x, uint32_t axes, mica_status *st) {
+static bool set_axes(graph *g, graph_node *n, const graph_value *x, uint32_t axes, bool keep,
+                     mica_status *st) {
     int64_t *list = graph_alloc(g, GRAPH_MAX_RANK, sizeof *list, st);
-    n->attr = list ? graph_alloc(g, 1, sizeof *n->attr, st) : NULL;
-    n->n_attrs = n->attr ? 1 : 0;
+    n->attr = list ? graph_alloc(g, 2, sizeof *n->attr, st) : NULL;
+    n->n_attrs = n->attr ? 2 : 0;
     if (!n->attr)
         return false;
-    *n->attr = (graph_attr){.name = "axes", .type = ATTR_INTS, .ints = list};
+    n->attr[0] = (graph_attr){.name = "axes", .type = ATTR_INTS, .ints = list};
+    n->attr[1] = (graph_attr){.name = "keepdims", .type = ATTR_INT, .i = keep};
     for (uint32_t i = 0; i < x->rank; i++)
         if (axes & 1u << i)
             list[n->attr->n++] = i;
@@ -128,7 +131,8 @@ static bool recognise_variance(graph *g, graph_node *n, mica_status *st) {
         g->value[x].dtype != DTYPE_FLOAT || cells_along(&g->value[x], mean.axes) < 2)
         return true;
     set_kind(n, OP_VARIANCE);
-    return set_inputs(g, n, 2, (uint32_t[]){x, m}, st) && set_axes(g, n, &g->value[x], mean.axes, st);
+    return set_inputs(g, n, 2, (uint32_t[]){x, m}, st) &&
+           set_axes(g, n, &g->value[x], mean.axes, mean.keep, st);
 }
 
 /* Whether v is a sum or mean of squares, but for positive factors and what is added to it. */
@@ -176,12 +180,27 @@ static bool recognise_maximum(graph *g, graph_node *n, mica_status *st) {
     return true;
 }
 
+/* The logarithm of a sum of exponentials. */
+static bool recognise_log_sum_exp(graph *g, graph_node *n, mica_status *st) {
+    mean_of sum;
+    const graph_node *exp = NULL;
+    if (is_reduction(g, producer(g, n->in[0]), OP_REDUCE_SUM, &sum))
+        exp = producer(g, sum.x);
+    if (!exp || exp->kind != OP_EXP)
+        return true;
+    const uint32_t x = exp->in[0];
+    set_kind(n, OP_REDUCE_LOG_SUM_EXP);
+    return set_inputs(g, n, 1, &x, st) && set_axes(g, n, &g->value[x], sum.axes, sum.keep, st);
+}
+
 static bool recognise(graph *g, graph_node *n, mica_status *st) {
     switch (n->kind) {
     case OP_SUB:
         return recognise_variance(g, n, st);
     case OP_MAX:
         return recognise_maximum(g, n, st);
+    case OP_LOG:
+        return recognise_log_sum_exp(g, n, st);
     case OP_SQRT:
         if (is_statistic(g, n->in[0], 0))
             set_kind(n, OP_ROOT);

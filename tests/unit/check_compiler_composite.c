@@ -229,6 +229,15 @@ START_TEST(variance_is_recognised) {
 }
 END_TEST
 
+/* log(sum(exp x)) written out, over values whose exponentials differ by factors of many thousands. */
+static void written_out_log_sum_exp(net *t) {
+    const uint32_t axis = shape_constant(t, SHAPE(2));
+    const uint32_t x = op(t, "Mul", 2, input(t, SHAPE(1, 6, 5)), number(t, 5));
+    output(t, op(t, "Log", 1, op(t, "ReduceSum", 2, op(t, "Exp", 1, x), axis)));
+    with_int(t, "keepdims", 0);
+    output(t, op(t, "Log", 1, op(t, "ReduceSum", 2, op(t, "Exp", 1, x), axis)));
+}
+
 /* --- ai.onnx.ml --- */
 
 static const double coefficients[12] = {1, -0.5, 0.25, 2, -1, 0.5, 0.3, 0.7, -0.9, 0.1, 1.5, -2};
@@ -315,6 +324,7 @@ static const struct {
     {"regressors", regressors, true, 0.003, 0.01},
     {"features", features, true, 0.003, 0.01},
     {"labels", labels, false, EXACT, EXACT},
+    {"written_out_log_sum_exp", written_out_log_sum_exp, true, 0.003, 0.01},
 };
 #define N_CASES ((int)(sizeof cases / sizeof *cases))
 
