@@ -329,10 +329,11 @@ static bool compile_in(compilation *c, const toolchain *t, workplace *w, sample_
                        mica_status *st) {
     if (!run_front_end(c, samples, st) || !run_lowering(c, samples, st))
         return false;
-    if (!c->request->quiet)
+    if (!c->request->quiet) {
         warn_calibration(c);
-    if (!c->request->quiet)
+        warn_accuracy(c);
         warn_ports(c);
+    }
     if (!run_commitment(c, samples, st) || !make_workplace(w, c, st))
         return false;
     if (!c->request->quiet && !c->request->json)

@@ -84,6 +84,9 @@ void summary_print(const compilation *c);
 /* warn.c: no samples, or few: which input ranges are guesses, on stderr. */
 void warn_calibration(const compilation *c);
 
+/* warn.c: outputs whose error on the samples is large, on stderr. */
+void warn_accuracy(const compilation *c);
+
 /* certify.c: makes c->certificate and checks it, unless it was not asked for. One that cannot be made, by the
  * weights' ranges or by its size, is a warning. */
 bool certify(compilation *c, mica_status *st);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define NAMED_VALUES 6
+#define LARGE_ERROR  0.01 /* mean error of an output, of its range */
 
 static const char *name_of(const graph *g, uint32_t v) {
     return g->value[v].name ? g->value[v].name : "";
@@ -48,6 +49,18 @@ void warn_calibration(const compilation *c) {
                       c->n_samples, c->n_samples == 1 ? "" : "s", FEW_SAMPLES);
         list_inputs(c, "the samples reach");
         list_guesses(c);
+    }
+}
+
+void warn_accuracy(const compilation *c) {
+    for (uint32_t i = 0; i < c->accuracy.n_outputs; i++) {
+        const value_error *e = &c->accuracy.output[i];
+        if (e->mean > LARGE_ERROR)
+            (void)fprintf(
+                stderr,
+                "warning: output '%s': the integers err by %.3g %% of its range on average; the summary "
+                "and the report say where, --max-error bounds it\n",
+                name_of(&c->graph, e->value), 100 * e->mean);
     }
 }
 
