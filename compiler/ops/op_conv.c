@@ -83,6 +83,14 @@ static void add_tap(const op_window *w, const int64_t *tap, double weight, const
     }
 }
 
+/* Drops last axes of one position, as of Conv1d written as Conv2d: rows are long then. */
+static void drop_last_axes(op_window *w) {
+    for (uint32_t last = w->n - 1;
+         last > 0 && w->in[last] == 1 && w->out[last] == 1 && w->kernel[last] == 1 && w->pad_begin[last] == 0;
+         last--)
+        w->n--;
+}
+
 static size_t product(const int64_t *dim, uint32_t n) {
     size_t p = 1;
     for (uint32_t i = 0; i < n; i++)
@@ -95,6 +103,7 @@ bool eval_conv(const op_args *a, mica_status *st) {
     op_window w;
     if (!op_window_resolve(&w, a->g, a->n, st))
         return false;
+    drop_last_axes(&w);
     size_t plane_in = product(w.in, w.n), plane_out = product(w.out, w.n), taps = product(w.kernel, w.n);
     size_t c_out = (size_t)weight->dim[0], c_group = (size_t)weight->dim[1], c_in = (size_t)x->dim[1];
     size_t out_per_group = c_out * c_group / c_in;
