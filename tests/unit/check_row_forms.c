@@ -53,7 +53,7 @@ START_TEST(limbs_compose_to_the_cell) {
                 int64_t sum = 0;
                 for (unsigned j = 0; j < limbs; j++) {
                     ck_assert_int_le(abs(limb[j * N + i]), 1 << LIMB_BITS);
-                    sum += (int64_t)limb[j * N + i] << (j * LIMB_BITS);
+                    sum += limb[j * N + i] * ((int64_t)1 << (j * LIMB_BITS));
                 }
                 ck_assert_uint_eq(m31_from_i64(sum), v[i]);
             }
