@@ -110,6 +110,8 @@ static uint64_t flat_items(uint64_t count, const tensor_spec *spec) {
 }
 
 uint64_t tensor_items_in(const tensor_data *t, const tensor_spec *spec) {
+    if (t->count == 0) /* no port is without elements, whatever a free dimension would admit */
+        return 0;
     if (!t->has_shape)
         return flat_items(t->count, spec);
     uint32_t extra = t->rank - spec->rank;

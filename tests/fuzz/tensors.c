@@ -14,10 +14,10 @@ void tensors_check(const tensor_data *t) {
     uint64_t n = 1;
     FUZZ_CHECK(t->rank <= TENSOR_MAX_RANK);
     for (uint32_t i = 0; i < t->rank; i++) {
-        FUZZ_CHECK(t->dim[i] >= 1);
+        FUZZ_CHECK(t->dim[i] >= 0);
         n *= (uint64_t)t->dim[i];
     }
-    FUZZ_CHECK(t->value != NULL && t->count == n && n <= TENSOR_MAX_ELEMENTS);
+    FUZZ_CHECK((n == 0 || t->value != NULL) && t->count == n && n <= TENSOR_MAX_ELEMENTS);
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++)
         FUZZ_CHECK(tensor_items_in(t, &specs[i]) <= n);
 }

@@ -136,6 +136,19 @@ static void input_positions(const graph *g, const json_t *test, size_t *position
     }
 }
 
+/* The logarithm of no sum: minus infinity, which no file of values may hold. */
+static bool has_no_finite_output(const char *folder, const char *name) {
+    char path[1100];
+    tensor_data t;
+    mica_status st = {0};
+    if (strcmp(name, "test_reduce_log_sum_exp_empty_set") != 0)
+        return false;
+    (void)snprintf(path, sizeof path, "%s/output_0.pb", folder);
+    ck_assert(!tensor_file_read(&t, path, &st));
+    ck_assert_msg(strstr(st.message, "only finite values") != NULL, "%s", st.message);
+    return true;
+}
+
 /* Returns whether the case was evaluated; it may only be refused as expected. */
 static bool run_node_test(const char *root, const json_t *test) {
     const char *name = json_string_value(json_object_get(test, "name"));
@@ -147,6 +160,8 @@ static bool run_node_test(const char *root, const json_t *test) {
     (void)snprintf(path, sizeof path, "%s/%s/%s", root, name,
                    json_string_value(json_object_get(test, "use")));
     (void)snprintf(folder, sizeof folder, "%s/%s/test_data_set_0", root, name);
+    if (has_no_finite_output(folder, name))
+        return false;
     if (!onnx_import(&g, path, NULL, 0, &st) || !graph_infer_shapes(&g, &st)) {
         ck_assert_msg(word && strstr(st.message, word), "%s: %s", name, st.message);
         if (g.pool)
@@ -187,7 +202,7 @@ START_TEST(node_tests) {
     json_decref(index);
     (void)fprintf(stderr, "node tests: %u evaluated, %u refused as expected\n", evaluated, refused);
     ck_assert_uint_ge(evaluated, 60);
-    ck_assert_uint_eq(refused, COUNT(refused_cases));
+    ck_assert_uint_eq(refused, COUNT(refused_cases) + 1); /* and the one without a finite output */
 }
 END_TEST
 

@@ -379,6 +379,16 @@ START_TEST(calibration_resolves_free_dimensions) {
 }
 END_TEST
 
+/* A free dimension is not filled by no elements. */
+START_TEST(nothing_is_no_item) {
+    const tensor_spec free_spec = {.name = "x", .batched = true, .rank = 2, .dim = {-1, 2}};
+    mica_status st = {0};
+    tensor_items t;
+    ck_assert(!calibration_read(&t, &free_spec, 1, put_u8("none.npy", "0, 2", "", 0), &st));
+    ck_assert_int_eq(st.code, MICA_ERR_FORMAT);
+}
+END_TEST
+
 START_TEST(writing_replaces_whole_files) {
     mica_status st = {0}, second = {0}, third = {0};
     uint8_t *bytes;
@@ -414,6 +424,7 @@ int main(void) {
     tcase_add_test(tc, npy_items);
     tcase_add_test(tc, named_and_folders);
     tcase_add_test(tc, calibration_resolves_free_dimensions);
+    tcase_add_test(tc, nothing_is_no_item);
     tcase_add_test(tc, writing_replaces_whole_files);
     suite_add_tcase(s, tc);
     SRunner *runner = srunner_create(s);
