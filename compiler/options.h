@@ -54,7 +54,8 @@ void options_usage(FILE *out);
 
 /* Appends a line "option-NAME argument" for every option that is set and influences the parameters. */
 bool options_record(const compile_request *r, mica_record *record, mica_status *st);
-/* The inverse; lines of other keys are passed over, unknown options refused. Not finished yet. */
+/* The inverse; lines of other keys are passed over, unknown options refused. options_finish is
+ * still to be called. */
 bool options_replay(compile_request *r, const mica_record *record, mica_status *st);
 
 #endif

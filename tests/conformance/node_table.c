@@ -151,7 +151,7 @@ static void write_row(FILE *f, const op_row *r) {
     for (unsigned k = 0; k < r->n_reasons; k++)
         (void)fprintf(f, "%s %s: %s", k ? ";" : "", r->why[k].tests ? r->why[k].tests : "", r->why[k].reason);
     if (!r->passed && !r->settled && !r->left_out)
-        (void)fputs(" no test in the folder", f);
+        (void)fputs(" supported; not among these tests", f);
     (void)fputs(" |\n", f);
 }
 
