@@ -18,9 +18,7 @@ typedef struct canon {
     mica_status *st;
 } canon;
 
-/* --- Uses
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- Uses --- */
 
 static bool count_uses(canon *c) {
     graph *g = c->g;
@@ -51,8 +49,7 @@ static void replace_reads(graph *g, uint32_t from, uint32_t to) {
                 g->node[j].in[i] = to;
 }
 
-/* --- Identity and Dropout
- * ----------------------------------------------------------------------------------------- */
+/* --- Identity and Dropout --- */
 
 static void remove_copy(canon *c, graph_node *n) {
     graph *g = c->g;
@@ -74,9 +71,7 @@ static void remove_copy(canon *c, graph_node *n) {
     } /* else an input or another output is an output under a second name: the copy stays */
 }
 
-/* --- Gemm
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- Gemm --- */
 
 /* A new constant [dim...] like `type`, its elements zero; *index names it. Invalidates pointers to values. */
 static double *add_constant(canon *c, uint32_t type, uint32_t rank, const int64_t *dim, uint32_t *index) {
@@ -166,8 +161,7 @@ static bool normalise_gemm(canon *c, graph_node *n) {
            set_gemm_attrs(c, n, !const_bias && n->n_in == 3);
 }
 
-/* --- Affine steps
- * ------------------------------------------------------------------------------------------------- */
+/* --- Affine steps --- */
 
 /* y = scale*x + shift per channel; scale and shift have n entries and belong to the caller. */
 typedef struct affine {
@@ -327,8 +321,7 @@ static bool fuse_affine(canon *c, graph_node *n) {
     return ok;
 }
 
-/* --- Dead nodes
- * --------------------------------------------------------------------------------------------------- */
+/* --- Dead nodes --- */
 
 static bool remove_dead(canon *c) {
     graph *g = c->g;

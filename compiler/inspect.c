@@ -8,8 +8,7 @@
 #include "ops/ops.h"
 #include "shapes.h"
 
-/* --- Findings
- * ----------------------------------------------------------------------------------------------------- */
+/* --- Findings --- */
 
 typedef struct op_line {
     const char *op;
@@ -91,8 +90,7 @@ static void findings_free(findings *f) {
     free(f->op);
 }
 
-/* --- Table
- * -------------------------------------------------------------------------------------------------------- */
+/* --- Table --- */
 
 /* "[B,3,32,32]": B is the batch axis. */
 static const char *shape_text(const graph_value *v, char *buffer, size_t size) {
@@ -154,9 +152,7 @@ static void print_table(const findings *f, FILE *out) {
             fprintf(out, "  %s\n", f->reason[j]);
 }
 
-/* --- JSON
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- JSON --- */
 
 /* Names are bytes of the file: those that are not UTF-8 have every byte beyond ASCII replaced. */
 static json_t *text(const char *s) {

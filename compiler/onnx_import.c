@@ -13,8 +13,7 @@
 #define MIN_OPSET 1 /* below 7: operators that did not change since (op_versions.h) */
 #define MAX_OPSET 21
 
-/* --- Nodes
- * -------------------------------------------------------------------------------------------------------- */
+/* --- Nodes --- */
 
 static bool name_node(importer *im, const Onnx__NodeProto *p, size_t index, graph_node *n) {
     bool standard = import_default_domain(p->domain);
@@ -169,8 +168,7 @@ static bool read_node(importer *im, const Onnx__GraphProto *graph_proto, size_t 
     return add_node(im, &n);
 }
 
-/* --- Inputs and outputs
- * ------------------------------------------------------------------------------------------- */
+/* --- Inputs and outputs --- */
 
 static int64_t bound_size(const importer *im, const char *name) {
     for (size_t i = 0; name && i < im->n_dims; i++)
@@ -280,8 +278,7 @@ static bool read_initialisers(importer *im, const Onnx__GraphProto *p) {
     return true;
 }
 
-/* --- Subgraphs
- * ---------------------------------------------------------------------------------------------------- */
+/* --- Subgraphs --- */
 
 static bool read_body(importer *im, const Onnx__GraphProto *p) {
     graph_body *b = im->body;
@@ -332,8 +329,7 @@ graph_body *import_body(importer *im, const Onnx__GraphProto *p) {
     return ok ? b : NULL;
 }
 
-/* --- Model
- * -------------------------------------------------------------------------------------------------------- */
+/* --- Model --- */
 
 static bool read_opset(importer *im, const Onnx__ModelProto *m) {
     for (size_t i = 0; i < m->n_opset_import; i++) {

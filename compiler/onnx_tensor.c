@@ -12,8 +12,7 @@ static bool fail(const onnx_tensor *t, mica_status *st, mica_code code, const ch
     return mica_fail(st, code, "tensor '%.200s': %s", t->name, what);
 }
 
-/* --- Shape
- * -------------------------------------------------------------------------------------------------------- */
+/* --- Shape --- */
 
 static bool read_shape(const onnx_tensor *t, graph_value *v, size_t *elements, mica_status *st) {
     int64_t product = 1; /* of the dimensions other than 0 */
@@ -41,8 +40,7 @@ static bool read_shape(const onnx_tensor *t, graph_value *v, size_t *elements, m
     return true;
 }
 
-/* --- Elements
- * ----------------------------------------------------------------------------------------------------- */
+/* --- Elements --- */
 
 static double float_from_bits(uint32_t bits) {
     float f;
@@ -162,8 +160,7 @@ static bool convert(graph *g, const onnx_tensor *t, const uint8_t *raw, size_t e
     return true;
 }
 
-/* --- External data
- * ------------------------------------------------------------------------------------------------ */
+/* --- External data --- */
 
 /* The location's absolute path if the file it names, links resolved, lies in the model's folder; NULL
  * otherwise. The caller frees it. */

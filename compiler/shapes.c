@@ -10,8 +10,7 @@
 #include "ops/op_rules.h"
 #include "passes.h"
 
-/* --- Free dimensions and the batch axis
- * --------------------------------------------------------------------------- */
+/* --- Free dimensions and the batch axis --- */
 
 bool graph_bind_free(graph *g, const graph_free_dim *d, int64_t size, mica_status *st) {
     for (uint32_t i = 0; i < g->n_free_dims; i++) {
@@ -67,8 +66,7 @@ void graph_set_batched(graph *g, bool batched) {
         g->value[g->input[i]].batched = batched;
 }
 
-/* --- One node
- * ----------------------------------------------------------------------------------------------------- */
+/* --- One node --- */
 
 static bool check_inputs(const graph *g, const graph_node *n, mica_status *st) {
     const op_rule *rule = &op_rules[n->kind];
@@ -124,8 +122,7 @@ static bool infer_node(op_context *c, uint32_t index, mica_status *st) {
     return !shape_like || !fold_applies(g, n) || fold_node(g, n, st);
 }
 
-/* --- The graph
- * ---------------------------------------------------------------------------------------------------- */
+/* --- The graph --- */
 
 static void forget_shapes(graph *g) {
     for (uint32_t j = 0; j < g->n_nodes; j++)

@@ -16,8 +16,7 @@ static int64_t product(const int64_t *dim, uint32_t n) {
     return p;
 }
 
-/* --- Flatten
- * ------------------------------------------------------------------------------------------------------ */
+/* --- Flatten --- */
 
 bool infer_flatten(op_context *c, const graph_node *n, mica_status *st) {
     const graph_value *x = op_in(c->g, n, 0);
@@ -38,8 +37,7 @@ bool eval_flatten(const op_args *a, mica_status *st) {
     return true;
 }
 
-/* --- Reshape
- * ------------------------------------------------------------------------------------------------------ */
+/* --- Reshape --- */
 
 /* The output shape with 0 (copy) and -1 (the rest) resolved. */
 static bool reshape_dims(const graph *g, const graph_node *n, const graph_value *x, const graph_value *shape,
@@ -103,8 +101,7 @@ bool eval_reshape(const op_args *a, mica_status *st) {
     return true;
 }
 
-/* --- Squeeze, Unsqueeze
- * ------------------------------------------------------------------------------------------- */
+/* --- Squeeze, Unsqueeze --- */
 
 bool infer_squeeze(op_context *c, const graph_node *n, mica_status *st) {
     const graph_value *x = op_in(c->g, n, 0);
@@ -156,8 +153,7 @@ bool eval_unsqueeze(const op_args *a, mica_status *st) {
     return eval_squeeze(a, st);
 }
 
-/* --- Transpose
- * ---------------------------------------------------------------------------------------------------- */
+/* --- Transpose --- */
 
 /* perm[i] is the input axis that becomes axis i of the output. */
 static bool transpose_perm(const graph *g, const graph_node *n, uint32_t rank, uint32_t *perm,
@@ -208,8 +204,7 @@ bool eval_transpose(const op_args *a, mica_status *st) {
     return true;
 }
 
-/* --- Identity, Dropout
- * -------------------------------------------------------------------------------------------- */
+/* --- Identity, Dropout --- */
 
 bool infer_identity(op_context *c, const graph_node *n, mica_status *st) {
     return op_set_output_like(c, n, op_in(c->g, n, 0), st);
@@ -261,8 +256,7 @@ bool eval_dropout(const op_args *a, mica_status *st) {
     return true;
 }
 
-/* --- Constant
- * ----------------------------------------------------------------------------------------------------- */
+/* --- Constant --- */
 
 /* The value stands in one attribute, which the import has turned into a constant of the graph. */
 static const graph_value *constant_source(const graph *g, const graph_node *n) {
@@ -299,8 +293,7 @@ bool eval_constant(const op_args *a, mica_status *st) {
     return true;
 }
 
-/* --- Concat
- * ------------------------------------------------------------------------------------------------------- */
+/* --- Concat --- */
 
 bool infer_concat(op_context *c, const graph_node *n, mica_status *st) {
     const graph_value *first = op_in(c->g, n, 0);

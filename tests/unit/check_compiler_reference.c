@@ -31,8 +31,7 @@ static const char *data_folder(const char *variable, const char *standard) {
     return NULL;
 }
 
-/* --- Evaluation
- * --------------------------------------------------------------------------------------------------- */
+/* --- Evaluation --- */
 
 static void read_exactly(tensor_data *t, const char *path, const graph_value *v) {
     mica_status st = {0};
@@ -94,8 +93,7 @@ static double run_case(const graph *g, const char *folder, const char *kind, con
     return worst;
 }
 
-/* --- Node tests
- * --------------------------------------------------------------------------------------------------- */
+/* --- Node tests --- */
 
 static bool in_list(const json_t *test) {
     size_t i;
@@ -206,9 +204,7 @@ START_TEST(node_tests) {
 }
 END_TEST
 
-/* --- Zoo
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- Zoo --- */
 
 static const struct {
     const char *name;
