@@ -1,7 +1,7 @@
 #include "audit.h"
 
-#include "digest.h"
 #include "driver.h"
+#include "graph/digest.h"
 #include "vk_file.h"
 
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #ifndef MICA_COMPILER_AUDIT_H
 #define MICA_COMPILER_AUDIT_H
 
+#include "commands/options.h"
 #include "mica/vk.h"
-#include "options.h"
 
 enum { AUDIT_CHECKS = 9, AUDIT_WORDS = 256 };
 

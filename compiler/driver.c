@@ -1,10 +1,10 @@
 #include "driver.h"
 
-#include "control.h"
 #include "emit/check_generated.h"
-#include "float_file.h"
+#include "graph/control.h"
 #include "interrupt.h"
 #include "ops/ops.h"
+#include "reference/float_file.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,14 +2,14 @@
 #ifndef MICA_COMPILER_DRIVER_H
 #define MICA_COMPILER_DRIVER_H
 
-#include "accuracy.h"
-#include "accuracy_search.h"
-#include "calibration.h"
+#include "accuracy/accuracy.h"
+#include "accuracy/accuracy_search.h"
+#include "accuracy/calibration.h"
+#include "commands/options.h"
 #include "emit/build.h"
-#include "graph.h"
-#include "lowering.h"
-#include "options.h"
-#include "passes.h"
+#include "graph/graph.h"
+#include "graph/passes.h"
+#include "lowering/lowering.h"
 
 #include "mica/certificate.h"
 #include "mica/prove.h"

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd.h"
+#include "commands/cmd.h"
 #include "mica/certificate.h"
 #include "mica/float_model.h"
 #include "mica/model.h"

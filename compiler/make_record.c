@@ -1,6 +1,6 @@
 /* The record that goes into the verifier parameters (docs/formats.md, "Record"). */
-#include "digest.h"
 #include "driver.h"
+#include "graph/digest.h"
 #include "mica/float_model.h"
 
 #include <stdio.h>

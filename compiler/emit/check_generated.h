@@ -3,7 +3,7 @@
 #ifndef MICA_COMPILER_EMIT_CHECK_GENERATED_H
 #define MICA_COMPILER_EMIT_CHECK_GENERATED_H
 
-#include "program.h"
+#include "program/program.h"
 
 /* The model's C file: it parses without a warning; has one function per layer, headed by the ranges that the
  * circuit proves, and one that calls them in order; calls nothing but those and mica/layer.h; has no floating

@@ -3,7 +3,7 @@
 #define MICA_COMPILER_EMIT_EMIT_H
 
 #include "emit/text.h"
-#include "program.h"
+#include "program/program.h"
 
 /* Weight files above this size are not linked in but mapped from a file beside the executable. */
 #define EMIT_EMBED_LIMIT (256u << 20)

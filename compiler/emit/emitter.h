@@ -4,7 +4,7 @@
 
 #include "emit/operand.h"
 #include "emit/template.h"
-#include "program.h"
+#include "program/program.h"
 
 #define NO_OFFSET SIZE_MAX
 

@@ -2,7 +2,7 @@
 #ifndef MICA_COMPILER_EINSUM_H
 #define MICA_COMPILER_EINSUM_H
 
-#include "graph.h"
+#include "graph/graph.h"
 
 #define EINSUM_OPERANDS 8
 #define EINSUM_LABELS   (3 * GRAPH_MAX_RANK)

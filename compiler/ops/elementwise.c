@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
 
 graph_value elementwise_bool(void) {
     return (graph_value){.dtype = DTYPE_INT, .onnx_dtype = ONNX_BOOL};

@@ -1,7 +1,7 @@
 /* Relu, Clip, Sigmoid, Tanh: the table of the requantisation that follows the linear operator. */
-#include "lowering.h"
+#include "lowering/lowering.h"
+#include "lowering/requantise.h"
 #include "ops/ops.h"
-#include "requantise.h"
 
 bool lower_activation(lowering *l, const graph_node *n, const activation *act, mica_status *st) {
     form f;

@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lowering_domain.h"
-#include "lowering_rows.h"
+#include "lowering/lowering_domain.h"
+#include "lowering/lowering_rows.h"
+#include "lowering/requantise.h"
 #include "ops/ops.h"
 #include "ops/reduce.h"
-#include "requantise.h"
 
 typedef struct places {
     rows x, t;     /* t: the ranks t_i, over the same axes */

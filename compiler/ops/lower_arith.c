@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lowering_domain.h"
-#include "maximum.h"
+#include "lowering/lowering_domain.h"
+#include "lowering/maximum.h"
+#include "lowering/range.h"
 #include "ops/lower_times.h"
 #include "ops/ops.h"
-#include "range.h"
 
 /* --- sums --- */
 

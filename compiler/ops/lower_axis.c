@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lowering_axis.h"
-#include "lowering_move.h"
+#include "lowering/lowering_axis.h"
+#include "lowering/lowering_move.h"
+#include "lowering/range.h"
 #include "ops/op_rules.h"
 #include "ops/resize.h"
-#include "range.h"
 
 #define MAX_SUMMED         4096 /* entries of a cumulative sum: its matrix has their square */
 #define INTERPOLATION_BITS 10   /* of a weight's fraction, at most */

@@ -6,10 +6,10 @@
  */
 #include <stdlib.h>
 
-#include "lowering_domain.h"
+#include "lowering/lowering_domain.h"
+#include "lowering/range.h"
+#include "lowering/requantise.h"
 #include "ops/ops.h"
-#include "range.h"
-#include "requantise.h"
 
 /* *t := [sign_a a + sign_b b + offset >= 1], over the joint domain. */
 static bool threshold(lowering *l, const graph_node *n, int sign_a, int sign_b, int64_t offset, uint32_t *t,

@@ -1,6 +1,6 @@
 /* Composite operators and control flow have been replaced before the lowering: each of these reports that one
  * has not. */
-#include "lowering.h"
+#include "lowering/lowering.h"
 #include "ops/ops.h"
 
 #define X(kind, symbol, type, fewest, most)                                                                  \

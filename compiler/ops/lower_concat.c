@@ -1,7 +1,7 @@
 /* Concat: the sum of its operands, each placed at its offset. */
 #include <string.h>
 
-#include "lowering_move.h"
+#include "lowering/lowering_move.h"
 #include "ops/ops.h"
 
 /* x at [offset, offset + its size) of axis 0 of the result; the other axes pass through. */

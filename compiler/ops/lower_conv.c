@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lowering_domain.h"
-#include "lowering_window.h"
+#include "lowering/lowering_domain.h"
+#include "lowering/lowering_window.h"
+#include "lowering/range.h"
 #include "ops/ops.h"
-#include "range.h"
 
 /* Labels 0 .. rank of the contraction are the patches' axes; the output channel (within its group) follows.
  */

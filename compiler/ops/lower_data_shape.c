@@ -1,5 +1,5 @@
 /* Compress by a constant moves elements; NonZero and Unique of constants have been folded. */
-#include "lowering_move.h"
+#include "lowering/lowering_move.h"
 #include "ops/ops.h"
 
 bool lower_compress(struct lowering *l, const graph_node *n, mica_status *st) {

@@ -7,13 +7,13 @@
  */
 #include <math.h>
 
-#include "lowering_domain.h"
-#include "lowering_quotient.h"
-#include "maximum.h"
+#include "lowering/lowering_domain.h"
+#include "lowering/lowering_quotient.h"
+#include "lowering/maximum.h"
+#include "lowering/range.h"
+#include "lowering/requantise.h"
 #include "ops/lower_times.h"
 #include "ops/ops.h"
-#include "range.h"
-#include "requantise.h"
 
 #define RECIPROCAL_BITS   14 /* of the largest reciprocal */
 #define RECIPROCAL_FEWEST 10

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lowering_domain.h"
+#include "lowering/lowering_domain.h"
+#include "lowering/range.h"
 #include "ops/einsum.h"
 #include "ops/ops.h"
-#include "range.h"
 
 /* Labels of sizes above 1, the batch's left out: those that tensors have axes for. */
 typedef struct labels {

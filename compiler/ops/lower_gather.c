@@ -1,8 +1,8 @@
 /* GatherElements and GatherND: with constant indices elements move; otherwise every coordinate becomes a row
  * of zeros and a one, and the result is a product with it, one coordinate after the other. */
-#include "lowering_domain.h"
-#include "lowering_move.h"
-#include "lowering_select.h"
+#include "lowering/lowering_domain.h"
+#include "lowering/lowering_move.h"
+#include "lowering/lowering_select.h"
 #include "ops/ops.h"
 
 static bool finish(lowering *l, const graph_node *n, const labelled *y, const int8_t *output_label,

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lowering.h"
+#include "lowering/lowering.h"
+#include "lowering/range.h"
 #include "ops/ops.h"
-#include "range.h"
 
 /* One operand seen as [lead..., K, F]: K is contracted, F is its own axis in the result. Axes are counted
  * from the right of the ONNX shape, batch axis left out. */

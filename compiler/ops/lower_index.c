@@ -1,14 +1,14 @@
 /* Gather and OneHot: with constant indices elements move; otherwise every index becomes a row of zeros and a
  * one, and Gather a product with it. */
-#include "lowering_index.h"
+#include "lowering/lowering_index.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "lowering_domain.h"
-#include "lowering_move.h"
+#include "lowering/lowering_domain.h"
+#include "lowering/lowering_move.h"
+#include "lowering/range.h"
 #include "ops/ops.h"
-#include "range.h"
 
 /* The one-hot rows of indices that are a tensor. */
 static bool hot_rows(lowering *l, const graph_node *n, const qvalue *index, int64_t size, bool inside,

@@ -1,12 +1,12 @@
 /* Shape, Size, Range, ConstantOfShape, EyeLike are constants once shapes are known. Cast changes what
  * integers mean, and at most drops a fraction. */
-#include "lowering_domain.h"
-#include "lowering_move.h"
-#include "lowering_quotient.h"
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
+#include "lowering/lowering_domain.h"
+#include "lowering/lowering_move.h"
+#include "lowering/lowering_quotient.h"
+#include "lowering/requantise.h"
 #include "ops/op_rules.h"
 #include "ops/quantise.h"
-#include "requantise.h"
 
 static bool lower_known(struct lowering *l, const graph_node *n, mica_status *st) {
     return lowering_fail(l, n, st, MICA_ERR_INTERNAL, "its value should have been folded");

@@ -1,7 +1,7 @@
 /* Operators that move elements. Which inputs hold them is all that tells them apart here. */
 #include <string.h>
 
-#include "lowering_move.h"
+#include "lowering/lowering_move.h"
 #include "ops/ops.h"
 
 #define MOVES(symbol, inputs)                                                                                \

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "float_math.h"
-#include "lowering.h"
+#include "lowering/lowering.h"
 #include "ops/op_rules.h"
+#include "reference/float_math.h"
 
 /* a = gamma / sqrt(var + eps), b = beta - a mean. */
 static bool fold_parameters(lowering *l, const graph_node *n, double *a, double *b, double *bias_max,

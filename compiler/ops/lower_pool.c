@@ -2,12 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lowering.h"
-#include "lowering_window.h"
-#include "maximum.h"
+#include "lowering/lowering.h"
+#include "lowering/lowering_window.h"
+#include "lowering/maximum.h"
+#include "lowering/range.h"
+#include "lowering/requantise.h"
 #include "ops/op_rules.h"
-#include "range.h"
-#include "requantise.h"
 
 #define MAX_TAPS           1024
 #define FEWEST_FACTOR_BITS 9 /* of powers that are summed */

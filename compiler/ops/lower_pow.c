@@ -9,12 +9,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "float_math.h"
-#include "lowering_domain.h"
+#include "lowering/lowering_domain.h"
+#include "lowering/range.h"
+#include "lowering/requantise.h"
 #include "ops/ops.h"
 #include "ops/unary.h"
-#include "range.h"
-#include "requantise.h"
+#include "reference/float_math.h"
 
 #define EXPONENT_BITS  4    /* of exact powers */
 #define LOG_STEPS      4096 /* of the largest logarithm; times an exponent of 14 bits it stays below 2^27 */

@@ -16,11 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lowering_domain.h"
-#include "lowering_quotient.h"
+#include "lowering/lowering_domain.h"
+#include "lowering/lowering_quotient.h"
+#include "lowering/requantise.h"
 #include "ops/qlinear.h"
 #include "ops/quantise.h"
-#include "requantise.h"
 
 #define KEY_BITS   16
 #define DEN_MOST   (INT64_C(1) << 20)

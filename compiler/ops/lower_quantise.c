@@ -6,12 +6,12 @@
  * (expand_quantise.c). */
 #include <stdlib.h>
 
-#include "lowering.h"
+#include "lowering/lowering.h"
+#include "lowering/range.h"
+#include "lowering/requantise.h"
 #include "ops/lower_times.h"
 #include "ops/ops.h"
 #include "ops/quantise.h"
-#include "range.h"
-#include "requantise.h"
 
 #define KEYS_PER_UNIT 64 /* the coarsest that a table's keys may be */
 #define NARROW_BITS   16 /* integers of at most so many bits are operands as they are */

@@ -2,13 +2,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "lowering_domain.h"
-#include "lowering_rows.h"
-#include "maximum.h"
+#include "lowering/lowering_domain.h"
+#include "lowering/lowering_rows.h"
+#include "lowering/maximum.h"
+#include "lowering/range.h"
+#include "lowering/requantise.h"
 #include "ops/ops.h"
 #include "ops/reduce.h"
-#include "range.h"
-#include "requantise.h"
 
 typedef struct reduction {
     uint32_t axes; /* of the layout */

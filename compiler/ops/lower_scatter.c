@@ -1,15 +1,15 @@
 /* ScatterElements and ScatterND that replace or add: with constant indices elements move; otherwise the
  * updates are multiplied with rows of zeros and ones. mica.Put, of which the other reductions are made
  * (expand_scatter.c), keeps the updates apart along a further axis. */
-#include "lowering_select.h"
+#include "lowering/lowering_select.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "lowering_domain.h"
-#include "lowering_move.h"
+#include "lowering/lowering_domain.h"
+#include "lowering/lowering_move.h"
+#include "lowering/requantise.h"
 #include "ops/ops.h"
-#include "requantise.h"
 
 #define UPDATE 30 /* label of the axis along which updates follow one another */
 #define LATER  31

@@ -1,5 +1,5 @@
 /* Flatten, Reshape, Transpose and the operators that only pass a value on: bookkeeping of axes. */
-#include "lowering.h"
+#include "lowering/lowering.h"
 #include "ops/ops.h"
 
 static const uint32_t *tensor_dims(const lowering *l, const qvalue *q) {

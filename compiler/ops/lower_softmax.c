@@ -11,9 +11,9 @@
  */
 #include <string.h>
 
-#include "limbs.h"
-#include "lowering_quotient.h"
-#include "lowering_rows.h"
+#include "lowering/limbs.h"
+#include "lowering/lowering_quotient.h"
+#include "lowering/lowering_rows.h"
 #include "ops/ops.h"
 
 #define MOST_BITS   14 /* k */

@@ -2,7 +2,7 @@
 #ifndef MICA_COMPILER_LOWER_TIMES_H
 #define MICA_COMPILER_LOWER_TIMES_H
 
-#include "lowering.h"
+#include "lowering/lowering.h"
 
 /* Activation v times the constant, or divided by it. */
 bool lower_times_constant(lowering *l, const graph_node *n, uint32_t v, uint32_t constant, bool inverse,

@@ -17,12 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limbs.h"
-#include "lowering_domain.h"
-#include "lowering_rows.h"
-#include "lowering_select.h"
+#include "lowering/limbs.h"
+#include "lowering/lowering_domain.h"
+#include "lowering/lowering_rows.h"
+#include "lowering/lowering_select.h"
+#include "lowering/range.h"
 #include "ops/op_rules.h"
-#include "range.h"
 
 /* |k_r - c_i| + M, and so every side of a check, stays below: the sides then differ by less than p. */
 #define KEY_LIMIT (INT64_C(1) << 29)

@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "float_math.h"
-#include "lowering.h"
-#include "maximum.h"
+#include "lowering/lowering.h"
+#include "lowering/maximum.h"
+#include "lowering/range.h"
+#include "lowering/requantise.h"
 #include "ops/ops.h"
-#include "range.h"
-#include "requantise.h"
+#include "reference/float_math.h"
 
 #define SLOPE_SAMPLES   4096
 #define STEPS_OF_SPAN   1024 /* steps of the key over which the function crosses its range, at its steepest */

@@ -2,7 +2,7 @@
 #ifndef MICA_COMPILER_ML_H
 #define MICA_COMPILER_ML_H
 
-#include "graph.h"
+#include "graph/graph.h"
 
 typedef enum ml_after { ML_NONE, ML_LOGISTIC, ML_SOFTMAX, ML_OTHER } ml_after;
 

@@ -2,8 +2,8 @@
 #include <float.h>
 #include <math.h>
 
-#include "float_math.h"
 #include "ops/op_rules.h"
+#include "reference/float_math.h"
 
 static bool infer_elementwise(op_context *c, const graph_node *n, bool floats_only, mica_status *st) {
     const graph_value *x = op_in(c->g, n, 0);

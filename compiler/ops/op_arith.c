@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
 #include "ops/elementwise.h"
 
 static bool infer_arith(op_context *c, const graph_node *n, mica_status *st) {

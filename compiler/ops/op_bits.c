@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
 #include "ops/elementwise.h"
 
 static bool infer_bits(op_context *c, const graph_node *n, bool is_signed, mica_status *st) {

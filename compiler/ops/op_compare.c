@@ -1,5 +1,5 @@
 /* Equal, Greater, Less and their kin; And, Or, Xor, Not; Where. */
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
 #include "ops/elementwise.h"
 
 static bool infer_comparison(op_context *c, const graph_node *n, mica_status *st) {

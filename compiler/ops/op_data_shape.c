@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
 #include "ops/op_move.h"
 #include "ops/op_refused.h"
 

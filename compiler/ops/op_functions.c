@@ -1,9 +1,9 @@
 /* Functions of one variable that are made of others: shape rules and references. */
 #include <math.h>
 
-#include "float_math.h"
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
 #include "ops/op_rules.h"
+#include "reference/float_math.h"
 
 static double f_sinh(double x) {
     return (fm_expm1(x) - fm_expm1(-x)) / 2;

@@ -2,9 +2,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "float_math.h"
 #include "ops/grid.h"
 #include "ops/op_move.h"
+#include "reference/float_math.h"
 
 #define KEYS (-0.75) /* the parameter of Keys' kernel */
 #define FAR  0x1p40  /* positions beyond it are taken there */

@@ -1,5 +1,5 @@
 /* Which values are indices, and into how many entries. */
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
 #include "ops/op_rules.h"
 
 #define MAX_DEPTH 8 /* operators between indices and their reader */

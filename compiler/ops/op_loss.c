@@ -1,8 +1,8 @@
 /* NegativeLogLikelihoodLoss and SoftmaxCrossEntropyLoss. */
 #include <string.h>
 
-#include "float_math.h"
 #include "ops/loss.h"
+#include "reference/float_math.h"
 
 bool loss_read(loss *l, const graph *g, const graph_node *n, mica_status *st) {
     static const char *const names[] = {"none", "sum", "mean"};

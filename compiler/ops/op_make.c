@@ -1,6 +1,6 @@
 /* Shape, Size, Range, ConstantOfShape, EyeLike: values that no element of the network decides. Cast: elements
  * that stay, under another type. */
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
 #include "ops/op_move.h"
 
 #define MAX_EYE ((size_t)1 << 28)

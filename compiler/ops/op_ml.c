@@ -6,9 +6,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "float_math.h"
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
 #include "ops/op_rules.h"
+#include "reference/float_math.h"
 
 /* --- rows of features --- */
 

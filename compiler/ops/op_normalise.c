@@ -3,9 +3,9 @@
  */
 #include <math.h>
 
-#include "float_math.h"
 #include "ops/reduce.h"
 #include "ops/window.h"
+#include "reference/float_math.h"
 
 static uint32_t axes_from(const graph_value *x, uint32_t first) {
     return first >= x->rank ? 0 : ((1u << x->rank) - 1) & ~((1u << first) - 1);

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
 #include "ops/op_rules.h"
 #include "ops/window.h"
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "float_math.h"
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
 #include "ops/quantise.h"
+#include "reference/float_math.h"
 
 #define NONE GRAPH_NO_VALUE
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "float_math.h"
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
+#include "reference/float_math.h"
 
 /* Which scale each element has: that of block * blocks + part, by row-major position. */
 typedef struct scale_map {

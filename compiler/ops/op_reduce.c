@@ -2,9 +2,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "float_math.h"
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
 #include "ops/reduce.h"
+#include "reference/float_math.h"
 
 /* --- axes --- */
 

@@ -2,7 +2,7 @@
  * none. */
 #include <string.h>
 
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
 #include "ops/op_move.h"
 
 static void copy_elements(const op_args *a) {

@@ -2,8 +2,8 @@
  * since then it normalises along one axis. */
 #include <string.h>
 
-#include "float_math.h"
 #include "ops/op_rules.h"
+#include "reference/float_math.h"
 
 /* The input as [outer, length, inner], normalised along the middle axis. */
 typedef struct softmax_shape {

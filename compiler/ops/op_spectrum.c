@@ -1,10 +1,10 @@
 /* DFT, STFT, and the windows that frames are weighted with. */
 #include <string.h>
 
-#include "float_math.h"
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
 #include "ops/op_move.h"
 #include "ops/spectrum.h"
+#include "reference/float_math.h"
 
 #define PI         0x1.921fb54442d18p+1
 #define MAX_LENGTH (1 << 16) /* of a transform: its matrix has the square */

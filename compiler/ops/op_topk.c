@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
 #include "ops/reduce.h"
 
 typedef struct ranking {

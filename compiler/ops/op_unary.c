@@ -5,9 +5,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "float_math.h"
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
 #include "ops/op_rules.h"
+#include "reference/float_math.h"
 
 /* --- functions; p holds the attributes in the order of the list below --- */
 

@@ -7,7 +7,7 @@
 #ifndef MICA_COMPILER_OPS_H
 #define MICA_COMPILER_OPS_H
 
-#include "graph.h"
+#include "graph/graph.h"
 
 /* Operators that graph_expand replaces by simpler ones (expand_ops.c): they have a shape rule and a
  * reference, and no lowering of their own. */

@@ -2,7 +2,7 @@
 #ifndef MICA_COMPILER_RESIZE_H
 #define MICA_COMPILER_RESIZE_H
 
-#include "graph.h"
+#include "graph/graph.h"
 
 #define RESIZE_TAPS                                                                                          \
     512 /* of one position: more only where antialiasing shrinks an axis to less than 1/128                  \

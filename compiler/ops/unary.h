@@ -3,7 +3,7 @@
 #ifndef MICA_COMPILER_UNARY_H
 #define MICA_COMPILER_UNARY_H
 
-#include "graph.h"
+#include "graph/graph.h"
 #include "mica/table.h"
 
 /* f(x; p) = out_factor * table(in_factor * x; param), both factors > 0. */

@@ -10,7 +10,7 @@
 #ifndef MICA_COMPILER_WINDOW_H
 #define MICA_COMPILER_WINDOW_H
 
-#include "graph.h"
+#include "graph/graph.h"
 
 typedef struct op_window {
     uint32_t n;      /* spatial dimensions: axes 2 .. 2 + n of the input */

@@ -7,14 +7,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "accuracy.h"
-#include "calibration.h"
+#include "accuracy/accuracy.h"
+#include "accuracy/calibration.h"
+#include "graph/passes.h"
 #include "io/tensor_file.h"
-#include "lowering.h"
+#include "lowering/lowering.h"
 #include "mica/prove.h"
 #include "mica/verify.h"
 #include "ops/ops.h"
-#include "passes.h"
 
 #define TIME_LIMIT 120 /* seconds for one test */
 

@@ -1,9 +1,9 @@
 /* A float model file: reading, what shape inference makes of it, and writing it back. */
 #include <string.h>
 
-#include "float_file.h"
 #include "fuzz.h"
-#include "passes.h"
+#include "graph/passes.h"
+#include "reference/float_file.h"
 
 /* There is one encoding of what was read, but for single precision: constants that fit it are written so. */
 static void check_written(const graph *g) {

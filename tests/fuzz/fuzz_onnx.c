@@ -1,8 +1,8 @@
 /* An ONNX file through the compiler's front end: import, shapes, folding, canonical form; and the report on
  * it. */
+#include "commands/inspect.h"
 #include "fuzz.h"
-#include "inspect.h"
-#include "passes.h"
+#include "graph/passes.h"
 #include "wire.h"
 
 static FILE *nowhere;

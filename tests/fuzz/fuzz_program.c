@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "program.h"
+#include "program/program.h"
 
 /* Files in memory of their own: the text is written by path. */
 static void text_of(const program *p, char **text, size_t *size) {

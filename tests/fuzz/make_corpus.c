@@ -4,10 +4,10 @@
 #include <sys/stat.h>
 
 #include "circuit_samples.h"
-#include "float_file.h"
+#include "graph/passes.h"
 #include "onnx_writer.h"
-#include "passes.h"
-#include "program.h"
+#include "program/program.h"
+#include "reference/float_file.h"
 
 static const char *root;
 

@@ -2,9 +2,9 @@
  * none does; requantisation in two stages equals its definition. */
 #include "lowering_kit.h"
 
-#include "accuracy_search.h"
-#include "guessed_ranges.h"
-#include "requantise.h"
+#include "accuracy/accuracy_search.h"
+#include "accuracy/guessed_ranges.h"
+#include "lowering/requantise.h"
 
 /* --- a network of long rows --- */
 

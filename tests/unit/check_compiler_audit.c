@@ -1,8 +1,8 @@
 /* Options that are recorded and replayed, and audits of verifier parameters against a model. */
 #include "audit.h"
+#include "commands/options.h"
 #include "driver.h"
 #include "file_read.h"
-#include "options.h"
 #include "vk_file.h"
 
 #include <check.h>

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "audit.h"
-#include "constants.h"
 #include "driver.h"
 #include "file_read.h"
 #include "onnx_writer.h"
+#include "passes/constants.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define DIMS(...)                                                                                            \

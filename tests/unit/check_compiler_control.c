@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "graph/passes.h"
 #include "onnx_writer.h"
-#include "passes.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define DIMS(...)                                                                                            \

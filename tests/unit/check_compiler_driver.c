@@ -1,6 +1,6 @@
 /* The pipeline from an ONNX file to a prover executable: outputs, their determinism, failures that leave
  * nothing behind, and the build cache. */
-#include "cmd.h"
+#include "commands/cmd.h"
 #include "driver.h"
 #include "emit/spawn.h"
 #include "file_read.h"

@@ -3,7 +3,7 @@
  * channels. */
 #include "lowering_kit.h"
 
-#include "passes.h"
+#include "graph/passes.h"
 
 #include <check.h>
 #include <math.h>

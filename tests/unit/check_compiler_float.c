@@ -1,6 +1,6 @@
 /* The float model file: the same results as the graph it was written from, and hostile bytes. */
-#include "float_file.h"
-#include "passes.h"
+#include "graph/passes.h"
+#include "reference/float_file.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 
+#include "commands/inspect.h"
 #include "import_kit.h"
-#include "inspect.h"
 
 /* --- Graph structure --- */
 

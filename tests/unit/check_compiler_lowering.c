@@ -5,8 +5,8 @@
 #define _GNU_SOURCE
 #include "lowering_kit.h"
 
+#include "lowering/range.h"
 #include "ops/ops.h"
-#include "range.h"
 
 /* --- cases --- */
 

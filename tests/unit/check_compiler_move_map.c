@@ -1,7 +1,7 @@
 /* Movements of cells: lists are taken apart into factors, and strides are found. */
 #define _GNU_SOURCE
+#include "lowering/move_map.h"
 #include "lowering_kit.h"
-#include "move_map.h"
 #include "suite.h"
 
 /* The movement that the groups describe, cell by cell. */

@@ -3,8 +3,8 @@
 #define _GNU_SOURCE
 #include <float.h>
 
-#include "float_math.h"
 #include "model_kit.h"
+#include "reference/float_math.h"
 
 /* --- Elementary functions --- */
 

@@ -13,9 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "graph/passes.h"
 #include "io/tensor_file.h"
 #include "ops/ops.h"
-#include "passes.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 

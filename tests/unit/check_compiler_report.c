@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "emit/template.h"
-#include "html_words.h"
-#include "report_graph.h"
+#include "report/html_words.h"
+#include "report/report_graph.h"
 
 /* What the bytes become on a page. */
 static void shown(const char *words, size_t size, char *out, size_t room) {

@@ -2,7 +2,7 @@
  * product's, and the resolution that the bound took is there again. */
 #include "lowering_kit.h"
 
-#include "lowering_split.h"
+#include "lowering/lowering_split.h"
 
 #define LENGTH 700
 #define ROWS   3

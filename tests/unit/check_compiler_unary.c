@@ -5,9 +5,9 @@
 #define _GNU_SOURCE
 #include <math.h>
 
-#include "float_math.h"
 #include "lowering_kit.h"
 #include "ops/unary.h"
+#include "reference/float_math.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 

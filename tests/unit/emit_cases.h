@@ -3,7 +3,7 @@
 #ifndef MICA_TESTS_EMIT_CASES_H
 #define MICA_TESTS_EMIT_CASES_H
 
-#include "program.h"
+#include "program/program.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "onnx_types.h"
+#include "graph/onnx_types.h"
+#include "graph/passes.h"
 #include "onnx_writer.h"
 #include "ops/ops.h"
-#include "passes.h"
 #include "suite.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

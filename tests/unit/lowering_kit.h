@@ -10,13 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "accuracy.h"
-#include "calibration.h"
-#include "lowering.h"
-#include "onnx_types.h"
+#include "accuracy/accuracy.h"
+#include "accuracy/calibration.h"
+#include "graph/onnx_types.h"
+#include "graph/passes.h"
+#include "lowering/lowering.h"
+#include "lowering/range.h"
 #include "ops/ops.h"
-#include "passes.h"
-#include "range.h"
 
 #define SAMPLES 6
 

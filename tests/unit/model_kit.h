@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "graph/passes.h"
 #include "onnx_writer.h"
 #include "ops/ops.h"
-#include "passes.h"
 #include "suite.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

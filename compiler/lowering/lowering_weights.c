@@ -1,0 +1,232 @@
+/* Weights and other constants of the graph as integers of the circuit. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lowering/lowering.h"
+#include "lowering/lowering_split.h"
+#include "lowering/range.h"
+
+#define FEWEST_WEIGHT_BITS 4
+#define MOST_WEIGHT_BITS   16
+#define SCALE_MARGIN       1.001  /* of a weight scale over what the bound asks for */
+#define SPLIT_STEP         1.1892 /* of a weight scale that even two limbs do not admit: a quarter of a bit */
+#define WHOLE_MOST         65536.0 /* integers below it are taken as they are */
+#define WHOLE_STEPS        255
+#define STEP_ERROR         1e-4 /* of a product in single precision, in steps */
+
+static size_t product(unsigned rank, const uint32_t *dim) {
+    size_t n = 1;
+    for (unsigned i = 0; i < rank; i++)
+        n *= dim[i];
+    return n;
+}
+
+static double largest_magnitude(const double *w, size_t n) {
+    double m = 0;
+    for (size_t i = 0; i < n; i++) {
+        m = w[i] > m ? w[i] : m;
+        m = -w[i] > m ? -w[i] : m;
+    }
+    return m;
+}
+
+/* The step of which all weights are multiples, at most WHOLE_STEPS: those of integer types, less zero points
+ * and times a scale. 0 if there is none. Integers have step 1. */
+static double common_step(const double *w, size_t n, double top) {
+    bool whole = top < WHOLE_MOST;
+    for (size_t i = 0; whole && i < n; i++)
+        whole = w[i] == (double)round_away(w[i]);
+    if (whole)
+        return 1;
+    for (int k = 1; k <= WHOLE_STEPS && top > 0; k++) {
+        const double unit = top / k;
+        bool all = true;
+        for (size_t i = 0; all && i < n; i++) {
+            const double off = w[i] / unit - (double)round_away(w[i] / unit);
+            all = off < STEP_ERROR && off > -STEP_ERROR;
+        }
+        if (all)
+            return unit;
+    }
+    return 0;
+}
+
+/* The integers of a layer's weights. */
+typedef struct quantised {
+    int32_t *q; /* in the order of weighted.w */
+    double scale;
+    bound acc;          /* of the accumulator; not of a split one */
+    weight_split split; /* q has the high limbs */
+} quantised;
+
+static void quantised_free(quantised *k) {
+    free(k->q);
+    weight_split_free(&k->split);
+}
+
+/* The largest magnitude of accumulator and bias with weights of scale k->scale. */
+static double quantise_at(const weighted *w, bound x, double x_scale, quantised *k) {
+    const size_t n = product(w->w_rank, w->w_dim);
+    for (size_t i = 0; i < n; i++)
+        k->q[i] = (int32_t)round_away(w->w[i] / k->scale);
+    k->acc = range_of_rows(k->q, w->w_rank, w->w_dim, w->contracted, x);
+    return (double)(k->acc.hi > -k->acc.lo ? k->acc.hi : -k->acc.lo) + w->bias_max / (k->scale * x_scale);
+}
+
+/* Weights as they are if they count a common step; otherwise the finest, `bits` at most, with which
+ * accumulator and bias keep the no-wrap bound, or its two parts do if it may be split. */
+static bool quantise_weights(const weighted *w, unsigned bits, int64_t limit, bool may_split, bound x,
+                             double x_scale, quantised *k, mica_status *st) {
+    const double top = largest_magnitude(w->w, product(w->w_rank, w->w_dim));
+    if (w->exact && top >= (double)RANGE_ACC_LIMIT)
+        return false;
+    k->scale = w->exact ? 1 : common_step(w->w, product(w->w_rank, w->w_dim), top);
+    if (k->scale > 0 && quantise_at(w, x, x_scale, k) < (double)RANGE_ACC_LIMIT)
+        return true;
+    if (w->exact)
+        return false;
+    const double coarsest = top / (double)((1 << (FEWEST_WEIGHT_BITS - 1)) - 1);
+    k->scale = top > 0 ? top / (double)((INT64_C(1) << (bits - 1)) - 1) : 1;
+    for (;;) {
+        const double largest = quantise_at(w, x, x_scale, k);
+        if (largest < (double)limit)
+            return true;
+        if (may_split &&
+            !weight_split_find(&k->split, k->q, w, x, w->bias_max / (k->scale * x_scale), limit, st))
+            return false;
+        if (k->split.bits)
+            return true;
+        if (!(k->scale < coarsest))
+            return false;
+        /* Rounding changes a row's sum by little: a few rounds at most. */
+        k->scale *= may_split ? SPLIT_STEP : largest / (double)limit * SCALE_MARGIN;
+    }
+}
+
+static uint64_t multiply_accumulates(const mica_contract *c) {
+    uint64_t n = 1;
+    for (unsigned i = 0; i < c->n_labels; i++)
+        n *= c->label_dim[i];
+    return n;
+}
+
+/* A result that is given more steps than others deserves weights that are as much finer. */
+static unsigned weight_bits(const lowering *l, const graph_node *n) {
+    const lowering_widths *asked = &l->width[n->out[0]];
+    const unsigned own = l->bits[n->out[0]],
+                   more = own > asked->activation_bits ? own - asked->activation_bits : 0;
+    return asked->weight_bits + more < MOST_WEIGHT_BITS ? asked->weight_bits + more : MOST_WEIGHT_BITS;
+}
+
+/* *t := the product of x and new weights, `acc` its range. */
+static bool contract(lowering *l, const weighted *w, const qvalue *x, const int32_t *q, bound acc,
+                     uint32_t *t) {
+    mica_contract c = w->contract;
+    c.a = builder_weight(&l->b, w->w_rank, w->w_dim, q);
+    c.b = x->tensor;
+    *t = c.a == NO_INDEX ? NO_INDEX : builder_contract(&l->b, &c, w->out_rank, acc);
+    l->b.p.note[l->b.layer].macs += multiply_accumulates(&c);
+    return *t != NO_INDEX;
+}
+
+/* *f := the accumulator, or what is left of it after its low limb. */
+static bool accumulate(lowering *l, const weighted *w, const qvalue *x, const quantised *k, form *f,
+                       double *scale, mica_status *st) {
+    uint32_t t, low;
+    *scale = k->scale * x->scale * (double)(INT64_C(1) << k->split.bits);
+    if (k->split.bits)
+        return contract(l, w, x, k->q, k->split.high_acc, &t) &&
+               contract(l, w, x, k->split.low, k->split.low_acc, &low) &&
+               lowering_add_split(l, &k->split, t, low, f, st);
+    if (!contract(l, w, x, k->q, k->acc, &t))
+        return false;
+    const mica_tensor *out = &lowering_tensors(l)[t];
+    form_create(f, out->batched, out->rank, out->dim);
+    return form_add_tensor(f, lowering_tensors(l), t, 1);
+}
+
+bool lowering_weighted(lowering *l, const graph_node *n, const weighted *w, const qvalue *x, form *f,
+                       double *scale, mica_status *st) {
+    quantised k = {.q = malloc(product(w->w_rank, w->w_dim) * sizeof *k.q)};
+    if (!k.q)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
+    const mica_tensor *input = &lowering_tensors(l)[x->tensor];
+    const bool split = l->split[n - l->g->node];
+    bool ok = quantise_weights(w, weight_bits(l, n), l->acc_limit, split, bound_of(input), x->scale, &k, st);
+    if (ok) {
+        ok = accumulate(l, w, x, &k, f, scale, st);
+    } else if (st->code == MICA_OK) {
+        l->narrow = x->origin;
+        (void)lowering_fail(l, n, st, MICA_ERR_RANGE,
+                            "even with %d-bit weights its accumulators can leave the field",
+                            FEWEST_WEIGHT_BITS);
+    }
+    quantised_free(&k);
+    return ok;
+}
+
+/* --- constants added to a form --- */
+
+/* Tensor axes along which the constant varies, in its row-major order. */
+static bool constant_axes(const form *f, const layout *axes, unsigned rank, const int64_t *dim,
+                          uint32_t *out_dim, mica_view *view, unsigned *out_rank) {
+    *out_rank = 0;
+    for (unsigned i = 0; i < rank; i++) {
+        if (dim[i] == 1)
+            continue;
+        if (rank - i > axes->rank)
+            return false;
+        const axis_list *list = &axes->of[axes->rank - (rank - i)];
+        if ((int64_t)axis_list_size(list, f->dim) != dim[i])
+            return false;
+        for (unsigned j = 0; j < list->n; j++) {
+            view->axis[*out_rank] = list->axis[j];
+            out_dim[(*out_rank)++] = f->dim[list->axis[j]];
+        }
+    }
+    return true;
+}
+
+static bool add_integers(lowering *l, form *f, unsigned rank, const uint32_t *dim, const mica_view *view,
+                         const int32_t *q, mica_status *st) {
+    bool uniform = true;
+    for (size_t i = 1; i < product(rank, dim); i++)
+        uniform &= q[i] == q[0];
+    bool ok = true;
+    if (uniform) {
+        ok = form_add_constant(f, q[0]);
+    } else {
+        const uint32_t t = builder_weight(&l->b, rank, dim, q);
+        if (t == NO_INDEX)
+            return false;
+        ok = form_add_term(f, lowering_tensors(l), t, 1, view);
+    }
+    return ok || mica_fail(st, MICA_ERR_LIMIT, "layer '%s': too many terms in one sum",
+                           l->b.p.circuit.layer[l->b.layer].name);
+}
+
+bool lowering_add_constant(lowering *l, form *f, const layout *axes, unsigned rank, const int64_t *dim,
+                           const double *c, double factor, mica_status *st) {
+    uint32_t out_dim[MICA_MAX_RANK];
+    mica_view view = {{0}};
+    unsigned out_rank;
+    if (!constant_axes(f, axes, rank, dim, out_dim, &view, &out_rank))
+        return mica_fail(st, MICA_ERR_INTERNAL, "a constant does not broadcast to its layer's shape");
+    const size_t n = product(out_rank, out_dim);
+    int32_t *q = malloc(n * sizeof *q);
+    if (!q)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
+    bool ok = true;
+    for (size_t i = 0; i < n; i++) {
+        const double x = c[i] * factor;
+        if (!(x > -(double)RANGE_ACC_LIMIT && x < (double)RANGE_ACC_LIMIT)) {
+            ok = mica_fail(st, MICA_ERR_RANGE, "layer '%s': a constant exceeds the accumulator's range",
+                           l->b.p.circuit.layer[l->b.layer].name);
+            break;
+        }
+        q[i] = (int32_t)round_away(x);
+    }
+    ok = ok && add_integers(l, f, out_rank, out_dim, &view, q, st);
+    free(q);
+    return ok;
+}
