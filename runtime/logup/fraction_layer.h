@@ -23,23 +23,41 @@ typedef struct fraction_leaves {
     size_t count;
 } fraction_leaves;
 
+/* The numerators of a chunk of nodes, where all children have the same: lookups count 1 each, and what
+ * binding variables makes of them is again one value for whole chunks. */
+typedef struct fraction_numerator {
+    bool constant;
+    qm31 value;
+} fraction_numerator;
+
 typedef struct fraction_layer {
     qvec t[LOGUP_VALUES];
     size_t n;
     const fraction_leaves *leaves; /* last layer: where its tables are read from; otherwise NULL */
+    /* [chunk]: where constant, the tables' numerators are not set. NULL: nowhere. */
+    fraction_numerator *numerator;
 } fraction_layer;
+
+/* Children of some nodes: views of tables. */
+typedef struct fraction_nodes {
+    qvec t[LOGUP_VALUES];
+    fraction_numerator numerator; /* if constant, t[LOGUP_P0] and t[LOGUP_P1] are memory not yet set */
+} fraction_nodes;
 
 /* One chunk of four tables, on a worker's stack. */
 typedef struct fraction_buffer {
     _Alignas(64) m31 word[LOGUP_VALUES * QM31_DEGREE * FRACTION_CHUNK];
 } fraction_buffer;
 
-/* Children of nodes [first, first + n) of `layer`, n <= FRACTION_CHUNK, first + n <= layer->n: a view of its
- * tables, or of `buffer`, loaded from the leaves. */
-void fraction_children(const fraction_layer *layer, size_t first, size_t n, fraction_buffer *buffer,
-                       qvec view[LOGUP_VALUES]);
-/* The same copied out, into tables that start at node `first`. */
-void fraction_load_leaves(const fraction_leaves *leaves, size_t first, size_t n, const qvec to[LOGUP_VALUES]);
+/* Children of nodes [first, first + n) of `layer`, n <= FRACTION_CHUNK, first + n <= layer->n, all of one
+ * chunk: a view of its tables, or of `buffer`, loaded from the leaves. */
+fraction_nodes fraction_children(const fraction_layer *layer, size_t first, size_t n,
+                                 fraction_buffer *buffer);
+/* The same of a layer that is read from leaves, copied out into tables that start at node `first`. */
+fraction_nodes fraction_load_leaves(const fraction_leaves *leaves, size_t first, size_t n,
+                                    const qvec to[LOGUP_VALUES]);
+/* Sets the numerators of n nodes in memory if they are constant. */
+void fraction_write_numerators(fraction_nodes *nodes, size_t n);
 
 /* Four tables of n entries. */
 bool fraction_tables_alloc(qvec t[LOGUP_VALUES], size_t n, mica_arena *arena, mica_status *st);

@@ -45,6 +45,13 @@ static void split_m31(const m31 *x, size_t n, qvec even, qvec odd) {
     }
 }
 
+static bool all_ones(const m31 *x, size_t n) {
+    m31 other = 0;
+    for (size_t i = 0; i < n; i++)
+        other |= x[i] ^ 1;
+    return other == 0;
+}
+
 /* The odd child that an odd number of nodes lacks. */
 static void complete(size_t children, qvec p1, qvec q1) {
     if (children & 1) {
@@ -53,22 +60,42 @@ static void complete(size_t children, qvec p1, qvec q1) {
     }
 }
 
-void fraction_load_leaves(const fraction_leaves *leaves, size_t first, size_t n,
-                          const qvec to[LOGUP_VALUES]) {
+fraction_nodes fraction_load_leaves(const fraction_leaves *leaves, size_t first, size_t n,
+                                    const qvec to[LOGUP_VALUES]) {
     const size_t from = 2 * first;
     const size_t children = leaves->count - from < 2 * n ? leaves->count - from : 2 * n;
-    split_m31(leaves->p + from, children, to[LOGUP_P0], to[LOGUP_P1]);
+    fraction_nodes nodes = {.t = {to[LOGUP_P0], to[LOGUP_Q0], to[LOGUP_P1], to[LOGUP_Q1]}};
     split(qvec_from(leaves->q, from), children, to[LOGUP_Q0], to[LOGUP_Q1]);
+    if (children == 2 * n && all_ones(leaves->p + from, children)) {
+        nodes.numerator = (fraction_numerator){true, qm31_one()};
+        return nodes;
+    }
+    split_m31(leaves->p + from, children, to[LOGUP_P0], to[LOGUP_P1]);
     complete(children, to[LOGUP_P1], to[LOGUP_Q1]);
+    return nodes;
 }
 
-void fraction_children(const fraction_layer *layer, size_t first, size_t n, fraction_buffer *buffer,
-                       qvec view[LOGUP_VALUES]) {
+fraction_nodes fraction_children(const fraction_layer *layer, size_t first, size_t n,
+                                 fraction_buffer *buffer) {
+    fraction_nodes nodes = {.numerator.constant = false};
     for (size_t i = 0; i < LOGUP_VALUES; i++)
-        view[i] = layer->leaves ? (qvec){buffer->word + i * QM31_DEGREE * FRACTION_CHUNK, FRACTION_CHUNK}
-                                : qvec_from(layer->t[i], first);
+        nodes.t[i] = layer->leaves ? (qvec){buffer->word + i * QM31_DEGREE * FRACTION_CHUNK, FRACTION_CHUNK}
+                                   : qvec_from(layer->t[i], first);
     if (layer->leaves)
-        fraction_load_leaves(layer->leaves, first, n, view);
+        return fraction_load_leaves(layer->leaves, first, n, nodes.t);
+    if (layer->numerator)
+        nodes.numerator = layer->numerator[first >> FRACTION_CHUNK_BITS];
+    return nodes;
+}
+
+void fraction_write_numerators(fraction_nodes *nodes, size_t n) {
+    if (!nodes->numerator.constant)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        qvec_set(nodes->t[LOGUP_P0], i, nodes->numerator.value);
+        qvec_set(nodes->t[LOGUP_P1], i, nodes->numerator.value);
+    }
+    nodes->numerator.constant = false;
 }
 
 typedef struct climb {
@@ -86,9 +113,13 @@ static void climb_chunks(void *ctx, size_t begin, size_t end, unsigned worker) {
     for (size_t chunk = begin; chunk < end; chunk++) {
         const size_t first = chunk * FRACTION_CHUNK, left = c->below->n - first;
         const size_t n = left < FRACTION_CHUNK ? left : FRACTION_CHUNK;
-        qvec t[LOGUP_VALUES], up[LOGUP_VALUES];
-        fraction_children(c->below, first, n, &loaded, t);
-        kernels()->fraction_add(t[LOGUP_P0], t[LOGUP_Q0], t[LOGUP_P1], t[LOGUP_Q1], p, q, n);
+        const fraction_nodes nodes = fraction_children(c->below, first, n, &loaded);
+        const qvec *t = nodes.t;
+        qvec up[LOGUP_VALUES];
+        if (nodes.numerator.constant) /* of leaves: 1 */
+            kernels()->fraction_add_ones(t[LOGUP_Q0], t[LOGUP_Q1], p, q, n);
+        else
+            kernels()->fraction_add(t[LOGUP_P0], t[LOGUP_Q0], t[LOGUP_P1], t[LOGUP_Q1], p, q, n);
         for (size_t i = 0; i < LOGUP_VALUES; i++)
             up[i] = qvec_from(c->above->t[i], first / 2);
         split(p, n, up[LOGUP_P0], up[LOGUP_P1]);

@@ -1,18 +1,9 @@
 #include "logup/fraction_sumcheck.h"
 
 #include "base/parallel.h"
-#include "poly/eq_prove.h"
+#include "logup/fraction_eq.h"
 #include "poly/mle.h"
 #include "simd/kernels.h"
-
-#define MAX_WORKERS 256u /* of parallel_workers() */
-
-/* eq(r, .) over the low_bits + high_bits lowest variables as a product: entry i is
- * low[i mod 2^low_bits] * high[i >> low_bits]. One chunk of nodes meets one entry of `high`. */
-typedef struct eq_split {
-    qvec low, high;
-    unsigned low_bits, high_bits;
-} eq_split;
 
 /* The state between two rounds: tables t over n real entries of 2^vars, the rest 0/1 0/1. While `leaves` is
  * set the tables are still unread and t is only where they will go once a variable is bound. */
@@ -20,8 +11,8 @@ typedef struct sumcheck {
     fraction_layer layer;
     unsigned vars;
     const qm31 *r;
-    qm31 lambda;
-    eq_split eq;
+    qm31 lambda, inv_lambda; /* the latter only with constant numerators */
+    fraction_eq eq;
     qvec tail[LOGUP_VALUES]; /* FRACTION_CHUNK entries of the constants 0 1 0 1 */
 } sumcheck;
 
@@ -33,7 +24,7 @@ typedef struct sweep {
     qm31 x;
     size_t n;    /* real entries once bound */
     size_t half; /* 2^(vars-1) once bound */
-    qm31 sum[MAX_WORKERS][2];
+    qm31 sum[PARALLEL_MAX_WORKERS][2];
 } sweep;
 
 static size_t min_size(size_t a, size_t b) {
@@ -45,9 +36,23 @@ static size_t real_entries(size_t n, size_t first, size_t len) {
     return n > first ? min_size(n - first, len) : 0;
 }
 
-static void views_at(const qvec t[LOGUP_VALUES], size_t first, qvec view[LOGUP_VALUES]) {
-    for (size_t j = 0; j < LOGUP_VALUES; j++)
-        view[j] = qvec_from(t[j], first);
+/* The fractions 0/1, of which `tail` holds the values. */
+static const fraction_nodes not_real = {.numerator = {true, {{0}}}};
+
+/* The layer with n real nodes, all in tables. */
+static fraction_layer tables_of(const sumcheck *s, size_t n) {
+    fraction_layer layer = s->layer;
+    layer.n = n;
+    layer.leaves = NULL;
+    return layer;
+}
+
+/* Whether a chunk's numerators stay out of memory: `len` nodes, of whose partners in the upper half `real`
+ * are real. */
+static bool is_constant(const sumcheck *s, const fraction_nodes *lo, const fraction_nodes *hi, size_t len,
+                        size_t real) {
+    return s->layer.numerator && len == FRACTION_CHUNK && (real == 0 || real == len) &&
+           lo->numerator.constant && hi->numerator.constant;
 }
 
 /* Entries [first, first + len) become lo + x (hi - lo), hi being `half` entries further on, where they are
@@ -55,50 +60,79 @@ static void views_at(const qvec t[LOGUP_VALUES], size_t first, qvec view[LOGUP_V
 static void bind_range(const sumcheck *s, qm31 x, size_t half, size_t first, size_t len) {
     const size_t real = real_entries(s->layer.n, first + half, len);
     fraction_buffer buffer;
-    qvec lo[LOGUP_VALUES], hi[LOGUP_VALUES];
-    views_at(s->layer.t, first, lo);
+    const fraction_layer tables = tables_of(s, s->layer.n);
+    fraction_nodes lo = fraction_children(&tables, first, len, NULL), hi = not_real;
     if (s->layer.leaves)
-        fraction_load_leaves(s->layer.leaves, first, len, lo);
+        lo = fraction_load_leaves(s->layer.leaves, first, len, lo.t);
     if (real)
-        fraction_children(&s->layer, first + half, real, &buffer, hi);
+        hi = fraction_children(&s->layer, first + half, real, &buffer);
+    const bool constant = is_constant(s, &lo, &hi, len, real);
+    if (constant) {
+        const qm31 slope = qm31_sub(hi.numerator.value, lo.numerator.value);
+        lo.numerator.value = qm31_add(lo.numerator.value, qm31_mul(x, slope));
+    } else {
+        fraction_write_numerators(&lo, len);
+        fraction_write_numerators(&hi, real);
+    }
+    if (s->layer.numerator)
+        s->layer.numerator[first >> FRACTION_CHUNK_BITS] = lo.numerator;
     for (size_t j = 0; j < LOGUP_VALUES; j++) {
+        if (constant && (j == LOGUP_P0 || j == LOGUP_P1))
+            continue;
         if (real)
-            kernels()->fold(lo[j], hi[j], x, real);
+            kernels()->fold(lo.t[j], hi.t[j], x, real);
         if (real < len)
-            kernels()->fold(qvec_from(lo[j], real), s->tail[j], x, len - real);
+            kernels()->fold(qvec_from(lo.t[j], real), s->tail[j], x, len - real);
     }
 }
 
-static void pair_up(const qvec lo[LOGUP_VALUES], const qvec hi[LOGUP_VALUES], qvec pair[LOGUP_VALUES][2]) {
+/* The part of nodes [from, from + len) of a chunk in the round's sums, given their halves. */
+static void evaluate_pairs(const sumcheck *s, size_t from, const qvec lo[LOGUP_VALUES],
+                           const qvec hi[LOGUP_VALUES], size_t len, qm31 sum[2]) {
+    qvec pair[LOGUP_VALUES][2];
+    qm31 part[2];
     for (size_t j = 0; j < LOGUP_VALUES; j++) {
-        pair[j][0] = lo[j];
+        pair[j][0] = qvec_from(lo[j], from);
         pair[j][1] = hi[j];
     }
+    kernels()->round_fraction(qvec_from(s->eq.low, from), (const qvec(*)[2])pair, s->lambda, len, part);
+    sum[0] = qm31_add(sum[0], part[0]);
+    sum[1] = qm31_add(sum[1], part[1]);
+}
+
+/* The same of a whole chunk with constant numerators: with v = c / lambda,
+ *   f = c q1 + c q0 + lambda q0 q1 = lambda ((q0 + v) (q1 + v) - v^2),
+ * and the chunk's entries of eq.low sum to 1. */
+static void evaluate_constant(const sumcheck *s, const fraction_nodes *lo, const qvec hi[LOGUP_VALUES],
+                              qm31 hi_numerator, qm31 sum[2]) {
+    const qvec pair[2][2] = {{lo->t[LOGUP_Q0], hi[LOGUP_Q0]}, {lo->t[LOGUP_Q1], hi[LOGUP_Q1]}};
+    const qm31 slope = qm31_sub(hi_numerator, lo->numerator.value);
+    const qm31 v[2] = {qm31_mul(lo->numerator.value, s->inv_lambda), qm31_mul(slope, s->inv_lambda)};
+    qm31 part[2];
+    kernels()->round_shifted(s->eq.low, pair, v, FRACTION_CHUNK, part);
+    for (size_t i = 0; i < 2; i++)
+        sum[i] = qm31_mul(s->lambda, qm31_sub(part[i], qm31_mul(v[i], v[i])));
 }
 
 /* Adds the contribution of nodes [first, first + len), all below `half`, to sum. */
 static void evaluate_range(const sweep *w, size_t first, size_t len, qm31 sum[2]) {
     const sumcheck *s = w->s;
-    const fraction_layer bound = {.n = w->n,
-                                  .leaves = w->bind ? NULL : s->layer.leaves,
-                                  .t = {s->layer.t[0], s->layer.t[1], s->layer.t[2], s->layer.t[3]}};
+    const fraction_layer bound = w->bind ? tables_of(s, w->n) : s->layer;
     const size_t real = real_entries(w->n, first + w->half, len);
     fraction_buffer lo_buffer, hi_buffer;
-    qvec lo[LOGUP_VALUES], hi[LOGUP_VALUES], pair[LOGUP_VALUES][2];
-    qm31 part[2] = {qm31_zero(), qm31_zero()}, more[2];
-    fraction_children(&bound, first, len, &lo_buffer, lo);
-    if (real) {
-        fraction_children(&bound, first + w->half, real, &hi_buffer, hi);
-        pair_up(lo, hi, pair);
-        kernels()->round_fraction(s->eq.low, (const qvec(*)[2])pair, s->lambda, real, part);
-    }
-    if (real < len) {
-        views_at(lo, real, lo);
-        pair_up(lo, s->tail, pair);
-        kernels()->round_fraction(qvec_from(s->eq.low, real), (const qvec(*)[2])pair, s->lambda, len - real,
-                                  more);
-        part[0] = qm31_add(part[0], more[0]);
-        part[1] = qm31_add(part[1], more[1]);
+    qm31 part[2] = {qm31_zero(), qm31_zero()};
+    fraction_nodes lo = fraction_children(&bound, first, len, &lo_buffer), hi = not_real;
+    if (real)
+        hi = fraction_children(&bound, first + w->half, real, &hi_buffer);
+    if (is_constant(s, &lo, &hi, len, real)) {
+        evaluate_constant(s, &lo, real ? hi.t : s->tail, hi.numerator.value, part);
+    } else {
+        fraction_write_numerators(&lo, len);
+        fraction_write_numerators(&hi, real);
+        if (real)
+            evaluate_pairs(s, 0, lo.t, hi.t, real, part);
+        if (real < len)
+            evaluate_pairs(s, real, lo.t, s->tail, len - real, part);
     }
     const qm31 high = qvec_get(s->eq.high, first >> FRACTION_CHUNK_BITS);
     sum[0] = qm31_add(sum[0], qm31_mul(high, part[0]));
@@ -120,41 +154,6 @@ static void sweep_chunks(void *ctx, size_t begin, size_t end, unsigned worker) {
     }
 }
 
-/* --- eq of the variables that are not yet bound --- */
-
-static bool eq_split_init(eq_split *eq, const qm31 *r, unsigned vars, size_t n, mica_arena *arena,
-                          mica_status *st) {
-    eq->low_bits = vars < FRACTION_CHUNK_BITS ? vars : FRACTION_CHUNK_BITS;
-    eq->high_bits = 0;
-    /* as many more variables as the indices of real nodes have bits */
-    while (eq->low_bits + eq->high_bits < vars && (n - 1) >> (eq->low_bits + eq->high_bits))
-        eq->high_bits++;
-    eq->low = qvec_alloc(arena, FRACTION_CHUNK, st);
-    eq->high = qvec_alloc(arena, (size_t)1 << eq->high_bits, st);
-    if (!eq->low.p || !eq->high.p)
-        return false;
-    eq_table_build(eq->low, r, eq->low_bits, qm31_one());
-    eq_table_build(eq->high, r + eq->low_bits, eq->high_bits, qm31_one());
-    return true;
-}
-
-/* Drops the top variable of 2^bits entries: eq sums to 1 over a variable. */
-static void halve(qvec table, unsigned bits) {
-    const size_t half = (size_t)1 << (bits - 1);
-    for (size_t i = 0; i < half; i++)
-        qvec_set(table, i, qm31_add(qvec_get(table, i), qvec_get(table, half + i)));
-}
-
-/* Leaves at most `vars` variables. */
-static void eq_split_shrink(eq_split *eq, unsigned vars) {
-    while (eq->low_bits + eq->high_bits > vars) {
-        if (eq->high_bits)
-            halve(eq->high, eq->high_bits--);
-        else
-            halve(eq->low, eq->low_bits--);
-    }
-}
-
 /* --- rounds --- */
 
 /* Completes the sums over the first `entries` nodes of 2^vars: real nodes have all variables above those of
@@ -169,6 +168,16 @@ static void add_tail(const sumcheck *s, unsigned vars, size_t entries, qm31 sum[
     sum[1] = qm31_mul(scale, sum[1]);
 }
 
+/* Numerators of all chunks into the tables, once halves are smaller than chunks. */
+static void write_numerators(sumcheck *s) {
+    for (size_t first = 0; first < s->layer.n; first += FRACTION_CHUNK) {
+        const size_t len = min_size(FRACTION_CHUNK, s->layer.n - first);
+        fraction_nodes nodes = fraction_children(&s->layer, first, len, NULL);
+        fraction_write_numerators(&nodes, len);
+    }
+    s->layer.numerator = NULL;
+}
+
 /* Binds the top variable to *x unless x is NULL, and computes the message of the next one. */
 static void next_message(sumcheck *s, const qm31 *x, qm31 message[2]) {
     sweep w = {.s = s, .bind = x != NULL, .x = x ? *x : qm31_zero()};
@@ -176,10 +185,12 @@ static void next_message(sumcheck *s, const qm31 *x, qm31 message[2]) {
     w.half = (size_t)1 << (vars - 1);
     w.n = min_size(s->layer.n, 2 * w.half);
     const size_t entries = min_size(w.n, w.half);
-    eq_split_shrink(&s->eq, vars - 1);
+    fraction_eq_shrink(&s->eq, vars - 1);
+    if (w.half < FRACTION_CHUNK && s->layer.numerator)
+        write_numerators(s);
     parallel_for((entries - 1) / FRACTION_CHUNK + 1, FRACTION_GRAIN, sweep_chunks, &w);
     message[0] = message[1] = qm31_zero();
-    for (unsigned i = 0; i < MAX_WORKERS; i++) {
+    for (unsigned i = 0; i < PARALLEL_MAX_WORKERS; i++) {
         message[0] = qm31_add(message[0], w.sum[i][0]);
         message[1] = qm31_add(message[1], w.sum[i][1]);
     }
@@ -204,12 +215,31 @@ static bool init_tail(sumcheck *s, mica_arena *arena, mica_status *st) {
     return true;
 }
 
+/* Layers of which binding one variable leaves whole chunks in either half. */
+static bool keeps_numerators(const fraction_layer *layer, unsigned k) {
+    return layer->leaves && k >= FRACTION_CHUNK_BITS + 2;
+}
+
+static bool init_leaves(sumcheck *s, unsigned k, mica_arena *arena, mica_status *st) {
+    const size_t n = min_size(s->layer.n, (size_t)1 << (k - 1)), chunks = n / FRACTION_CHUNK + 1;
+    if (!fraction_tables_alloc(s->layer.t, n, arena, st))
+        return false;
+    if (!keeps_numerators(&s->layer, k) || qm31_is_zero(s->lambda))
+        return true;
+    s->layer.numerator = arena_alloc(arena, chunks, sizeof *s->layer.numerator, st);
+    if (!s->layer.numerator)
+        return false;
+    for (size_t i = 0; i < chunks; i++)
+        s->layer.numerator[i].constant = false;
+    s->inv_lambda = qm31_inv(s->lambda);
+    return true;
+}
+
 static bool run(sumcheck *s, mica_channel *ch, unsigned k, qm31 *x, qm31 value[LOGUP_VALUES],
                 mica_arena *arena, mica_status *st) {
-    if (!init_tail(s, arena, st) || !eq_split_init(&s->eq, s->r, k - 1, s->layer.n, arena, st))
+    if (!init_tail(s, arena, st) || !fraction_eq_init(&s->eq, s->r, k - 1, s->layer.n, arena, st))
         return false;
-    if (s->layer.leaves &&
-        !fraction_tables_alloc(s->layer.t, min_size(s->layer.n, (size_t)1 << (k - 1)), arena, st))
+    if (s->layer.leaves && !init_leaves(s, k, arena, st))
         return false;
     for (unsigned i = k; i-- > 0;) {
         qm31 message[2];
@@ -233,11 +263,12 @@ bool fraction_sumcheck_prove(mica_channel *ch, const fraction_layer *layer, unsi
 }
 
 size_t fraction_sumcheck_bytes(const fraction_layer *layer, unsigned k) {
-    const size_t qm31_bytes = QM31_DEGREE * sizeof(m31);
-    const size_t fixed = 3 * FRACTION_CHUNK * qm31_bytes; /* tail constants, low eq table */
-    /* high eq table: at most as many entries as chunks, rounded up to a power of two and to 16 */
-    const size_t chunks = layer->n / FRACTION_CHUNK + 1;
-    const size_t high = (2 * chunks + 16) * qm31_bytes;
-    return fixed + high +
-           (layer->leaves ? fraction_tables_bytes(min_size(layer->n, (size_t)1 << (k - 1))) : 0);
+    const size_t tails = 2 * FRACTION_CHUNK * QM31_DEGREE * sizeof(m31);
+    const size_t n = min_size(layer->n, (size_t)1 << (k - 1));
+    size_t leaves = 0;
+    if (layer->leaves)
+        leaves = fraction_tables_bytes(n);
+    if (keeps_numerators(layer, k))
+        leaves += (n / FRACTION_CHUNK + 1) * sizeof(fraction_numerator) + 64;
+    return tails + fraction_eq_bytes(layer->n) + leaves;
 }

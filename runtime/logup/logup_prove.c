@@ -5,10 +5,10 @@
 /* The values of the root's children. */
 static void root_values(const fraction_layer *root, qm31 value[LOGUP_VALUES]) {
     fraction_buffer buffer;
-    qvec t[LOGUP_VALUES];
-    fraction_children(root, 0, 1, &buffer, t);
+    fraction_nodes node = fraction_children(root, 0, 1, &buffer);
+    fraction_write_numerators(&node, 1);
     for (size_t i = 0; i < LOGUP_VALUES; i++)
-        value[i] = qvec_get(t[i], 0);
+        value[i] = qvec_get(node.t[i], 0);
 }
 
 /* Layer k: the point point[0..k) becomes point[0..k+1); *p, *q become the claims there. */

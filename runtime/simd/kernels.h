@@ -44,10 +44,15 @@ typedef struct mica_kernels {
     /* One layer up: node i = p0[i]/q0[i] + p1[i]/q1[i] over n nodes:
      * p[i] = p0[i]*q1[i] + p1[i]*q0[i], q[i] = q0[i]*q1[i]. */
     void (*fraction_add)(qvec p0, qvec q0, qvec p1, qvec q1, qvec p, qvec q, size_t n);
+    /* The same of numerators 1: p[i] = q0[i] + q1[i], q[i] = q0[i]*q1[i]. */
+    void (*fraction_add_ones)(qvec q0, qvec q1, qvec p, qvec q, size_t n);
     /* out[0], out[1] = h(0), h(inf) of sum_i e[i] * ( (p0*q1 + p1*q0) + lambda * q0*q1 ), where each of the
      * four tables is given by its halves (index 0: top variable 0, 1: top variable 1) and e is the eq table
      * of the remaining variables. Order of t: p0, q0, p1, q1. */
     void (*round_fraction)(qvec e, const qvec t[4][2], qm31 lambda, size_t n, qm31 out[2]);
+    /* out[0] = sum_i e[i] * (a0 + s[0]) (b0 + s[0]), out[1] = sum_i e[i] * (a1 - a0 + s[1]) (b1 - b0 + s[1]),
+     * where a and b are given by their halves t[0], t[1] as above. */
+    void (*round_shifted)(qvec e, const qvec t[2][2], const qm31 s[2], size_t n, qm31 out[2]);
 
     /* --- code (code/line_code.h) --- */
     /* Butterflies of one FFT layer on two half-blocks: (u, v) -> (u + x[i] v, u - x[i] v), i < n (in place).

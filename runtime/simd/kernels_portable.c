@@ -109,6 +109,14 @@ static void fraction_add(qvec p0, qvec q0, qvec p1, qvec q1, qvec p, qvec q, siz
     }
 }
 
+static void fraction_add_ones(qvec q0, qvec q1, qvec p, qvec q, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const qm31 d0 = qvec_get(q0, i), d1 = qvec_get(q1, i);
+        qvec_set(p, i, qm31_add(d0, d1));
+        qvec_set(q, i, qm31_mul(d0, d1));
+    }
+}
+
 /* p0 q1 + p1 q0 + lambda q0 q1. */
 static qm31 fraction_term(qm31 p0, qm31 q0, qm31 p1, qm31 q1, qm31 lambda) {
     const qm31 inner = qm31_add(p1, qm31_mul(lambda, q1));
@@ -126,6 +134,18 @@ static void round_fraction(qvec e, const qvec t[4][2], qm31 lambda, size_t n, qm
         }
         lazy_add(&at_0, qm31_mul(weight, fraction_term(lo[0], lo[1], lo[2], lo[3], lambda)));
         lazy_add(&at_inf, qm31_mul(weight, fraction_term(slope[0], slope[1], slope[2], slope[3], lambda)));
+    }
+    out[0] = lazy_reduce(&at_0);
+    out[1] = lazy_reduce(&at_inf);
+}
+
+static void round_shifted(qvec e, const qvec t[2][2], const qm31 s[2], size_t n, qm31 out[2]) {
+    lazy_sum at_0 = {{0}}, at_inf = {{0}};
+    for (size_t i = 0; i < n; i++) {
+        const qm31 weight = qvec_get(e, i), a = qvec_get(t[0][0], i), b = qvec_get(t[1][0], i);
+        const qm31 da = qm31_sub(qvec_get(t[0][1], i), a), db = qm31_sub(qvec_get(t[1][1], i), b);
+        lazy_add(&at_0, qm31_mul(weight, qm31_mul(qm31_add(a, s[0]), qm31_add(b, s[0]))));
+        lazy_add(&at_inf, qm31_mul(weight, qm31_mul(qm31_add(da, s[1]), qm31_add(db, s[1]))));
     }
     out[0] = lazy_reduce(&at_0);
     out[1] = lazy_reduce(&at_inf);
@@ -158,7 +178,9 @@ const mica_kernels kernels_portable = {
     .round_product = round_product,
     .round_eq_product = round_eq_product,
     .fraction_add = fraction_add,
+    .fraction_add_ones = fraction_add_ones,
     .round_fraction = round_fraction,
+    .round_shifted = round_shifted,
     .butterfly = butterfly,
     .products = products_portable,
     .products_per_butterfly = 1,

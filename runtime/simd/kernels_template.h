@@ -298,6 +298,18 @@ static void fraction_add(qvec p0, qvec q0, qvec p1, qvec q1, qvec p, qvec q, siz
                                   qvec_from(q1, end), qvec_from(p, end), qvec_from(q, end), n - end);
 }
 
+static void fraction_add_ones(qvec q0, qvec q1, qvec p, qvec q, size_t n) {
+    const size_t end = whole_vectors(n);
+    for (size_t i = 0; i < end; i += VEC_LANES) {
+        const vec_qm31 d0 = q_load(q0, i), d1 = q_load(q1, i);
+        const factor by_d1 = factor_of(d1, false);
+        q_store(p, i, q_add(d0, d1));
+        q_store(q, i, q_mul(d0, &by_d1));
+    }
+    kernels_portable.fraction_add_ones(qvec_from(q0, end), qvec_from(q1, end), qvec_from(p, end),
+                                       qvec_from(q, end), n - end);
+}
+
 /* sum += e (p0 q1 + q0 (p1 + lambda q1)). */
 INLINE void sum_add_fraction(wide_qm31 *sum, vec_qm31 e, const vec_qm31 t[4], const factor *lambda) {
     const factor by_q1 = factor_of(t[3], false);
@@ -326,6 +338,26 @@ static void round_fraction(qvec e, const qvec t[4][2], qm31 lambda, size_t n, qm
             rest[j][half] = qvec_from(t[j][half], end);
     }
     kernels_portable.round_fraction(qvec_from(e, end), (const qvec(*)[2])rest, lambda, n - end, out);
+    out[0] = sum_close(&at_0, out[0]);
+    out[1] = sum_close(&at_inf, out[1]);
+}
+
+static void round_shifted(qvec e, const qvec t[2][2], const qm31 s[2], size_t n, qm31 out[2]) {
+    const size_t end = whole_vectors(n);
+    const vec_qm31 s0 = q_set1(s[0]), s1 = q_set1(s[1]);
+    wide_qm31 at_0 = sum_zero(), at_inf = sum_zero();
+    qvec rest[2][2];
+    for (size_t i = 0; i < end; i += VEC_LANES) {
+        const vec_qm31 weight = q_load(e, i), a = q_load(t[0][0], i), b = q_load(t[1][0], i);
+        const vec_qm31 da = q_sub(q_load(t[0][1], i), a), db = q_sub(q_load(t[1][1], i), b);
+        sum_add_triple(&at_0, weight, q_add(a, s0), q_add(b, s0));
+        sum_add_triple(&at_inf, weight, q_add(da, s1), q_add(db, s1));
+    }
+    for (unsigned j = 0; j < 2; j++) {
+        for (unsigned half = 0; half < 2; half++)
+            rest[j][half] = qvec_from(t[j][half], end);
+    }
+    kernels_portable.round_shifted(qvec_from(e, end), (const qvec(*)[2])rest, s, n - end, out);
     out[0] = sum_close(&at_0, out[0]);
     out[1] = sum_close(&at_inf, out[1]);
 }
@@ -366,5 +398,6 @@ static void limbs_join(m31 *acc, const int32_t *sum, size_t stride, const m31 *s
 #define KERNELS_OF_TEMPLATE                                                                                  \
     .dot_m31 = dot_m31, .dot = dot, .axpy_m31 = axpy_m31, .axpy = axpy, .eq_extend = eq_extend,              \
     .fold = fold, .round_product = round_product, .round_eq_product = round_eq_product,                      \
-    .fraction_add = fraction_add, .round_fraction = round_fraction, .butterfly = butterfly,                  \
-    .limbs_split = limbs_split, .limbs_join = limbs_join
+    .fraction_add = fraction_add, .fraction_add_ones = fraction_add_ones, .round_fraction = round_fraction,  \
+    .round_shifted = round_shifted, .butterfly = butterfly, .limbs_split = limbs_split,                      \
+    .limbs_join = limbs_join

@@ -81,6 +81,15 @@ static void call_round_fraction(const mica_kernels *k, operands *o, unsigned off
     const qvec t[4][2] = {{V(1), V(2)}, {V(3), V(4)}, {V(5), V(6)}, {V(7), V(8)}};
     k->round_fraction(V(0), t, o->scalar, n, o->out);
 }
+static void call_fraction_add_ones(const mica_kernels *k, operands *o, unsigned offset, size_t n) {
+    k->fraction_add_ones(V(1), V(3), V(4), V(5), n);
+}
+/* Shifts that differ, without one more scalar: c and 2c. */
+static void call_round_shifted(const mica_kernels *k, operands *o, unsigned offset, size_t n) {
+    const qvec t[2][2] = {{V(1), V(2)}, {V(3), V(4)}};
+    const qm31 s[2] = {o->scalar, qm31_add(o->scalar, o->scalar)};
+    k->round_shifted(V(0), t, s, n, o->out);
+}
 static void call_butterfly(const mica_kernels *k, operands *o, unsigned offset, size_t n) {
     k->butterfly(V(0).p, V(1).p, ROW, 0, n);
 }
@@ -101,7 +110,9 @@ static const struct {
     {"round_product", call_round_product},
     {"round_eq_product", call_round_eq_product},
     {"fraction_add", call_fraction_add},
+    {"fraction_add_ones", call_fraction_add_ones},
     {"round_fraction", call_round_fraction},
+    {"round_shifted", call_round_shifted},
     {"butterfly", call_butterfly},
     {"butterfly, broadcast", call_butterfly_broadcast},
 };
@@ -158,6 +169,9 @@ START_TEST(long_sums) {
         ck_assert(qm31_eq(out[0], qm31_mul_m31(cube, N)) && qm31_is_zero(out[1]) && qm31_eq(out[2], out[0]));
         k->round_fraction(all, t, qm31_one(), N, out); /* x (x^2 + x^2 + x^2) */
         ck_assert(qm31_eq(out[0], qm31_mul_m31(cube, 3u << 20)) && qm31_is_zero(out[1]));
+        const qm31 shift[2] = {qm31_zero(), x};
+        k->round_shifted(all, t, shift, N, out);
+        ck_assert(qm31_eq(out[0], qm31_mul_m31(cube, N)) && qm31_eq(out[1], out[0]));
     }
 }
 END_TEST
@@ -193,6 +207,11 @@ static qm31 fraction_at(const qm31 *v, qm31 lambda, uint32_t x) {
     return qm31_mul(v[0], add3(qm31_mul(p0, q1), qm31_mul(p1, q0), qm31_mul(lambda, qm31_mul(q0, q1))));
 }
 
+static qm31 shifted_at(const qm31 *v, qm31 shift, uint32_t x) {
+    return qm31_mul(v[0],
+                    qm31_mul(qm31_add(line(v[1], v[2], x), shift), qm31_add(line(v[3], v[4], x), shift)));
+}
+
 static qm31 eq_product_at(const qm31 *v, uint32_t x) {
     return qm31_mul(line(v[0], v[1], x), qm31_mul(line(v[2], v[3], x), line(v[4], v[5], x)));
 }
@@ -202,21 +221,23 @@ START_TEST(portable_sums) {
     uint64_t seed = 77;
     const mica_kernels *k = kernels_of(MICA_CPU_PORTABLE);
     for (size_t n = 0; n <= 40; n++) {
-        qm31 sum[9] = {{{0}}};
+        qm31 sum[11] = {{{0}}};
         fill_operands(&o, FILL_RANDOM, &seed);
         for (size_t i = 0; i < n; i++) {
             const at_i e = elements(&o, i);
             const qm31 *v = e.v;
-            const qm31 term[9] = {qm31_mul_m31(v[0], e.row),
-                                  qm31_mul(v[0], v[1]),
-                                  qm31_mul(v[0], v[2]),
-                                  qm31_mul(line(v[0], v[1], UINT32_MAX), line(v[2], v[3], UINT32_MAX)),
-                                  eq_product_at(v, 0),
-                                  eq_product_at(v, UINT32_MAX),
-                                  eq_product_at(v, M31_P - 1),
-                                  fraction_at(v, o.scalar, 0),
-                                  fraction_at(v, o.scalar, UINT32_MAX)};
-            for (unsigned j = 0; j < 9; j++)
+            const qm31 term[11] = {qm31_mul_m31(v[0], e.row),
+                                   qm31_mul(v[0], v[1]),
+                                   qm31_mul(v[0], v[2]),
+                                   qm31_mul(line(v[0], v[1], UINT32_MAX), line(v[2], v[3], UINT32_MAX)),
+                                   eq_product_at(v, 0),
+                                   eq_product_at(v, UINT32_MAX),
+                                   eq_product_at(v, M31_P - 1),
+                                   fraction_at(v, o.scalar, 0),
+                                   fraction_at(v, o.scalar, UINT32_MAX),
+                                   shifted_at(v, o.scalar, 0),
+                                   shifted_at(v, qm31_add(o.scalar, o.scalar), UINT32_MAX)};
+            for (unsigned j = 0; j < 11; j++)
                 sum[j] = qm31_add(sum[j], term[j]);
         }
         call_dot_m31(k, &o, 0, n);
@@ -229,6 +250,8 @@ START_TEST(portable_sums) {
         ck_assert(qm31_eq(o.out[0], sum[4]) && qm31_eq(o.out[1], sum[5]) && qm31_eq(o.out[2], sum[6]));
         call_round_fraction(k, &o, 0, n);
         ck_assert(qm31_eq(o.out[0], sum[7]) && qm31_eq(o.out[1], sum[8]));
+        call_round_shifted(k, &o, 0, n);
+        ck_assert(qm31_eq(o.out[0], sum[9]) && qm31_eq(o.out[1], sum[10]));
     }
 }
 END_TEST
@@ -249,6 +272,9 @@ static void expect_map(size_t call, const at_i *e, qm31 c, m31 row_0, qm31 want[
     } else if (calls[call].call == call_fraction_add) {
         want[4] = qm31_add(qm31_mul(v[0], v[3]), qm31_mul(v[2], v[1]));
         want[5] = qm31_mul(v[1], v[3]);
+    } else if (calls[call].call == call_fraction_add_ones) {
+        want[4] = qm31_add(v[1], v[3]);
+        want[5] = qm31_mul(v[1], v[3]);
     } else { /* a butterfly works on the first plane only */
         const m31 x = calls[call].call == call_butterfly ? e->row : row_0;
         want[0].v[0] = m31_add(v[0].v[0], m31_mul(x, v[1].v[0]));
@@ -257,8 +283,9 @@ static void expect_map(size_t call, const at_i *e, qm31 c, m31 row_0, qm31 want[
 }
 
 START_TEST(portable_maps) {
-    static const call_fn maps[] = {call_axpy_m31,     call_axpy,      call_eq_extend,          call_fold,
-                                   call_fraction_add, call_butterfly, call_butterfly_broadcast};
+    static const call_fn maps[] = {
+        call_axpy_m31,          call_axpy,      call_eq_extend,          call_fold, call_fraction_add,
+        call_fraction_add_ones, call_butterfly, call_butterfly_broadcast};
     static operands before, after;
     uint64_t seed = 78;
     for (size_t c = 0; c < CALLS; c++) {

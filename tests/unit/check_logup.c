@@ -69,6 +69,36 @@ static instance make_instance(uint64_t seed, size_t count, unsigned bits) {
     return in;
 }
 
+/* As a circuit's lookups are: numerators 1, but for tables of 8 to 264 rows at random places, whose
+ * numerators are the negated multiplicities. */
+static instance make_lookups(uint64_t seed, size_t count, unsigned bits) {
+    enum { MOST_ROWS = 264 };
+    instance in = make_instance(seed, count, bits);
+    qm31 row[MOST_ROWS];
+    size_t begin = 0;
+    while (begin < count) { /* a group: some lookups, the table, more lookups */
+        const size_t left = count - begin, rows = 8 + random_u64() % (MOST_ROWS - 8);
+        const size_t size = left < 2 * rows + 1500 ? left : rows + 1 + random_u64() % 1500;
+        const size_t table = size > rows ? random_u64() % (size - rows) : 0;
+        for (size_t i = 0; i < rows; i++)
+            row[i] = random_qm31();
+        for (size_t i = 0; i < rows && i < size; i++) {
+            in.p[begin + table + i] = 0;
+            qvec_set(in.q, begin + table + i, row[i]);
+        }
+        for (size_t i = 0; i < size; i++) {
+            if (i >= table && i < table + rows)
+                continue;
+            const size_t found = random_u64() % rows;
+            in.p[begin + i] = 1;
+            qvec_set(in.q, begin + i, row[found]);
+            in.p[begin + table + found] = m31_sub(in.p[begin + table + found], 1);
+        }
+        begin += size;
+    }
+    return in;
+}
+
 static void free_instance(instance *in) {
     arena_destroy(&in->arena);
 }
@@ -288,11 +318,13 @@ static void check_equal(const outcome *a, const outcome *b, unsigned bits) {
     ck_assert(memcmp(&a->transcript, &b->transcript, sizeof a->transcript) == 0);
 }
 
-/* Prover, verifier and slow prover agree; the claims left open are true. */
-static void check_round_trip(uint64_t seed, size_t count, unsigned bits) {
+/* Prover, verifier and, up to slow_bits, slow prover agree; the claims left open are true. Frees the
+ * instance. */
+static void check_instance(instance in, uint64_t seed, unsigned slow_bits) {
     static uint8_t proof[MAX_PROOF], slow_proof[MAX_PROOF];
     const cheat honest = {0};
-    instance in = make_instance(seed, count, bits);
+    const size_t count = in.count;
+    const unsigned bits = in.bits;
     const outcome prover = run_prover(&in, proof);
     ck_assert_msg(prover.ok, "seed %llu, %zu leaves, %u bits: %s", (unsigned long long)seed, count, bits,
                   prover.status.message);
@@ -303,7 +335,7 @@ static void check_round_trip(uint64_t seed, size_t count, unsigned bits) {
     check_equal(&prover, &verifier, bits);
     ck_assert_msg(claims_hold(&in, &verifier), "seed %llu, %zu leaves, %u bits: false claim",
                   (unsigned long long)seed, count, bits);
-    if (bits <= 10) {
+    if (bits <= slow_bits) {
         const outcome slow = run_slow_prover(&in, slow_proof, &honest);
         ck_assert_uint_eq(slow.size, prover.size);
         ck_assert_msg(memcmp(proof, slow_proof, slow.size) == 0,
@@ -311,6 +343,10 @@ static void check_round_trip(uint64_t seed, size_t count, unsigned bits) {
         check_equal(&prover, &slow, bits);
     }
     free_instance(&in);
+}
+
+static void check_round_trip(uint64_t seed, size_t count, unsigned bits) {
+    check_instance(make_instance(seed, count, bits), seed, 10);
 }
 
 START_TEST(all_small_counts) {
@@ -337,6 +373,23 @@ START_TEST(large_counts) {
         parallel_set_workers(_i < 3 ? 1 : 3);
         check_round_trip(77 + i, shapes[i].count, shapes[i].bits);
     }
+    mica_cpu_limit(best);
+    parallel_set_workers(0);
+}
+END_TEST
+
+/* Chunks of constant numerators beside others, in all halves and at the end of the leaves. */
+START_TEST(lookups_and_tables) {
+    static const struct {
+        size_t count;
+        unsigned bits;
+    } shapes[] = {{2048, 11}, {1500, 11}, {4096, 12}, {3072, 12}, {2560, 12},
+                  {8192, 13}, {4609, 13}, {7000, 13}, {5120, 13}, {1100, 12}};
+    const mica_cpu_level best = mica_cpu_level_get();
+    const size_t i = (size_t)_i % (sizeof shapes / sizeof *shapes);
+    mica_cpu_limit((mica_cpu_level)((unsigned)_i % 3));
+    parallel_set_workers(_i % 2 ? 1 : 3);
+    check_instance(make_lookups((uint64_t)_i, shapes[i].count, shapes[i].bits), (uint64_t)_i, 13);
     mica_cpu_limit(best);
     parallel_set_workers(0);
 }
@@ -516,6 +569,7 @@ int main(void) {
     TCase *t = tcase_create("logup");
     tcase_add_test(t, all_small_counts);
     tcase_add_loop_test(t, large_counts, 0, 6);
+    tcase_add_loop_test(t, lookups_and_tables, 0, 30);
     tcase_add_test(t, nonzero_sum_is_rejected);
     tcase_add_test(t, zero_denominator_stops_the_prover);
     tcase_add_test(t, zero_denominator_is_rejected);
