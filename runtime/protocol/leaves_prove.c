@@ -35,6 +35,7 @@ static uint32_t row_valid_cells(const plan *p, const mica_tensor *x, uint64_t ro
 void (*leaves_cheat)(const plan *p, int32_t *const *value);
 #endif
 
+/* The first cell that is not in its table ends the proof, but for tests of lying provers. */
 static bool mismatch(const plan *p, uint32_t lookup, uint64_t cell, mica_status *st) {
 #ifdef MICA_CHEAT
     (void)lookup;
@@ -46,41 +47,88 @@ static bool mismatch(const plan *p, uint32_t lookup, uint64_t cell, mica_status 
                      p->circuit->layer[l->layer].name, (unsigned long long)cell, lookup);
 }
 
-static bool count_lookup(const plan *p, uint32_t index, int32_t *const *value, const int32_t *const *table,
-                         mica_status *st) {
-    const mica_circuit *c = p->circuit;
-    const mica_lookup *l = &c->lookup[index];
-    const mica_table_def *def = &c->table[l->table].def;
-    const mica_tensor *x = &c->tensor[l->entry[0]];
-    const int32_t *key = value[l->entry[0]], *y = l->n_entries > 1 ? value[l->entry[1]] : NULL;
-    int32_t *count = value[c->table[l->table].multiplicity];
-    const unsigned bits = mica_tensor_bits(x, p->batch), width = row_bits(x);
-    for (uint64_t row = 0; row < 1ull << (bits - width); row++) {
-        const uint64_t first = row << width;
-        const uint32_t valid = row_valid_cells(p, x, row);
+typedef struct count_job {
+    const plan *p;
+    const mica_table_def *def;
+    const mica_tensor *x;
+    const int32_t *key, *y; /* y: NULL for tables of one column */
+    const int32_t *table;
+    int32_t *count[PARALLEL_MAX_WORKERS];
+    uint64_t wrong[PARALLEL_MAX_WORKERS]; /* first cell that is not in the table, or UINT64_MAX */
+} count_job;
+
+static void count_rows(void *ctx, size_t begin, size_t end, unsigned worker) {
+    count_job *j = ctx;
+    const unsigned width = row_bits(j->x);
+    const int64_t rows = (int64_t)1 << j->def->bits;
+    int32_t *count = j->count[worker];
+    for (size_t row = begin; row < end; row++) {
+        const uint64_t first = (uint64_t)row << width;
+        const uint32_t valid = row_valid_cells(j->p, j->x, row);
         for (uint64_t i = first; i < first + valid; i++) {
-            const int64_t at = (int64_t)key[i] - def->lo_key;
-            const bool is_row = at >= 0 && at < (int64_t)1 << def->bits;
-            if ((!is_row || (y && y[i] != table[l->table][at])) && !mismatch(p, index, i, st))
-                return false;
+            const int64_t at = (int64_t)j->key[i] - j->def->lo_key;
+            const bool is_row = at >= 0 && at < rows;
+            if ((!is_row || (j->y && j->y[i] != j->table[at])) && j->wrong[worker] == UINT64_MAX)
+                j->wrong[worker] = i;
             if (is_row)
                 count[at]++;
         }
         for (uint64_t i = first + valid; i < first + (1ull << width); i++) {
-            if ((key[i] != 0 || (y && y[i] != 0)) && !mismatch(p, index, i, st))
-                return false;
+            if ((j->key[i] != 0 || (j->y && j->y[i] != 0)) && j->wrong[worker] == UINT64_MAX)
+                j->wrong[worker] = i;
         }
+    }
+}
+
+/* Workers count into tables of their own where there is enough to count; they are added up afterwards. */
+static bool count_lookup(const plan *p, uint32_t index, int32_t *const *value, const int32_t *const *table,
+                         mica_arena *arena, mica_status *st) {
+    const mica_circuit *c = p->circuit;
+    const mica_lookup *l = &c->lookup[index];
+    const mica_table_def *def = &c->table[l->table].def;
+    const mica_tensor *x = &c->tensor[l->entry[0]];
+    const size_t rows = (size_t)1 << def->bits;
+    const unsigned bits = mica_tensor_bits(x, p->batch), width = row_bits(x);
+    const unsigned workers = (size_t)1 << bits < 2 * rows ? 1 : parallel_workers();
+    count_job j = {.p = p,
+                   .def = def,
+                   .x = x,
+                   .key = value[l->entry[0]],
+                   .y = l->n_entries > 1 ? value[l->entry[1]] : NULL,
+                   .table = table[l->table]};
+    for (unsigned w = 0; w < workers; w++) {
+        j.wrong[w] = UINT64_MAX;
+        j.count[w] =
+            w ? arena_alloc(arena, rows, sizeof(int32_t), st) : value[c->table[l->table].multiplicity];
+        if (!j.count[w])
+            return false;
+        if (w)
+            memset(j.count[w], 0, rows * sizeof(int32_t));
+    }
+    const size_t n = (size_t)1 << (bits - width), grain = ((size_t)1 << 14 >> width) + 1;
+    if (workers > 1)
+        parallel_for(n, grain, count_rows, &j);
+    else
+        count_rows(&j, 0, n, 0);
+    for (unsigned w = 0; w < workers; w++) {
+        for (size_t i = 0; w && i < rows; i++)
+            j.count[0][i] += j.count[w][i];
+        if (j.wrong[w] != UINT64_MAX && !mismatch(p, index, j.wrong[w], st))
+            return false;
     }
     return true;
 }
 
-bool leaves_count(const plan *p, int32_t *const *value, const int32_t *const *table, mica_status *st) {
+bool leaves_count(const plan *p, int32_t *const *value, const int32_t *const *table, mica_arena *arena,
+                  mica_status *st) {
     const mica_circuit *c = p->circuit;
+    const size_t mark = arena_mark(arena);
     for (uint32_t i = 0; i < c->n_tables; i++)
         memset(value[c->table[i].multiplicity], 0, sizeof(int32_t) << c->table[i].def.bits);
     for (uint32_t i = 0; i < c->n_lookups; i++) {
-        if (!count_lookup(p, i, value, table, st))
+        if (!count_lookup(p, i, value, table, arena, st))
             return false;
+        arena_reset(arena, mark);
     }
 #ifdef MICA_CHEAT
     if (leaves_cheat)
@@ -91,20 +139,72 @@ bool leaves_count(const plan *p, int32_t *const *value, const int32_t *const *ta
 
 /* --- leaves --- */
 
-/* alpha - id on valid cells, alpha - id_0 outside D: all entries are zero there. */
-static void fill_ids(const plan *p, const walk *w, const mica_tensor *x, m31 id, qvec q) {
-    const unsigned bits = mica_tensor_bits(x, p->batch), width = row_bits(x);
-    const qm31 inside = qm31_sub(w->alpha, qm31_from_m31(id));
-    const qm31 outside = qm31_sub(w->alpha, qm31_from_m31(PLAN_ZERO_ID));
+#define LEAF_CHUNK                                                                                           \
+    ((size_t)1024) /* denominators that stay in the inner caches while entries are subtracted */
+
+/* One block of lookups: denominators alpha - id - beta x - beta^2 y of cells in D, alpha - id_0 outside,
+ * where all entries are zero. */
+typedef struct lookup_job {
+    const plan *p;
+    const mica_tensor *x;
+    qm31 inside, outside;
+    unsigned n_entries;
+    qm31 scale[MICA_MAX_ENTRIES]; /* -beta, -beta^2 */
+    const m31 *entry[MICA_MAX_ENTRIES];
+    m31 *num;
+    qvec den;
+} lookup_job;
+
+static void fill(qvec q, size_t begin, size_t end, qm31 value) {
     for (unsigned k = 0; k < QM31_DEGREE; k++) {
         m31 *plane = q.p + k * q.stride;
-        for (uint64_t row = 0; row < 1ull << (bits - width); row++) {
-            const uint32_t valid = row_valid_cells(p, x, row);
-            m31 *cell = plane + (row << width);
-            for (uint32_t i = 0; i < 1u << width; i++)
-                cell[i] = i < valid ? inside.v[k] : outside.v[k];
-        }
+        for (size_t i = begin; i < end; i++)
+            plane[i] = value.v[k];
     }
+}
+
+static void fill_ids(const lookup_job *j, size_t begin, size_t end) {
+    const unsigned width = row_bits(j->x);
+    for (size_t i = begin; i < end;) {
+        const size_t first = i >> width << width, last = first + ((size_t)1 << width);
+        const size_t valid = first + row_valid_cells(j->p, j->x, i >> width);
+        const bool is_inside = i < valid;
+        const size_t part = is_inside ? valid : last, stop = part < end ? part : end;
+        fill(j->den, i, stop, is_inside ? j->inside : j->outside);
+        i = stop;
+    }
+}
+
+static void lookup_range(void *ctx, size_t begin, size_t end, unsigned worker) {
+    const lookup_job *j = ctx;
+    (void)worker;
+    for (size_t i = begin; i < end; i += LEAF_CHUNK) {
+        const size_t stop = end - i < LEAF_CHUNK ? end : i + LEAF_CHUNK;
+        fill_ids(j, i, stop);
+        for (unsigned k = 0; k < j->n_entries; k++)
+            kernels()->axpy_m31(qvec_from(j->den, i), j->scale[k], j->entry[k] + i, stop - i);
+        for (size_t l = i; l < stop; l++)
+            j->num[l] = 1;
+    }
+}
+
+static void lookup_leaves(const tensor_store *s, const walk *w, const plan_block *k, m31 *num, qvec den) {
+    const mica_circuit *c = s->plan->circuit;
+    const mica_lookup *l = &c->lookup[k->index];
+    lookup_job j = {.p = s->plan,
+                    .x = &c->tensor[l->entry[0]],
+                    .inside = qm31_sub(w->alpha, qm31_from_m31(plan_table_id(l->table))),
+                    .outside = qm31_sub(w->alpha, qm31_from_m31(PLAN_ZERO_ID)),
+                    .n_entries = l->n_entries,
+                    .num = num,
+                    .den = den};
+    qm31 power = w->beta;
+    for (unsigned i = 0; i < l->n_entries; i++) {
+        j.scale[i] = qm31_neg(power);
+        j.entry[i] = s->cells[l->entry[i]];
+        power = qm31_mul(power, w->beta);
+    }
+    parallel_for((size_t)1 << k->bits, LEAF_CHUNK, lookup_range, &j);
 }
 
 typedef struct axpy_job {
@@ -123,20 +223,6 @@ static void axpy_range(void *ctx, size_t begin, size_t end, unsigned worker) {
 static void subtract_entry(qvec q, qm31 power, const m31 *x, size_t n) {
     axpy_job j = {q, qm31_neg(power), x};
     parallel_for(n, 4096, axpy_range, &j);
-}
-
-static void lookup_leaves(const tensor_store *s, const walk *w, const plan_block *k, m31 *num, qvec den) {
-    const mica_circuit *c = s->plan->circuit;
-    const mica_lookup *l = &c->lookup[k->index];
-    const size_t n = (size_t)1 << k->bits;
-    for (size_t i = 0; i < n; i++)
-        num[i] = 1;
-    fill_ids(s->plan, w, &c->tensor[l->entry[0]], plan_table_id(l->table), den);
-    qm31 power = w->beta;
-    for (unsigned j = 0; j < l->n_entries; j++) {
-        subtract_entry(den, power, s->cells[l->entry[j]], n);
-        power = qm31_mul(power, w->beta);
-    }
 }
 
 static bool table_leaves(const tensor_store *s, const walk *w, const plan_block *k, const int32_t *value,

@@ -6,8 +6,10 @@
 
 /* Counts how often each row of each table is looked up, from the integer cells, and checks on the way that
  * every lookup inside D is a row of its table and that cells outside D are zero. value[t]: integer cells of
- * materialised tensors; multiplicity tensors are written. table[k]: values of table k. */
-bool leaves_count(const plan *p, int32_t *const *value, const int32_t *const *table, mica_status *st);
+ * materialised tensors; multiplicity tensors are written. table[k]: values of table k. `arena` serves for
+ * temporaries: a table for every worker. */
+bool leaves_count(const plan *p, int32_t *const *value, const int32_t *const *table, mica_arena *arena,
+                  mica_status *st);
 
 /* Numerators (M31) and denominators of all leaves, from field cells (leaves_verify.h states them). */
 bool leaves_build(const tensor_store *s, const walk *w, const int32_t *const *table, m31 **num, qvec *den);

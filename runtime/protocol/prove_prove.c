@@ -98,6 +98,7 @@ static bool allocate_cells(proving *g) {
 static size_t workspace(const plan *p) {
     const mica_circuit *c = p->circuit;
     size_t cells = 0, tables = 0;
+    unsigned counts = 0;
     for (uint32_t t = 0; t < c->n_tensors; t++)
         cells += (size_t)1 << mica_tensor_bits(&c->tensor[t], p->batch);
     for (uint32_t i = 0; i < p->n_instances; i++)
@@ -105,6 +106,9 @@ static size_t workspace(const plan *p) {
     size_t need = cells * (sizeof(m31) + 4 * sizeof(qm31)) + tables;
     need += p->leaves * (sizeof(m31) + sizeof(qm31)) +
             (p->lookup_bits ? logup_prove_workspace(p->leaves, p->lookup_bits) : 0);
+    for (uint32_t i = 0; i < c->n_tables; i++) /* multiplicities are counted by each worker, table by table */
+        counts = c->table[i].def.bits > counts ? c->table[i].def.bits : counts;
+    need += parallel_workers() * (sizeof(int32_t) << counts);
     if (p->witness_group >= 0)
         need += pcs_commit_workspace(&p->witness.shape, true);
     if (p->n_groups)
@@ -155,7 +159,7 @@ static bool make_witness(proving *g, mica_statement *s) {
         return false;
     PROTOCOL_CHEAT(statement, s);
     end_phase(g, MICA_PHASE_FORWARD, 0.05);
-    if (!leaves_count(p, value, (const int32_t *const *)g->p->table, g->st))
+    if (!leaves_count(p, value, (const int32_t *const *)g->p->table, &g->p->arena, g->st))
         return false;
     for (uint32_t t = 0; t < c->n_tensors; t++) {
         if (g->cells[t])
