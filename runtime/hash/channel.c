@@ -7,6 +7,15 @@
 
 #define NOWHERE UINT32_MAX
 
+#ifdef MICA_AUDIT
+/* Tests only: told of every item that is read, `size` bytes at `at`, before it is absorbed; of a nonce once
+ * more, with its bits of work. */
+void (*channel_audit)(const mica_channel *ch, size_t at, size_t size, unsigned work);
+#define AUDIT(ch, at, size, work) (channel_audit ? channel_audit(ch, at, size, work) : (void)0)
+#else
+#define AUDIT(ch, at, size, work) ((void)0)
+#endif
+
 void channel_init_write(mica_channel *ch, uint8_t *out, size_t capacity) {
     memset(ch, 0, sizeof *ch);
     transcript_init(&ch->transcript);
@@ -50,6 +59,7 @@ static bool take_input(mica_channel *ch, size_t count, size_t element, size_t *a
                            element, ch->in_at, ch->in_size);
     *at = ch->in_at;
     ch->in_at += count * element;
+    AUDIT(ch, *at, count * element, 0);
     return true;
 }
 
@@ -146,6 +156,7 @@ bool channel_pow(mica_channel *ch, unsigned bits, uint64_t *nonce) {
     bool ok = channel_raw_bytes(ch, b, sizeof b);
     if (reading(ch)) {
         *nonce = load_u64(b);
+        AUDIT(ch, ch->in_at - sizeof b, sizeof b, bits);
         if (ok && !transcript_pow_holds(&ch->transcript, bits, *nonce)) {
             ok = mica_reject(ch->verdict, MICA_REJECT_POW, NOWHERE, NOWHERE, "nonce does not meet %u bits",
                              bits);

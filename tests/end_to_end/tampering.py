@@ -27,6 +27,27 @@ def statement_bytes(m):
     return json.loads(out)["statement_bytes"] if code == 0 else None
 
 
+def proofs_to_splice(m):
+    """The first case under a nonce, and another case: proofs that lend their parts. Empty if one cannot be made."""
+    wanted = [("nonce.proof", m.cases[0], ["--nonce", "00ff"])] + [("second.proof", c, []) for c in m.cases[1:2]]
+    made = [(m.work / name, m.prove(f"prove for {name}", [case], m.work / name, *options)) for name, case, options in wanted]
+    return [proof for proof, said in made if said]
+
+
+def in_memory(m, samples):
+    """Thousands of changed proofs and parameters, judged in one process (tests/tamper/)."""
+    tamper = m.mica.parent / "tamper"
+    if not m.check("the program that changes proofs is built", tamper.is_file(), str(tamper)):
+        return
+    batch = m.work / "batch.proof"
+    sets = [("changed in memory", [m.single, *proofs_to_splice(m)])]
+    sets += [("a batch changed in memory", [batch, m.single])] if batch.is_file() else []
+    for what, proofs in sets:
+        code, out, err = run([tamper, "--samples", samples, m.vk, *proofs])
+        m.check(f"{what}: all rejected", code == 0, f"exit code {code}: {tail(out + err)}")
+        print(f"     {m.name}, {what}: {tail(out).split(' | ')[-1]}", flush=True)
+
+
 def changed_bytes(m, positions):
     """One changed byte anywhere after the magic and version is a rejection."""
     data = m.single.read_bytes()

@@ -80,5 +80,6 @@ def exercise(m, entry):
         return
     m.prove_batch()
     tampering.changed_bytes(m, 60 if entry.thorough else 8)
+    tampering.in_memory(m, 400 if entry.thorough else 60)
     tampering.changed_lengths(m)
     tampering.unreadable(m)
