@@ -78,7 +78,7 @@ static bool show_result(const proof_job *job, const mica_vk *vk, const mica_stat
         (json_int_t)job->statement_bytes, "seconds", job->seconds, "saturated",
         (json_int_t)job->user.saturated, "saturation",
         saturation_json(&vk->circuit, job->user.port, s->batch), "phases", phases, "workspace_bytes",
-        (json_int_t)job->stats.workspace_peak, "notes", show_notes_json(&vk->circuit));
+        (json_int_t)job->stats.workspace_peak, "notes", show_notes_json(&vk->circuit, false));
     if (!show_statement_json(o, &vk->circuit, s, st)) {
         json_decref(o);
         return false;

@@ -101,8 +101,10 @@ json_t *show_port_json(const mica_circuit *c, const mica_port *port) {
                      mica_visibility_name(port->visibility));
 }
 
-json_t *show_notes_json(const mica_circuit *c) {
-    json_t *notes = json_pack("[s, s]", show_privacy_note, show_weights_note);
+json_t *show_notes_json(const mica_circuit *c, bool certified) {
+    json_t *notes = json_pack("[s]", show_privacy_note);
+    if (!certified)
+        (void)json_array_append_new(notes, json_string(show_weights_note));
     if (show_has_private(c))
         (void)json_array_append_new(notes, json_string(show_private_note));
     return notes;

@@ -39,8 +39,8 @@ extern const char show_privacy_note[];
 /* The same of private ports; to be shown where a circuit has one. */
 extern const char show_private_note[];
 bool show_has_private(const mica_circuit *c);
-/* All notes that hold for proofs of a circuit. */
-json_t *show_notes_json(const mica_circuit *c);
+/* All notes that hold for proofs of a circuit; certified: the weights' ranges have been checked. */
+json_t *show_notes_json(const mica_circuit *c, bool certified);
 extern const char show_weights_note[];
 
 #endif

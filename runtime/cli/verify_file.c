@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/certificate_show.h"
 #include "cli/progress.h"
 #include "cli/show.h"
 #include "cli/user_values.h"
@@ -24,6 +25,8 @@ typedef struct judged {
     double seconds;
     uint64_t saturated;
     char difference[256]; /* from what the verifier knows; empty if none */
+    certificate_judged certificate;
+    bool certificate_rejected; /* difference says why */
 } judged;
 
 static bool check_nonce(judged *j, mica_status *st) {
@@ -68,6 +71,21 @@ static bool check_values(judged *j, bool outputs, mica_status *st) {
     return true;
 }
 
+/* The parameters' certificate, once the proof holds. */
+static bool check_certificate(judged *j, mica_status *st) {
+    const char *path = j->request->certificate;
+    const mica_verdict *v = &j->certificate.verdict;
+    if (!path || j->verdict.code != MICA_ACCEPT || j->difference[0])
+        return true;
+    if (!certificate_judge(&j->certificate, j->vk, path, j->request->min_security_bits, st))
+        return false;
+    j->certificate_rejected = v->code != MICA_ACCEPT;
+    if (j->certificate_rejected)
+        (void)snprintf(j->difference, sizeof j->difference, "the weight certificate is rejected: %s: %s",
+                       mica_verdict_name(v->code), v->detail);
+    return true;
+}
+
 /* True if a decision was reached; it is acceptance exactly if the verdict is and no difference was found. */
 static bool judge(judged *j, mica_status *st) {
     const mica_verify_options options = {.min_security_bits = j->request->min_security_bits};
@@ -91,7 +109,8 @@ static bool judge(judged *j, mica_status *st) {
     (void)mica_verify(j->vk, &j->statement, j->file + j->statement_bytes, j->size - j->statement_bytes,
                       &options, &j->verdict, st);
     j->seconds = progress_now() - start;
-    return st->code == MICA_OK && mica_report_make(j->vk, j->statement.batch, &j->report, st);
+    return st->code == MICA_OK && mica_report_make(j->vk, j->statement.batch, &j->report, st) &&
+           check_certificate(j, st);
 }
 
 static bool accepted(const judged *j) {
@@ -108,7 +127,8 @@ static void show_rejection(const judged *j, FILE *out) {
     if (j->difference[0])
         (void)fprintf(out, "%s\n", j->difference);
     if (j->verdict.code == MICA_ACCEPT) {
-        (void)fprintf(out, "(the proof itself holds, for the statement that it carries)\n");
+        (void)fprintf(out, "(the proof itself holds, for the statement that it carries%s)\n",
+                      j->certificate_rejected ? ", modulo 2^31 - 1" : "");
         return;
     }
     (void)fprintf(out, "%s: %s", mica_verdict_name(j->verdict.code), j->verdict.detail);
@@ -135,7 +155,13 @@ static bool show_acceptance(const judged *j, FILE *out, mica_status *st) {
     (void)fprintf(out, "%.1f bits proven; proof %.1f kB + statement %.1f kB; verified in %.1f ms\n",
                   j->report.proven_bits, (double)(j->size - j->statement_bytes) / 1000,
                   (double)j->statement_bytes / 1000, 1000 * j->seconds);
-    (void)fprintf(out, "%s\n%s\n", show_privacy_note, show_weights_note);
+    if (j->request->certificate) {
+        (void)fprintf(out, "the weight certificate %s is accepted, too:\n", j->request->certificate);
+        certificate_show_facts(&j->certificate, out);
+    }
+    (void)fprintf(out, "%s\n", show_privacy_note);
+    if (!j->request->certificate)
+        (void)fprintf(out, "%s\n", show_weights_note);
     return true;
 }
 
@@ -151,13 +177,20 @@ static bool show_result_json(const judged *j, FILE *out, mica_status *st) {
         (void)json_object_set_new(o, "statement_bytes", json_integer((json_int_t)j->statement_bytes));
         (void)json_object_set_new(o, "verify_seconds", json_real(j->seconds));
         (void)json_object_set_new(o, "saturated", json_integer((json_int_t)j->saturated));
-        (void)json_object_set_new(o, "notes", show_notes_json(&j->vk->circuit));
+        (void)json_object_set_new(o, "notes",
+                                  show_notes_json(&j->vk->circuit, j->request->certificate != NULL));
+        if (j->request->certificate) {
+            json_t *facts = json_object();
+            certificate_show_facts_json(&j->certificate, facts);
+            (void)json_object_set_new(o, "certificate", facts);
+        }
         ok = show_statement_json(o, &j->vk->circuit, &j->statement, st);
     } else {
         const char *layer = layer_name(j);
-        (void)json_object_set_new(
-            o, "reason",
-            json_string(j->difference[0] ? "statement differs" : mica_verdict_name(j->verdict.code)));
+        (void)json_object_set_new(o, "reason",
+                                  json_string(j->certificate_rejected ? "certificate rejected"
+                                              : j->difference[0]      ? "statement differs"
+                                                                      : mica_verdict_name(j->verdict.code)));
         (void)json_object_set_new(o, "detail",
                                   show_text_json(j->difference[0] ? j->difference : j->verdict.detail));
         (void)json_object_set_new(o, "layer", layer ? show_text_json(layer) : json_null());

@@ -14,7 +14,8 @@ typedef struct verify_request {
     mica_arguments output;      /* likewise */
     const char *model_id;       /* that the verifier parameters must carry; NULL: any */
     const char *nonce;          /* hexadecimal; NULL: the proof's nonce is shown, not compared */
-    uint32_t min_security_bits; /* 0: MICA_DEFAULT_SECURITY_BITS */
+    const char *certificate;    /* weight certificate of the parameters, to be checked as well; NULL: none */
+    uint32_t min_security_bits; /* of proof and certificate; 0: MICA_DEFAULT_SECURITY_BITS */
     bool json;
 } verify_request;
 
@@ -43,6 +44,15 @@ typedef struct verify_request {
          "ID",                                                                                               \
          "the model id that the verifier parameters must carry",                                             \
          0},                                                                                                 \
+        {"certificate",                                                                                      \
+         0,                                                                                                  \
+         MICA_OPTION_TEXT,                                                                                   \
+         offsetof(type, r.certificate),                                                                      \
+         0,                                                                                                  \
+         0,                                                                                                  \
+         "FILE",                                                                                             \
+         "the weight certificate of the parameters, to be checked as well",                                  \
+         0},                                                                                                 \
         {"min-security",                                                                                     \
          0,                                                                                                  \
          MICA_OPTION_NUMBER,                                                                                 \
@@ -56,8 +66,9 @@ typedef struct verify_request {
         "json", 0, MICA_OPTION_FLAG, offsetof(type, r.json), 0, 0, NULL, "print the result as JSON", 0       \
     }
 
-/* Prints the statement that holds, or why the proof is rejected, to `out`; what could not be read, to stderr.
- * Returns the exit code: 0 accepted, 1 rejected, 2 no decision (unreadable file, foreign magic, wrong usage).
+/* Prints the statement that holds, or why the proof or the certificate is rejected, to `out`; what could not
+ * be read, to stderr. Returns the exit code: 0 accepted, 1 rejected, 2 no decision (unreadable file, foreign
+ * magic, wrong usage).
  */
 int mica_verify_file(const mica_vk *vk, const char *proof_path, const verify_request *request, FILE *out);
 

@@ -26,6 +26,34 @@ def words(m):
     m.expect("a proof is no certificate", [m.mica, "verify-params", m.vk, m.single], 2)
 
 
+def with_a_proof(m):
+    """verify --certificate: both hold, or it is a rejection; both programs."""
+    m.expect_verdict("proof and certificate", m.single, 0, "--certificate", m.certificate)
+    text = m.expect("in words", [m.mica, "verify", m.single, "--vk", m.vk, "--certificate", m.certificate], 0)
+    m.check("says what both confirm", "declared ranges" in text and "statement about integers" in text and
+            "arithmetic modulo" not in text, text)
+    code, out, err = run([m.prover, "verify", m.single, "--certificate", m.certificate, "--json"])
+    said = json.loads(out) if code == 0 else {}
+    m.check("the same as JSON", said.get("accepted") and said["certificate"]["proven_bits"] >= 100 and
+            not any("arithmetic modulo" in note for note in said["notes"]), tail(out + err))
+    data, bad = m.certificate.read_bytes(), m.work / "tampered.cert"
+    for what, other in (("changed", data[:-1] + bytes([data[-1] ^ 1])), ("truncated", data[:-1]),
+                        ("of other parameters", data[:20] + bytes([data[20] ^ 1]) + data[21:])):
+        bad.write_bytes(other)
+        m.expect_verdict(f"a good proof, a certificate {what}", m.single, 1, "--certificate", bad)
+    code, out, err = run([m.mica, "verify", m.single, "--vk", m.vk, "--certificate", bad, "--json"])
+    said = json.loads(out) if code == 1 else {}
+    m.check("the reason names the certificate", said.get("reason") == "certificate rejected" and not said["accepted"], tail(out + err))
+    proof = m.work / "tampered.proof"
+    data = m.single.read_bytes()
+    proof.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    m.expect_verdict("a bad proof, a good certificate", proof, 1, "--certificate", m.certificate)
+    m.expect_verdict("a good proof, a proof for its certificate", m.single, 2, "--certificate", m.single)
+    m.expect_verdict("a good proof, no such certificate", m.single, 2, "--certificate", m.work / "absent.cert")
+    bad.unlink()
+    proof.unlink()
+
+
 def changed(m):
     data, bad = m.certificate.read_bytes(), m.work / "tampered.cert"
     command = [m.mica, "verify-params", m.vk, bad]
@@ -60,7 +88,7 @@ def left_out(m):
             said["seconds"] > 0, tail(out[:200] + err))
 
 
-GROUPS = (words, changed, left_out)
+GROUPS = (words, with_a_proof, changed, left_out)
 
 
 def other_models(models, results):

@@ -102,6 +102,10 @@ START_TEST(compiles_and_proves) {
     (void)snprintf(cert, sizeof cert, "%s", at("net.cert"));
     char *params[] = {"verify-params", vk, cert, NULL};
     ck_assert_int_eq(cmd_verify_params(3, params), 0);
+    char *both[] = {"verify", "--vk", vk, "--certificate", cert, proof, NULL};
+    ck_assert_int_eq(cmd_verify(6, both), 0);
+    both[4] = proof; /* no certificate at all */
+    ck_assert_int_eq(cmd_verify(6, both), 2);
     char *other[] = {"verify", "--vk", vk, proof, "--nonce", "00", NULL};
     ck_assert_int_eq(cmd_verify(6, other), 1);
     char *foreign[] = {"verify", "--vk", proof, proof, NULL};

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "circuit_samples.h"
+#include "mica/certificate.h"
 
 #define MAX_ITEMS 20000
 
@@ -180,6 +181,44 @@ START_TEST(records_agree_and_obey_the_table) {
 }
 END_TEST
 
+/* The proof of a weight certificate has a transcript of its own, by the same table. */
+START_TEST(certificates_obey_the_table) {
+    const mica_verify_options options = {.min_security_bits = 60};
+    kit k;
+    mica_vk vk;
+    mica_certificate_report report;
+    uint8_t *file = NULL;
+    size_t size;
+    mica_status st = {0};
+    mica_verdict v;
+    read_table();
+    samples[_i].build(&k);
+    ck_assert(kit_finish(&k, 60) && mica_vk_read(&vk, k.vk_bytes, k.vk_size, &st));
+    ck_assert(mica_certificate_report_make(&vk, &report, &st));
+    ck_assert_uint_le(report.parts, 1);
+    prover.n = verifier.n = 0;
+    transcript_audit = note;
+    recording = &prover;
+    ck_assert_msg(mica_certificate_make(&vk, k.weights, k.weights_size, &file, &size, &st), "%s", st.message);
+    recording = &verifier;
+    ck_assert(mica_certificate_verify(&vk, file, size, &options, &v, &st));
+    transcript_audit = NULL;
+    if (report.parts) {
+        ck_assert_uint_eq(prover.n, verifier.n);
+        ck_assert_msg(memcmp(prover.at, verifier.at, prover.n * sizeof *prover.at) == 0,
+                      "%s: prover and verifier differ", samples[_i].name);
+        check_head(samples[_i].name, &verifier);
+        ck_assert_str_eq(broken_rule(&verifier), "");
+        check_queries(samples[_i].name, &verifier);
+    } else {
+        ck_assert_uint_eq(prover.n + verifier.n, 0);
+    }
+    free(file);
+    mica_vk_free(&vk);
+    kit_free(&k);
+}
+END_TEST
+
 /* The checks themselves notice a schedule that is wrong. */
 START_TEST(wrong_schedules_are_noticed) {
     static const transcript_tag early[] = {TAG_LOOKUP, TAG_BATCH_LAMBDA, TAG_OPEN_GAMMA};
@@ -200,6 +239,7 @@ int main(void) {
     TCase *t = tcase_create("audit");
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, records_agree_and_obey_the_table, 0, SAMPLES);
+    tcase_add_loop_test(t, certificates_obey_the_table, 0, SAMPLES);
     tcase_add_loop_test(t, wrong_schedules_are_noticed, 0, 3);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
