@@ -258,22 +258,39 @@ uint32_t builder_range_table(builder *b, unsigned bits) {
     return builder_table(b, &def);
 }
 
-uint32_t builder_clamp_table(builder *b, const mica_table_def *def, unsigned shift) {
-    mica_circuit *c = &b->p.circuit;
+/* The table that serves `def` with `shift` as well, or NO_INDEX; *bits: of its keys then. */
+static uint32_t find_clamp_table(const builder *b, const mica_table_def *def, unsigned shift,
+                                 unsigned *bits) {
+    const mica_circuit *c = &b->p.circuit;
     for (uint32_t i = 0; i < c->n_tables; i++) {
-        mica_table_def *d = &c->table[i].def;
-        if (!same_values(d, def) || d->lo_key >= 0)
-            continue;
-        const unsigned bits = d->bits > def->bits ? d->bits : def->bits;
-        if (shift + bits > REQUANTISE_BITS || (bits > d->bits && b->table_shift[i] + bits > REQUANTISE_BITS))
-            continue;
+        const mica_table_def *d = &c->table[i].def;
+        *bits = d->bits > def->bits ? d->bits : def->bits;
+        if (same_values(d, def) && d->lo_key < 0 && shift + *bits <= REQUANTISE_BITS &&
+            (*bits == d->bits || b->table_shift[i] + *bits <= REQUANTISE_BITS))
+            return i;
+    }
+    return NO_INDEX;
+}
+
+uint64_t builder_clamp_table_rows(const builder *b, const mica_table_def *def, unsigned shift) {
+    unsigned bits;
+    const uint32_t t = find_clamp_table(b, def, shift, &bits);
+    const uint64_t rows = UINT64_C(1) << def->bits;
+    return t == NO_INDEX ? rows : (UINT64_C(1) << bits) - (UINT64_C(1) << b->p.circuit.table[t].def.bits);
+}
+
+uint32_t builder_clamp_table(builder *b, const mica_table_def *def, unsigned shift) {
+    unsigned bits;
+    uint32_t t = find_clamp_table(b, def, shift, &bits);
+    if (t != NO_INDEX) {
+        mica_table_def *d = &b->p.circuit.table[t].def;
         d->bits = (uint8_t)bits;
         d->lo_key = -(INT32_C(1) << (bits - 1));
-        if (b->table_shift[i] < shift)
-            b->table_shift[i] = (uint8_t)shift;
-        return i;
+        if (b->table_shift[t] < shift)
+            b->table_shift[t] = (uint8_t)shift;
+        return t;
     }
-    const uint32_t t = add_table(b, def);
+    t = add_table(b, def);
     if (t != NO_INDEX)
         b->table_shift[t] = (uint8_t)shift;
     return t;

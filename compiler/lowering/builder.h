@@ -70,6 +70,8 @@ uint32_t builder_range_table(builder *b, unsigned bits);
  * an existing one that differs in the number of rows only serves if it has enough, or is given more if the
  * no-wrap bound (shift + bits <= 30) of its users allows it. */
 uint32_t builder_clamp_table(builder *b, const mica_table_def *def, unsigned shift);
+/* Rows that builder_clamp_table would add to the circuit. */
+uint64_t builder_clamp_table_rows(const builder *b, const mica_table_def *def, unsigned shift);
 /* `value` is NO_INDEX for tables of one column. */
 bool builder_lookup(builder *b, uint32_t table, uint32_t key, uint32_t value);
 

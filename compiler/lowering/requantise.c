@@ -9,33 +9,11 @@ static const double unbounded = __builtin_inf();
 const activation activation_identity = {
     .kind = MICA_TABLE_IDENTITY, .lo = -__builtin_inf(), .hi = __builtin_inf()};
 
-/* Scales and parameters of the table's definition; false if one is out of range. */
-static bool table_scales(mica_table_def *def, const requantise_plan *p, const activation *act) {
-    double in = p->step, out = p->out_scale;
-    if (act->out_scale > 0) {
-        in *= act->in_factor;
-        out /= act->out_factor;
-    }
-    /* Functions that scale with their argument: equal ratios are one table. */
-    if ((act->kind == MICA_TABLE_IDENTITY || act->kind == MICA_TABLE_LEAKY) && in == out)
-        in = out = 1;
-    bool ok = mica_dyadic_from_double(&def->in_scale, in) && mica_dyadic_from_double(&def->out_scale, out);
-    for (int i = 0; i < 2 && act->out_scale > 0; i++)
-        ok = ok && mica_dyadic_from_double(&def->param[i], act->param[i]);
-    return ok;
-}
-
 /* The table of p, looked up by a form with a shift. */
 static uint32_t plan_table(lowering *l, const requantise_plan *p, unsigned shift, const activation *act,
                            mica_status *st) {
-    mica_table_def def = {.kind = act->kind,
-                          .bits = (uint8_t)p->bits,
-                          .lo_key = -(INT32_C(1) << (p->bits - 1)),
-                          .lo_value = p->lo_value,
-                          .hi_value = p->hi_value};
-    if (act->kind == MICA_TABLE_IDENTITY && p->lo_value == 0)
-        def.kind = MICA_TABLE_RELU_SCALED;
-    if (!table_scales(&def, p, act)) {
+    mica_table_def def;
+    if (!requantise_plan_table(p, act, &def)) {
         (void)mica_fail(st, MICA_ERR_RANGE, "layer '%s': a scale or parameter is outside 2^-66 .. 2^127",
                         l->b.p.circuit.layer[l->b.layer].name);
         return NO_INDEX;

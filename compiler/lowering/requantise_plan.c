@@ -2,9 +2,11 @@
 
 #include "lowering/limbs.h"
 
-#define MAX_TABLE_BITS  16
+#define MAX_TABLE_BITS  16 /* of tables that verifiers evaluate row by row */
+#define MAX_CLAMP_BITS  MICA_MAX_TABLE_BITS
 #define SOFT_BITS_LEAST 10 /* tables up to 2^10 rows are cheap whatever the network */
 #define SOFT_BITS_MOST  14
+#define LOOKUPS_PER_ROW 4  /* from which on a table is cheap beside the lookups that it serves */
 #define STEPS_BITS_LOST 3  /* resolution given up, at most, for a smaller table */
 #define OUTPUT_BITS     14 /* resolution of a function at a graph output */
 #define NEAREST         1.4142135623730951
@@ -32,6 +34,50 @@ unsigned requantise_soft_bits(const lowering *l, const form *f) {
     const unsigned c =
         cells > SOFT_BITS_LEAST + 2 ? cells - 2 : SOFT_BITS_LEAST; /* a quarter of the lookups */
     return c > SOFT_BITS_MOST ? SOFT_BITS_MOST : c;
+}
+
+/* Scales and parameters of the table's definition. */
+static bool table_scales(mica_table_def *def, const requantise_plan *p, const activation *act) {
+    double in = p->step, out = p->out_scale;
+    if (act->out_scale > 0) {
+        in *= act->in_factor;
+        out /= act->out_factor;
+    }
+    /* Functions that scale with their argument: equal ratios are one table. */
+    if ((act->kind == MICA_TABLE_IDENTITY || act->kind == MICA_TABLE_LEAKY) && in == out)
+        in = out = 1;
+    bool ok = mica_dyadic_from_double(&def->in_scale, in) && mica_dyadic_from_double(&def->out_scale, out);
+    for (int i = 0; i < 2 && act->out_scale > 0; i++)
+        ok = ok && mica_dyadic_from_double(&def->param[i], act->param[i]);
+    return ok;
+}
+
+bool requantise_plan_table(const requantise_plan *p, const activation *act, mica_table_def *def) {
+    *def = (mica_table_def){.kind = act->kind,
+                            .bits = (uint8_t)p->bits,
+                            .lo_key = -(INT32_C(1) << (p->bits - 1)),
+                            .lo_value = p->lo_value,
+                            .hi_value = p->hi_value};
+    if (act->kind == MICA_TABLE_IDENTITY && p->lo_value == 0)
+        def->kind = MICA_TABLE_RELU_SCALED;
+    return table_scales(def, p, act);
+}
+
+/* Rows that a table of all keys would add to the circuit; UINT64_MAX if there may be none of as many. */
+static uint64_t single_table_rows(const lowering *l, const requantise_plan *p, const activation *act) {
+    mica_table_def def;
+    if (!requantise_plan_table(p, act, &def))
+        return UINT64_MAX;
+    const unsigned most = mica_table_is_structured(&def) ? MAX_CLAMP_BITS : MAX_TABLE_BITS;
+    return p->bits <= most ? builder_clamp_table_rows(&l->b, &def, p->shift) : UINT64_MAX;
+}
+
+/* Whether a table of all keys costs its lookups little, and verifiers nothing. */
+static bool is_cheap_table(const lowering *l, const form *f, const requantise_plan *p,
+                           const activation *act) {
+    mica_table_def def;
+    return requantise_plan_table(p, act, &def) && mica_table_is_structured(&def) &&
+           single_table_rows(l, p, act) <= form_padded_cells(f) / LOOKUPS_PER_ROW;
 }
 
 static bool fits_field(const lowering *l, bound r, const requantise_plan *p, mica_status *st) {
@@ -141,9 +187,10 @@ static void lower_top(requantise_plan *p, unsigned low) {
 
 /* Replaces the table of all keys by two stages where it is too large, or costs more than they do. False if no
  * table is small enough. */
-static bool plan_stages(const form *f, requantise_plan *p) {
+static bool plan_stages(const lowering *l, const form *f, const activation *act, requantise_plan *p) {
     const requantise_plan single = *p;
-    uint64_t least = p->bits <= MAX_TABLE_BITS ? UINT64_C(1) << p->bits : UINT64_MAX;
+    uint64_t least = single_table_rows(l, p, act);
+    bool found = least < UINT64_MAX;
     for (unsigned low = 1; low <= LIMBS_MAX_BITS && low < single.bits; low++) {
         requantise_plan q = single;
         lower_top(&q, low);
@@ -153,9 +200,10 @@ static bool plan_stages(const form *f, requantise_plan *p) {
         if (cost < least) {
             least = cost;
             *p = q;
+            found = true;
         }
     }
-    return p->bits <= MAX_TABLE_BITS;
+    return found;
 }
 
 static bool plan_clamp(lowering *l, const form *f, double scale, bound r, const activation *act, uint32_t v,
@@ -168,12 +216,12 @@ static bool plan_clamp(lowering *l, const form *f, double scale, bound r, const 
     if (l->tight[v] && want == 0) /* the nearest step: this layer's resolution costs the next one's */
         wanted *= NEAREST;
     bool planned = false;
-    for (unsigned k = 0; l->width[v].fine && k <= STEPS_BITS_LOST && !planned; k++) {
+    for (unsigned k = 0; (l->width[v].fine ? k <= STEPS_BITS_LOST : k == 0) && !planned; k++) {
         /* as fine as wanted, in two stages if need be; coarser only where even they have too many keys */
         *p = (requantise_plan){0};
         set_shift(p, r, scale, finest_shift(scale, wanted * power_of_two(k)));
         choose_clamp(l, act, v, want, r, p);
-        planned = plan_stages(f, p);
+        planned = l->width[v].fine ? plan_stages(l, f, act, p) : is_cheap_table(l, f, p, act);
     }
     if (!planned) {
         if (!choose_shift(l, v, f, scale, r, wanted, wanted * power_of_two(STEPS_BITS_LOST), p, st))

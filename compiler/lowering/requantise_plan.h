@@ -24,6 +24,9 @@ typedef struct requantise_plan {
 bool requantise_plan_make(lowering *l, const form *f, double scale, bound r, const activation *act,
                           uint32_t v, requantise_plan *p, mica_status *st);
 
+/* The definition of the plan's table; false if a scale or parameter of it is out of range. */
+bool requantise_plan_table(const requantise_plan *p, const activation *act, mica_table_def *def);
+
 /* Table bits above which a table costs more than the lookups it serves. */
 unsigned requantise_soft_bits(const lowering *l, const form *f);
 

@@ -32,7 +32,7 @@ static bool exponentials(lowering *l, const rows *r, double scale, unsigned k, u
                           .lo_key = -(INT32_C(1) << (bits - 1)),
                           .lo_value = 0,
                           .hi_value = INT32_C(1) << k};
-    if (bits > MICA_MAX_TABLE_BITS || !mica_dyadic_from_double(&def.in_scale, scale) ||
+    if (bits > MICA_MAX_DENSE_BITS || !mica_dyadic_from_double(&def.in_scale, scale) ||
         !mica_dyadic_from_double(&def.out_scale, 1 / (double)(UINT64_C(1) << k)))
         return mica_fail(st, MICA_ERR_LIMIT,
                          "layer '%s': its inputs are too wide for a table of exponentials",

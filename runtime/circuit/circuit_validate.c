@@ -348,7 +348,7 @@ static bool check_digits(checker *k, uint32_t t) {
     bool ok = l->shift == 0 && l->n_terms > 0 && l->n_boxes <= 1;
     for (unsigned i = 0; ok && l->n_boxes && i < x->rank; i++)
         ok = b->lo[i] == 0 && b->hi[i] == x->dim[i];
-    int64_t unit = 1; /* < 2^49: at most 2^31 before each step, tables have 2^18 rows */
+    int64_t unit = 1; /* < 2^51: at most 2^31 before each step, tables have 2^20 rows */
     for (uint32_t i = 0; ok && i < l->n_terms; i++) {
         const mica_term *m = &c->term[l->first_term + i];
         const int8_t bits = k->digits[m->tensor];

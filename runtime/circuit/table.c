@@ -15,7 +15,8 @@ typedef struct line {
     int64_t step_quotient, step_remainder, modulus;
 } line;
 
-/* False if a 2^exponent or d 2^-exponent would not leave room: |key| * 2a + d < 2^18 2^41 2 + 2^61 < 2^62. */
+/* False if a 2^exponent or d 2^-exponent would not leave room: |key| * 2a + d < 2^18 2^41 2 + 2^61 < 2^62,
+ * and with equal scales, where keys may have 20 bits, far less. */
 static bool line_start(line *l, const mica_table_def *def) {
     const int exponent = def->in_scale.exponent - def->out_scale.exponent;
     if (exponent < -29 || exponent > 10)
@@ -69,6 +70,13 @@ void mica_table_fill(const mica_table_def *def, int32_t *value) {
         value[j] = mica_table_value(def, def->lo_key + j);
 }
 
+bool mica_table_is_structured(const mica_table_def *def) {
+    const bool scaled = def->kind == MICA_TABLE_IDENTITY || def->kind == MICA_TABLE_RELU_SCALED;
+    const bool equal = def->in_scale.mantissa == def->out_scale.mantissa &&
+                       def->in_scale.exponent == def->out_scale.exponent;
+    return def->kind == MICA_TABLE_RANGE || def->kind == MICA_TABLE_RELU || (scaled && equal);
+}
+
 unsigned mica_table_width(const mica_table_def *def) {
     return def->kind == MICA_TABLE_RANGE ? 1 : 2;
 }
@@ -103,8 +111,9 @@ static bool at_most(mica_dyadic a, mica_dyadic b) {
 }
 
 static bool validate_keys(const mica_table_def *def, mica_status *st) {
-    if (def->bits > MICA_MAX_TABLE_BITS)
-        return mica_fail(st, MICA_ERR_FORMAT, "table: 2^%u rows exceed 2^%d", def->bits, MICA_MAX_TABLE_BITS);
+    const int most = mica_table_is_structured(def) ? MICA_MAX_TABLE_BITS : MICA_MAX_DENSE_BITS;
+    if (def->bits > most)
+        return mica_fail(st, MICA_ERR_FORMAT, "table: 2^%u rows exceed 2^%d", def->bits, most);
     const bool from_zero = def->lo_key == 0;
     const bool centred = def->bits >= 1 && def->lo_key == -((int32_t)1 << (def->bits - 1));
     if (!from_zero && (def->kind == MICA_TABLE_RANGE || !centred))

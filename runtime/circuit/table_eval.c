@@ -14,8 +14,8 @@ static qm31 eval_relu(const mica_table_def *def, const qm31 *z) {
     return qm31_mul(z[top], mle_identity(z, top));
 }
 
-/* Four products of canonical elements add to at most 4 (p - 1)^2 < 2^64, folded to less than 2^34; 2^18 rows
- * sum to less than 2^50. */
+/* Four products of canonical elements add to at most 4 (p - 1)^2 < 2^64, folded to less than 2^34; 2^20 rows
+ * sum to less than 2^52. */
 static qm31 eval_dense(const qm31 *eq, const int32_t *values, size_t n) {
     uint64_t sum[QM31_DEGREE] = {0};
     qm31 rest = qm31_zero();

@@ -8,7 +8,8 @@
 #include "base/require.h"
 #include "circuit/fixed.h"
 
-/* The product key * in_scale: numerator * 2^exponent, |numerator| < 2^18 * 2^31 = 2^49. */
+/* The product key * in_scale: numerator * 2^exponent, |numerator| < 2^18 * 2^31 = 2^49; of clamps, whose keys
+ * may have 20 bits, below 2^51. */
 typedef struct scaled_key {
     int64_t numerator;
     int exponent;

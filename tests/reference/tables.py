@@ -104,7 +104,8 @@ def valid(table: Table) -> bool:
     """"Definition"."""
     plain = table.kind in (TableKind.RANGE, TableKind.RELU)
     scales, zero = (table.in_scale, table.out_scale), Dyadic(0, 0)
-    if table.bits > 18 or not all(map(well_formed, (*scales, *table.params))):
+    structured = plain or table.kind in (TableKind.IDENTITY, TableKind.RELU_SCALED) and scales[0] == scales[1]
+    if table.bits > (20 if structured else 18) or not all(map(well_formed, (*scales, *table.params))):
         return False
     symmetric = table.bits >= 1 and table.lo_key == -2**(table.bits - 1)
     if table.lo_key != 0 and (table.kind == TableKind.RANGE or not symmetric):

@@ -69,6 +69,35 @@ START_TEST(relu_is_exact) {
 }
 END_TEST
 
+/* Clamps of the key itself may have more rows than what is evaluated row by row. */
+START_TEST(structured_tables_may_be_larger) {
+    mica_table_def clamp = scaled_def(MICA_TABLE_IDENTITY, MICA_MAX_TABLE_BITS, 3, 3);
+    clamp.lo_value = -100;
+    clamp.hi_value = 1 << 18;
+    mica_table_def relu = clamp;
+    relu.kind = MICA_TABLE_RELU_SCALED;
+    relu.lo_value = 0;
+    const mica_table_def range = {.kind = MICA_TABLE_RANGE, .bits = MICA_MAX_TABLE_BITS};
+    ck_assert(mica_table_validate(&clamp, NULL) && mica_table_is_structured(&clamp));
+    ck_assert(mica_table_validate(&relu, NULL) && mica_table_is_structured(&relu));
+    ck_assert(mica_table_validate(&range, NULL) && mica_table_is_structured(&range));
+    int32_t *value = malloc(sizeof *value << MICA_MAX_TABLE_BITS);
+    const int32_t half = 1 << (MICA_MAX_TABLE_BITS - 1);
+    mica_table_fill(&clamp, value);
+    for (int32_t key = -half; key < half; key++)
+        ck_assert_int_eq(value[key + half], key < -100 ? -100 : key > 1 << 18 ? 1 << 18 : key);
+    mica_table_fill(&relu, value);
+    for (int32_t key = -half; key < half; key++)
+        ck_assert_int_eq(value[key + half], key < 0 ? 0 : key > 1 << 18 ? 1 << 18 : key);
+    free(value);
+    clamp.out_scale = dyadic(2);
+    ck_assert(!mica_table_is_structured(&clamp) && !mica_table_validate(&clamp, NULL));
+    clamp.kind = MICA_TABLE_SIGMOID;
+    clamp.out_scale = clamp.in_scale;
+    ck_assert(!mica_table_is_structured(&clamp) && !mica_table_validate(&clamp, NULL));
+}
+END_TEST
+
 /* Each case breaks one rule of an otherwise valid definition. */
 START_TEST(validate_is_strict) {
     const mica_table_def range = {.kind = MICA_TABLE_RANGE, .bits = 4};
@@ -91,6 +120,9 @@ START_TEST(validate_is_strict) {
     BROKEN(range, kind = MICA_TABLE_KINDS);
     BROKEN(range, kind = (mica_table_kind)0xffffffffu);
     BROKEN(range, bits = MICA_MAX_TABLE_BITS + 1);
+    BROKEN(identity, bits = MICA_MAX_DENSE_BITS + 1; d.lo_key = -(1 << MICA_MAX_DENSE_BITS));
+    BROKEN(clip, bits = MICA_MAX_DENSE_BITS + 1; d.lo_key = -(1 << MICA_MAX_DENSE_BITS);
+           d.in_scale = d.out_scale);
     BROKEN(range, bits = 255);
     BROKEN(range, lo_key = -8);
     BROKEN(range, lo_key = 1);
@@ -206,6 +238,7 @@ int main(void) {
     tcase_add_loop_test(t, vectors_match, 0, (int)N_VECTORS);
     tcase_add_test(t, fill_is_monotone_and_saturates);
     tcase_add_test(t, relu_is_exact);
+    tcase_add_test(t, structured_tables_may_be_larger);
     tcase_add_test(t, validate_is_strict);
     tcase_add_test(t, clip_bounds_are_ordered);
     tcase_add_test(t, evaluation_is_the_multilinear_extension);

@@ -12,7 +12,8 @@
 
 #include "mica/status.h"
 
-#define MICA_MAX_TABLE_BITS      18
+#define MICA_MAX_TABLE_BITS      20              /* of structured tables (mica_table_is_structured) */
+#define MICA_MAX_DENSE_BITS      18              /* of all others: a verifier evaluates them row by row */
 #define MICA_MAX_TABLE_VALUE     ((1 << 30) - 1) /* |value|: two values never differ by p */
 #define MICA_DYADIC_MAX_EXPONENT 96
 
@@ -62,6 +63,10 @@ typedef struct mica_table_def {
     int32_t lo_value, hi_value; /* scaled kinds: saturation of the value, within +-MICA_MAX_TABLE_VALUE */
     mica_dyadic param[2];       /* CLIP: bounds, lower then upper; others as above; 0 where a kind has none */
 } mica_table_def;
+
+/* Whether f is max(key, 0), or a clamp of the key or of that, exactly: RANGE, RELU, and IDENTITY and
+ * RELU_SCALED with equal scales. */
+bool mica_table_is_structured(const mica_table_def *def);
 
 /* Number of tuple components: 1 for RANGE, 2 otherwise. */
 unsigned mica_table_width(const mica_table_def *def);
