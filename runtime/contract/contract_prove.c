@@ -108,11 +108,9 @@ qm31 contract_tables_value(const contract_tables *k) {
 }
 
 batch_summand contract_instance(const contract_tables *k, qm31 value, qm31 lambda) {
-    const qvec scaled = k->eq.p ? k->eq : k->a;
-    for (size_t i = 0; i < (size_t)1 << k->vars; i++)
-        qvec_set(scaled, i, qm31_mul(qvec_get(scaled, i), lambda));
     return (batch_summand){.table = {k->a, k->b, k->eq},
                            .n_tables = k->eq.p ? 3 : 2,
                            .vars = k->vars,
+                           .scale = lambda,
                            .claim = qm31_mul(value, lambda)};
 }

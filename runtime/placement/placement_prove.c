@@ -325,7 +325,7 @@ bool placement_instance(const tensor_store *s, const walk *w, const plan_instanc
     qm31 point[MICA_MAX_BITS], inner[MICA_MAX_BITS];
     walk_claim_point(w, s->plan->link[k->first_claim], point);
     const unsigned kept = source_keep(s, k->tensor, TENSOR_KEEP_NONE, point, inner);
-    *out = (batch_summand){.n_tables = 2, .vars = k->vars, .claim = qm31_zero()};
+    *out = (batch_summand){.n_tables = 2, .vars = k->vars, .scale = qm31_one(), .claim = qm31_zero()};
     out->table[0] = qvec_alloc(s->arena, (size_t)1 << k->vars, s->st);
     if (!out->table[0].p || !tensor_partial(s, d->src, kept, inner, &out->table[1]))
         return false;

@@ -30,6 +30,7 @@ typedef struct proving {
     mica_channel ch;
     mica_status *st;
     contract_tables *tables; /* [n_claims]: of claims on contractions, until their stratum */
+    bool *known;             /* [n_claims]: w.value holds the claim's value */
     pcs_committed *group;    /* [n_groups] */
     mica_prove_stats stats;
     double since;
@@ -233,7 +234,8 @@ static bool claim_value(proving *g, uint32_t id) {
         if (!contract_tables_make(&g->store, k->tensor, point, &g->tables[id]))
             return false;
         g->w.value[id] = contract_tables_value(&g->tables[id]);
-    } else if (k->source != CLAIM_COMMITTED && !operand_eval(&g->store, k->tensor, point, &g->w.value[id])) {
+    } else if (!g->known[id] && k->source != CLAIM_COMMITTED &&
+               !operand_eval(&g->store, k->tensor, point, &g->w.value[id])) {
         return false;
     }
     if (k->source != CLAIM_COMMITTED)
@@ -263,6 +265,21 @@ static bool send_claims(proving *g, const plan_event *e) {
     return true;
 }
 
+/* Operands are claimed at the point of the rounds, where binding has left their values. */
+static void keep_operand_values(proving *g, const plan_event *e, const batch_summand *summand) {
+    for (uint32_t i = 0; i < e->count; i++) {
+        const plan_instance *k = &g->p->plan.instance[e->first + i];
+        for (unsigned side = 0; side < 2; side++) {
+            const uint32_t id = k->operand[side];
+            if (id == PLAN_NONE)
+                continue;
+            /* The first table of a placement holds its factors. */
+            g->w.value[id] = qvec_get(summand[i].table[e->kind == EVENT_PLACEMENT ? 1 : side], 0);
+            g->known[id] = true;
+        }
+    }
+}
+
 static bool prove_batch(proving *g, const plan_event *e) {
     const plan *p = &g->p->plan;
     const size_t mark = arena_mark(&g->p->arena);
@@ -283,6 +300,8 @@ static bool prove_batch(proving *g, const plan_event *e) {
     }
     PROTOCOL_CHEAT(summands, e, summand);
     const bool ok = batch_prove(&g->w, e, summand);
+    if (ok)
+        keep_operand_values(g, e, summand);
     arena_reset(&g->p->arena, mark);
     return ok;
 }
@@ -332,8 +351,11 @@ static bool run(proving *g, mica_statement *s) {
     w->lambda = arena_alloc(&g->p->arena, walk_max_batch_claims(p) + 1, sizeof(qm31), g->st);
     g->group = arena_alloc(&g->p->arena, p->n_groups + 1, sizeof *g->group, g->st);
     g->tables = arena_alloc(&g->p->arena, p->n_claims + 1, sizeof *g->tables, g->st);
-    if (!w->challenge || !w->value || !w->item || !w->lambda || !g->group || !g->tables || !allocate_cells(g))
+    g->known = arena_alloc(&g->p->arena, p->n_claims + 1, sizeof *g->known, g->st);
+    if (!w->challenge || !w->value || !w->item || !w->lambda || !g->group || !g->tables || !g->known ||
+        !allocate_cells(g))
         return false;
+    memset(g->known, 0, p->n_claims * sizeof *g->known);
     g->store = (tensor_store){p, g->cells, &g->p->arena, g->st};
     if (!make_witness(g, s) || !commit_ports(g, s) || !walk_begin(w) || !commit_witness(g) ||
         !prove_lookups(g))

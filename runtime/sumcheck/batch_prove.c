@@ -62,7 +62,7 @@ static void summand_message(batch_summand *s, unsigned left, unsigned lack, unsi
         s->message[1] = qm31_zero();
         return;
     }
-    const qm31 scale = sumcheck_half_power(lack);
+    const qm31 scale = qm31_mul(s->scale, sumcheck_half_power(lack));
     table_message(s, left);
     for (unsigned k = 0; k < SUMCHECK_MAX_DEGREE; k++)
         s->message[k] = qm31_mul(s->message[k], scale);
