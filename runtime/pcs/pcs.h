@@ -93,6 +93,8 @@ typedef struct pcs_committed {
     const m31 *matrix;
     m31 *codeword; /* n_present rows of 2^(b+r), or NULL: rows are encoded again when columns are queried */
     merkle_tree tree;
+    const struct narrow_matrix *narrow; /* the matrix once more (poly/narrow_prove.h), or NULL; rows are whole
+                                           chunks */
 } pcs_committed;
 
 /* Encodes and hashes. keep_codeword: keep it in the arena, else its room is free again on return. */

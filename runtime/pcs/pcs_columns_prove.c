@@ -46,6 +46,7 @@ typedef struct forms_job {
     size_t n, n_blocks;
     m31 *scale;        /* [n_blocks][padded]: the high factor of w_x at each point */
     m31 *column, *acc; /* [n][n_present]; [workers][padded] */
+    uint64_t *wide;    /* [workers][padded], of narrow matrices */
     uint8_t *scratch;  /* [workers][ROW_FORMS_SCRATCH] */
 } forms_job;
 
@@ -55,8 +56,13 @@ static void forms_range(void *ctx, size_t begin, size_t end, unsigned worker) {
     m31 *acc = job->acc + worker * job->forms.padded;
     for (size_t i = begin; i < end; i++) {
         memset(acc, 0, job->forms.padded * sizeof *acc);
-        row_forms_add(&job->forms, job->group->matrix + ((size_t)s->present[i] << s->col_vars), job->n_blocks,
-                      job->scale, 1, acc, job->scratch + worker * ROW_FORMS_SCRATCH);
+        const size_t at = (size_t)s->present[i] << s->col_vars;
+        uint8_t *scratch = job->scratch + worker * ROW_FORMS_SCRATCH;
+        if (job->forms.narrow)
+            row_forms_add_narrow(&job->forms, job->group->matrix, at, job->n_blocks, job->scale, 1, acc,
+                                 job->wide + worker * job->forms.padded, scratch);
+        else
+            row_forms_add(&job->forms, job->group->matrix + at, job->n_blocks, job->scale, 1, acc, scratch);
         for (size_t q = 0; q < job->n; q++)
             job->column[q * s->n_present + i] = acc[q];
     }
@@ -90,13 +96,15 @@ static bool form_columns(const pcs_committed *c, const uint32_t *index, size_t n
         line_functional(line_domain_at(b + s->rate_bits, index[q]), b, power + q * b);
         functional_table(power + q * b, low_vars, low + (q << low_vars), 1);
     }
-    if (!row_forms_make(&job.forms, low_vars, low, n, arena, st))
+    if (!row_forms_make(&job.forms, low_vars, low, n, arena, st) ||
+        (c->narrow && !row_forms_make_narrow(&job.forms, c->narrow, arena, st)))
         return false;
     const size_t padded = job.forms.padded;
     job.scale = arena_alloc(arena, job.n_blocks * padded, sizeof *job.scale, st);
     job.acc = arena_alloc(arena, workers * padded, sizeof *job.acc, st);
     job.scratch = arena_alloc(arena, workers, ROW_FORMS_SCRATCH, st);
-    if (!job.scale || !job.acc || !job.scratch)
+    job.wide = arena_alloc(arena, workers * padded, sizeof *job.wide, st);
+    if (!job.scale || !job.acc || !job.scratch || !job.wide)
         return false;
     memset(job.scale, 0, job.n_blocks * padded * sizeof *job.scale);
     for (size_t q = 0; q < n; q++)
@@ -127,9 +135,11 @@ size_t open_group_columns_workspace(const pcs_shape *s, size_t n) {
     const size_t workers = parallel_workers(),
                  padded = (n + ROW_FORMS_COLUMNS - 1) / ROW_FORMS_COLUMNS * ROW_FORMS_COLUMNS;
     const size_t encode = pcs_block_bytes(workers << (b + s->rate_bits), sizeof(m31));
-    const size_t forms =
-        pcs_block_bytes(n << low_vars, sizeof(m31)) + pcs_block_bytes(n * b, sizeof(m31)) +
-        row_forms_bytes(low_vars, n) + pcs_block_bytes(padded << (b - low_vars), sizeof(m31)) +
-        pcs_block_bytes(workers * padded, sizeof(m31)) + pcs_block_bytes(workers, ROW_FORMS_SCRATCH);
+    const size_t forms = pcs_block_bytes(n << low_vars, sizeof(m31)) + pcs_block_bytes(n * b, sizeof(m31)) +
+                         row_forms_bytes(low_vars, n) + row_forms_narrow_most(n) +
+                         pcs_block_bytes(padded << (b - low_vars), sizeof(m31)) +
+                         pcs_block_bytes(workers * padded, sizeof(m31)) +
+                         pcs_block_bytes(workers * padded, sizeof(uint64_t)) +
+                         pcs_block_bytes(workers, ROW_FORMS_SCRATCH);
     return forms > encode ? forms : encode;
 }

@@ -86,6 +86,7 @@ typedef struct wide_job {
     row_forms forms;
     m31 *scale; /* [QM31_DEGREE][n_blocks][padded]: coordinate k of the high factor of the class of form i */
     m31 *acc;   /* [workers][QM31_DEGREE][padded] */
+    uint64_t *wide; /* the same, of narrow matrices */
     uint8_t *scratch;
 } wide_job;
 
@@ -97,8 +98,14 @@ static void wide_range(void *ctx, size_t begin, size_t end, unsigned worker) {
     for (size_t i = begin; i < end; i++) {
         const size_t row = s->present[i];
         memset(acc, 0, QM31_DEGREE * padded * sizeof *acc);
-        row_forms_add(&job->forms, job->group->matrix + (row << s->col_vars), job->n_blocks, job->scale,
-                      QM31_DEGREE, acc, job->scratch + worker * ROW_FORMS_SCRATCH);
+        uint8_t *scratch = job->scratch + worker * ROW_FORMS_SCRATCH;
+        if (job->forms.narrow)
+            row_forms_add_narrow(&job->forms, job->group->matrix, row << s->col_vars, job->n_blocks,
+                                 job->scale, QM31_DEGREE, acc, job->wide + worker * QM31_DEGREE * padded,
+                                 scratch);
+        else
+            row_forms_add(&job->forms, job->group->matrix + (row << s->col_vars), job->n_blocks, job->scale,
+                          QM31_DEGREE, acc, scratch);
         for (size_t c = 0; c < job->n_classes; c++) {
             qm31 sum = qm31_zero();
             for (unsigned k = 0; k < QM31_DEGREE; k++) {
@@ -124,7 +131,8 @@ static bool wide_factors(opening *o, wide_job *job) {
         for (size_t j = 0; j < QM31_DEGREE; j++)
             memcpy(low + (c * QM31_DEGREE + j) * size, eq.p + j * eq.stride, size * sizeof *low);
     }
-    if (!row_forms_make(&job->forms, ROW_FORMS_LOW_MAX, low, n, o->arena, o->st))
+    if (!row_forms_make(&job->forms, ROW_FORMS_LOW_MAX, low, n, o->arena, o->st) ||
+        (job->group->narrow && !row_forms_make_narrow(&job->forms, job->group->narrow, o->arena, o->st)))
         return false;
     const size_t padded = job->forms.padded;
     job->scale = arena_alloc(o->arena, QM31_DEGREE * job->n_blocks * padded, sizeof *job->scale, o->st);
@@ -156,8 +164,9 @@ static bool contract_wide(opening *o, wide_job *job, unsigned g) {
     if (!wide_factors(o, job))
         return false;
     job->acc = arena_alloc(o->arena, workers * QM31_DEGREE * job->forms.padded, sizeof *job->acc, o->st);
+    job->wide = arena_alloc(o->arena, workers * QM31_DEGREE * job->forms.padded, sizeof *job->wide, o->st);
     job->scratch = arena_alloc(o->arena, workers, ROW_FORMS_SCRATCH, o->st);
-    if (!job->acc || !job->scratch)
+    if (!job->acc || !job->wide || !job->scratch)
         return false;
     parallel_for(o->p->group[g].n_present, 1, wide_range, job);
     job->n_classes = 0;
@@ -173,8 +182,10 @@ static size_t wide_workspace(const pcs_params *p, unsigned g) {
         return 0;
     const size_t blocks = (size_t)1 << (b - ROW_FORMS_LOW_MAX);
     return pcs_block_bytes(n * size, sizeof(m31)) + pcs_qvec_bytes(size > blocks ? size : blocks) +
-           row_forms_bytes(ROW_FORMS_LOW_MAX, n) + pcs_block_bytes(QM31_DEGREE * blocks * n, sizeof(m31)) +
+           row_forms_bytes(ROW_FORMS_LOW_MAX, n) + row_forms_narrow_most(n) +
+           pcs_block_bytes(QM31_DEGREE * blocks * n, sizeof(m31)) +
            pcs_block_bytes(workers * QM31_DEGREE * n, sizeof(m31)) +
+           pcs_block_bytes(workers * QM31_DEGREE * n, sizeof(uint64_t)) +
            pcs_block_bytes(workers, ROW_FORMS_SCRATCH);
 }
 

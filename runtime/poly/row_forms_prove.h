@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "field/m31.h"
+#include "poly/narrow_prove.h"
 
 /* 2^9 products of limbs, each at most 2^11 2^10, sum to 2^30 at most. */
 #define ROW_FORMS_LOW_MAX 9
@@ -19,6 +20,8 @@ typedef struct row_forms {
     unsigned low_vars;
     size_t n, padded; /* forms; the next multiple of what a product takes at once */
     int16_t *panel;   /* the low factors' limbs, in the order of products */
+    const narrow_matrix *narrow;
+    int16_t *narrow_panel[NARROW_PATTERNS]; /* the same of the places that a pattern keeps */
 } row_forms;
 
 /* low: the low factors, form f at low + (f << low_vars). Memory of the arena: row_forms_bytes. */
@@ -32,6 +35,16 @@ size_t row_forms_bytes(unsigned low_vars, size_t n);
  * alone. */
 void row_forms_add(const row_forms *f, const m31 *row, size_t n_blocks, const m31 *scale, size_t n_scales,
                    m31 *acc, void *scratch);
+
+/* Prepares f, of low_vars NARROW_BLOCK_VARS, for rows of a narrow matrix, which must outlive it. Memory of
+ * the arena: row_forms_narrow_most bytes at most. */
+bool row_forms_make_narrow(row_forms *f, const narrow_matrix *m, mica_arena *arena, mica_status *st);
+size_t row_forms_narrow_most(size_t n);
+
+/* row_forms_add for the row that begins at cell `first_cell` of `matrix`, which is also f->narrow; row and
+ * first_cell are whole numbers of chunks. wide: scratch like acc. */
+void row_forms_add_narrow(const row_forms *f, const m31 *matrix, size_t first_cell, size_t n_blocks,
+                          const m31 *scale, size_t n_scales, m31 *acc, uint64_t *wide, void *scratch);
 
 #define ROW_FORMS_CHUNK   32 /* blocks that are multiplied at once */
 #define ROW_FORMS_COLUMNS 32 /* forms that are */

@@ -99,6 +99,16 @@ static bool shape(weight_store *s, const mica_vk *vk, mica_status *st) {
     return true;
 }
 
+/* Beside the field elements, for the passes of every proof. */
+static bool make_narrow(weight_store *s, mica_status *st) {
+    const pcs_shape *g = &s->group.shape;
+    if (g->col_vars < NARROW_CHUNK_VARS)
+        return true;
+    s->narrow = narrow_make(s->matrix, (size_t)1 << (g->row_vars + g->col_vars));
+    s->group.narrow = s->narrow;
+    return s->narrow || mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
+}
+
 static bool read_tensors(weight_store *s, const mica_circuit *c, byte_reader *r, mica_status *st) {
     for (uint32_t t = 0; t < c->n_tensors; t++) {
         const mica_tensor *x = &c->tensor[t];
@@ -133,7 +143,7 @@ bool weights_load(weight_store *s, const mica_vk *vk, const uint8_t *file, size_
         return mica_fail(st, MICA_ERR_FORMAT,
                          "a weight file of format version %u; this program reads version %u", version,
                          MICA_WEIGHTS_VERSION);
-    if (!read_tensors(s, &vk->circuit, &r, st) || !shape(s, vk, st))
+    if (!read_tensors(s, &vk->circuit, &r, st) || !shape(s, vk, st) || !make_narrow(s, st))
         return false;
     const size_t nodes = (size_t)2 * MERKLE_DIGEST << s->group.tree.log_leaves;
     if (r.left != nodes)
@@ -150,6 +160,7 @@ void weights_free(weight_store *s, const mica_vk *vk) {
         free(s->value[t]);
     free(s->value);
     free(s->matrix);
+    narrow_free(s->narrow);
     layout_free(&s->layout);
     memset(s, 0, sizeof *s);
 }

@@ -5,12 +5,14 @@
 #include "mica/vk.h"
 #include "pcs/pcs.h"
 #include "plan/layout.h"
+#include "poly/narrow_prove.h"
 
 typedef struct weight_store {
     layout layout;
-    int32_t **value;     /* per tensor: padded integer cells of WEIGHT tensors, else NULL */
-    m31 *matrix;         /* the committed matrix; a tensor's padded cells lie at its slot's offset */
-    pcs_committed group; /* its tree lies in the weight file */
+    int32_t **value;       /* per tensor: padded integer cells of WEIGHT tensors, else NULL */
+    m31 *matrix;           /* the committed matrix; a tensor's padded cells lie at its slot's offset */
+    narrow_matrix *narrow; /* the matrix once more; NULL where rows are short */
+    pcs_committed group;   /* its tree lies in the weight file */
 } weight_store;
 
 /* Reads a weight file and checks that it belongs to the vk: shapes, ranges and root. The file must stay as

@@ -167,6 +167,11 @@ static void limbs_join(m31 *acc, const int32_t *sum, size_t stride, const m31 *s
     limbs_join_row(acc, sum, stride, scale, n);
 }
 
+static void limbs_accumulate(uint64_t *acc, size_t acc_stride, const int32_t *sum, size_t stride,
+                             const m31 *scale, size_t scale_stride, size_t n_scales, size_t n) {
+    limbs_accumulate_row(acc, acc_stride, sum, stride, scale, scale_stride, n_scales, n);
+}
+
 const mica_kernels kernels_portable = {
     .name = "portable",
     .dot_m31 = dot_m31,
@@ -186,6 +191,7 @@ const mica_kernels kernels_portable = {
     .products_per_butterfly = 1,
     .limbs_split = limbs_split,
     .limbs_join = limbs_join,
+    .limbs_accumulate = limbs_accumulate,
     .hash_columns = hash_columns_portable,
     .hash_nodes = hash_nodes_portable,
     .grind = grind_portable,

@@ -394,10 +394,15 @@ static void limbs_join(m31 *acc, const int32_t *sum, size_t stride, const m31 *s
     limbs_join_row(acc, sum, stride, scale, n);
 }
 
+static void limbs_accumulate(uint64_t *acc, size_t acc_stride, const int32_t *sum, size_t stride,
+                             const m31 *scale, size_t scale_stride, size_t n_scales, size_t n) {
+    limbs_accumulate_row(acc, acc_stride, sum, stride, scale, scale_stride, n_scales, n);
+}
+
 /* The entries of mica_kernels that are defined above. */
 #define KERNELS_OF_TEMPLATE                                                                                  \
     .dot_m31 = dot_m31, .dot = dot, .axpy_m31 = axpy_m31, .axpy = axpy, .eq_extend = eq_extend,              \
     .fold = fold, .round_product = round_product, .round_eq_product = round_eq_product,                      \
     .fraction_add = fraction_add, .fraction_add_ones = fraction_add_ones, .round_fraction = round_fraction,  \
     .round_shifted = round_shifted, .butterfly = butterfly, .limbs_split = limbs_split,                      \
-    .limbs_join = limbs_join
+    .limbs_join = limbs_join, .limbs_accumulate = limbs_accumulate

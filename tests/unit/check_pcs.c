@@ -1,6 +1,7 @@
 /* Opening of commitments: honest runs over many shapes, corrupted proofs, misuse. */
 #include "base/cpu.h"
 #include "pcs_instance.h"
+#include "poly/narrow_prove.h"
 
 START_TEST(honest_is_accepted) {
     const opening_case *c = &cases[_i];
@@ -42,6 +43,38 @@ START_TEST(proofs_are_deterministic) {
     parallel_set_workers(0);
     mica_cpu_limit(best);
     free(reference);
+}
+END_TEST
+
+/* A matrix that is also there as 16-bit words, of which some chunks are too large: the same bytes. */
+START_TEST(narrow_matrices_change_nothing) {
+    static const opening_case c = {
+        "narrow rows", 1, {{3, NARROW_CHUNK_VARS, 1, ODD_COUNT}}, 1, {{4, 2}}, 37, 0};
+    uint8_t *reference = NULL;
+    size_t size = 0;
+    const mica_cpu_level best = mica_cpu_level_get();
+    seed = 99;
+    instance *x = instance_new(&c, false);
+    narrow_matrix *m = narrow_make(x->matrix[0], (size_t)8 << NARROW_CHUNK_VARS);
+    ck_assert(m && m->chunk[6].cell && m->chunk[3].cell && !m->chunk[0].cell && !m->chunk[2].cell);
+    for (unsigned variant = 0; variant < 4 * (unsigned)(best + 1); variant++) {
+        parallel_set_workers(variant & 1 ? 3 : 1);
+        mica_cpu_limit((mica_cpu_level)(variant / 4));
+        x->group[0].narrow = variant & 2 ? m : NULL;
+        prove(x);
+        if (!reference) {
+            ck_assert(verify(x));
+            size = x->size;
+            reference = malloc(size);
+            memcpy(reference, x->proof, size);
+        }
+        ck_assert_msg(x->size == size && memcmp(x->proof, reference, size) == 0, "variant %u", variant);
+    }
+    parallel_set_workers(0);
+    mica_cpu_limit(best);
+    free(reference);
+    narrow_free(m);
+    instance_free(x);
 }
 END_TEST
 
@@ -223,6 +256,7 @@ END_TEST
 static void add_tests(TCase *c) {
     tcase_add_loop_test(c, honest_is_accepted, 0, (int)COUNT(cases));
     tcase_add_loop_test(c, proofs_are_deterministic, 0, (int)COUNT(cases));
+    tcase_add_test(c, narrow_matrices_change_nothing);
     tcase_add_loop_test(c, expected_size_is_the_mean, 0, (int)COUNT(cases));
     tcase_add_loop_test(c, wrong_value_is_rejected, 0, (int)COUNT(cases));
     tcase_add_loop_test(c, false_claim_is_rejected, 0, (int)COUNT(cases));

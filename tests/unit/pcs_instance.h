@@ -33,13 +33,15 @@ static inline qm31 random_qm31(void) {
     return (qm31){{random_m31(), random_m31(), random_m31(), random_m31()}};
 }
 
-/* A cell of a row of one of four kinds: any element, 16 and 12 bits with sign, zero. */
+/* A cell of a row of one of four kinds: any element, 16 and 12 bits with sign, zero; of 12 bits every other
+ * row is narrow (poly/narrow_prove.h). */
 static inline m31 random_cell(uint32_t row) {
     const uint64_t x = next();
     const unsigned bits = row % 4 == 1 ? 16 : 12;
     if (row % 4 == 0)
         return m31_reduce64(x);
-    return row % 4 == 3 ? 0 : m31_from_i32((int32_t)(x >> (64 - bits)) - (1 << (bits - 1)));
+    const int32_t v = (int32_t)(x >> (64 - bits)) - (1 << (bits - 1));
+    return row % 4 == 3 ? 0 : m31_from_i32(row % 8 == 6 && v < -2047 ? -2047 : v);
 }
 
 /* --- shapes --- */
