@@ -4,6 +4,7 @@
 
 #include "base/parallel.h"
 #include "pcs/pcs_open_prove.h"
+#include "poly/combine_prove.h"
 #include "poly/eq_prove.h"
 #include "poly/mle.h"
 #include "poly/row_forms_prove.h"
@@ -301,6 +302,20 @@ static void combine_range(void *ctx, size_t begin, size_t end, unsigned worker) 
     }
 }
 
+static bool combine_narrow(opening *o, const pcs_committed *c, const qm31 *weight, qvec y) {
+    const pcs_shape *s = &c->shape;
+    const size_t mark = arena_mark(o->arena);
+    size_t *start = arena_alloc(o->arena, s->n_present, sizeof *start, o->st);
+    if (!start)
+        return false;
+    for (uint32_t i = 0; i < s->n_present; i++)
+        start[i] = (size_t)s->present[i] << s->col_vars;
+    const bool ok =
+        combine_rows(c->narrow, c->matrix, start, weight, s->n_present, s->col_vars, y, o->arena, o->st);
+    arena_reset(o->arena, mark);
+    return ok;
+}
+
 /* message = stacked y_g = sum_row eq(r, row) P_g[row]; form = sum_c weight_c(r) eq(zc_c) on the part of its
  * group. */
 static bool stack_message(opening *o, const qm31 *missing, qvec eq) {
@@ -314,8 +329,12 @@ static bool stack_message(opening *o, const qm31 *missing, qvec eq) {
         mle_eq_table(o->row_point, s->row_vars, weight);
         for (uint32_t i = 0; i < s->n_present; i++) /* in place: i <= present[i] */
             weight[i] = qm31_mul(missing[g], weight[s->present[i]]);
-        combine_job job = {&o->group[g], weight, qvec_from(o->message, o->p->group_offset[g])};
-        parallel_for((size_t)1 << s->col_vars, TILE, combine_range, &job);
+        const qvec y = qvec_from(o->message, o->p->group_offset[g]);
+        combine_job job = {&o->group[g], weight, y};
+        if (!o->group[g].narrow)
+            parallel_for((size_t)1 << s->col_vars, TILE, combine_range, &job);
+        else if (!combine_narrow(o, &o->group[g], weight, y))
+            return false;
     }
     for (size_t c = 0; c < o->n_classes; c++) {
         const row_class *class = &o->class[c];
@@ -357,7 +376,8 @@ size_t open_rows_workspace(const pcs_params *p, size_t n_claims) {
     const size_t rows = (size_t)1 << pcs_row_vars(p);
     size_t bytes =
         2 * pcs_qvec_bytes((size_t)1 << p->message_vars) + pcs_qvec_bytes((size_t)1 << max_col_vars(p)) +
-        pcs_qvec_bytes(rows) + pcs_block_bytes(rows, sizeof(qm31)) + 2 * n_claims * pcs_qvec_bytes(rows) +
+        pcs_qvec_bytes(rows) + pcs_block_bytes(rows, sizeof(qm31)) + pcs_block_bytes(rows, sizeof(size_t)) +
+        combine_rows_bytes(rows) + 2 * n_claims * pcs_qvec_bytes(rows) +
         2 * pcs_block_bytes(n_claims, sizeof(uint32_t)) + pcs_block_bytes(n_claims, sizeof(row_class));
     size_t wide = 0;
     for (unsigned g = 0; g < p->n_groups; g++)

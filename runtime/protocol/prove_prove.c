@@ -356,7 +356,7 @@ static bool run(proving *g, mica_statement *s) {
         !allocate_cells(g))
         return false;
     memset(g->known, 0, p->n_claims * sizeof *g->known);
-    g->store = (tensor_store){p, g->cells, &g->p->arena, g->st};
+    g->store = (tensor_store){p, g->cells, g->p->weights.matrix, g->p->weights.narrow, &g->p->arena, g->st};
     if (!make_witness(g, s) || !commit_ports(g, s) || !walk_begin(w) || !commit_witness(g) ||
         !prove_lookups(g))
         return false;

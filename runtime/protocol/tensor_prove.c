@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "poly/combine_prove.h"
 #include "poly/eq_prove.h"
 #include "simd/kernels.h"
 
@@ -102,6 +103,31 @@ static void bind_inner(void *ctx, size_t begin, size_t end, unsigned worker) {
         bind_columns(j, o, begin, end);
 }
 
+/* Whether the cells are weights that are there as 16-bit words, in rows of whole blocks. */
+static bool is_narrow(const tensor_store *s, uint32_t t, const bind_job *j) {
+    return s->narrow && j->cells && s->plan->circuit->tensor[t].kind == MICA_TENSOR_WEIGHT &&
+           j->inner >= (size_t)1 << NARROW_BLOCK_VARS;
+}
+
+static bool bind_narrow(const tensor_store *s, const bind_job *j) {
+    const size_t mark = arena_mark(s->arena);
+    size_t *start = arena_alloc(s->arena, j->filled, sizeof *start, s->st);
+    qm31 *weight = arena_alloc(s->arena, j->filled, sizeof *weight, s->st);
+    bool ok = start && weight;
+    for (size_t i = 0; ok && i < j->filled; i++)
+        weight[i] = qvec_get(j->eq, i);
+    for (size_t o = 0; ok && o < j->outer; o++) {
+        const qvec y = qvec_from(j->out, o * j->inner);
+        clear(y, j->inner);
+        for (size_t i = 0; i < j->filled; i++)
+            start[i] = (size_t)(j->cells - s->matrix) + (o * j->size + i) * j->inner;
+        ok = combine_rows(s->narrow, s->matrix, start, weight, j->filled,
+                          (unsigned)mica_log2_ceil((uint32_t)j->inner), y, s->arena, s->st);
+    }
+    arena_reset(s->arena, mark);
+    return ok;
+}
+
 static void bind_run(const bind_job *j) {
     const size_t work = j->outer * j->filled * j->inner;
     if (work < 1 << 15)
@@ -148,7 +174,10 @@ bool tensor_partial(const tensor_store *s, uint32_t t, unsigned keep, const qm31
         if (!j.eq.p || !j.out.p)
             return false;
         eq_table_build(j.eq, point + r[last].var, r[last].bits, qm31_one());
-        bind_run(&j);
+        if (!is_narrow(s, t, &j))
+            bind_run(&j);
+        else if (!bind_narrow(s, &j))
+            return false;
         j.cells = NULL;
         j.table = j.out;
         /* The bound run disappears; its kept neighbours merge. */

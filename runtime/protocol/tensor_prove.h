@@ -3,12 +3,15 @@
 #ifndef MICA_PROTOCOL_TENSOR_PROVE_H
 #define MICA_PROTOCOL_TENSOR_PROVE_H
 
+#include "poly/narrow_prove.h"
 #include "protocol/walk.h"
 
 /* cells[t]: the padded cells (canonical, all items) of each materialised tensor t, NULL for others. */
 typedef struct tensor_store {
     const plan *plan;
     m31 *const *cells;
+    const m31 *matrix;           /* of the weights; their cells lie in it */
+    const narrow_matrix *narrow; /* the same (poly/narrow_prove.h), or NULL */
     mica_arena *arena;
     mica_status *st;
 } tensor_store;

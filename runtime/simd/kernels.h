@@ -61,6 +61,7 @@ typedef struct mica_kernels {
 
     /* --- integer layers (simd/products.h) --- */
     products_fn *products;
+    combine_fn *combine;
     /* What one butterfly costs, in multiply-adds of `products`, on a CPU with this table: for choices between
      * ways to the same values. */
     unsigned products_per_butterfly;

@@ -11,6 +11,7 @@ static const mica_kernels table = {
     .name = "avx2",
     KERNELS_OF_TEMPLATE,
     .products = products_avx2,
+    .combine = combine_avx2,
     .products_per_butterfly = 20,
     .hash_columns = hash_columns_avx2,
     .hash_nodes = hash_nodes_avx2,

@@ -188,6 +188,7 @@ const mica_kernels kernels_portable = {
     .round_shifted = round_shifted,
     .butterfly = butterfly,
     .products = products_portable,
+    .combine = combine_portable,
     .products_per_butterfly = 1,
     .limbs_split = limbs_split,
     .limbs_join = limbs_join,

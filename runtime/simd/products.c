@@ -26,6 +26,11 @@ void products_portable(int32_t *out, const int16_t *left, const int16_t *right, 
     }
 }
 
+void combine_portable(int32_t *out, size_t stride, const int16_t *left, const int16_t *const *row,
+                      size_t rows, size_t n) {
+    combine_columns(out, stride, left, row, rows, 0, n);
+}
+
 void mica_products(int32_t *out, const int16_t *left, const int16_t *right, int32_t rows, int32_t columns,
                    int32_t depth) {
     kernels()->products(out, left, right, (size_t)rows, (size_t)columns, (size_t)depth);

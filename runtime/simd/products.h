@@ -19,10 +19,39 @@
 typedef void products_fn(int32_t *out, const int16_t *left, const int16_t *right, size_t rows, size_t columns,
                          size_t depth);
 
+/* Weighted sums of rows:
+ *
+ *     out[j * stride + i] = sum over r < rows of left[(r / 2 * COMBINE_SUMS + j) * 2 + r % 2] * row[r][i]
+ *
+ * for j < COMBINE_SUMS and i < n <= stride. rows even. Sums modulo 2^32, aliasing and alignment as above. */
+#define COMBINE_SUMS 12
+
+typedef void combine_fn(int32_t *out, size_t stride, const int16_t *left, const int16_t *const *row,
+                        size_t rows, size_t n);
+
 products_fn products_portable;
+combine_fn combine_portable;
 #if defined(__x86_64__)
 products_fn products_avx2, products_avx512;
 products_fn products_avx512vnni; /* where the CPU has multiply-add of pairs in one instruction */
+combine_fn combine_avx2, combine_avx512, combine_avx512vnni;
 #endif
+
+/* Columns [first, n) of combine_fn, in unsigned arithmetic, which wraps as the instructions do. */
+static inline void combine_columns(int32_t *out, size_t stride, const int16_t *left,
+                                   const int16_t *const *row, size_t rows, size_t first, size_t n) {
+    for (size_t j = 0; j < COMBINE_SUMS; j++) {
+        int32_t *to = out + j * stride;
+        for (size_t i = first; i < n; i++)
+            to[i] = 0;
+        for (size_t r = 0; r < rows; r += 2) {
+            const int32_t a = left[(r / 2 * COMBINE_SUMS + j) * 2],
+                          b = left[(r / 2 * COMBINE_SUMS + j) * 2 + 1];
+            for (size_t i = first; i < n; i++) /* |product| <= 2^30 */
+                to[i] =
+                    (int32_t)((uint32_t)to[i] + (uint32_t)(a * row[r][i]) + (uint32_t)(b * row[r + 1][i]));
+        }
+    }
+}
 
 #endif

@@ -30,6 +30,23 @@ static inline products_vec products_step(products_vec s, products_vec a, product
     return _mm256_add_epi32(s, _mm256_madd_epi16(a, b));
 }
 
+static inline products_vec combine_low(products_vec a, products_vec b) {
+    return _mm256_unpacklo_epi16(a, b);
+}
+static inline products_vec combine_high(products_vec a, products_vec b) {
+    return _mm256_unpackhi_epi16(a, b);
+}
+static inline products_vec combine_first(products_vec l, products_vec h) {
+    return _mm256_permute2x128_si256(l, h, 0x20);
+}
+static inline products_vec combine_second(products_vec l, products_vec h) {
+    return _mm256_permute2x128_si256(l, h, 0x31);
+}
+
 #include "simd/products_template.h"
+
+#define COMBINE_NAME    combine_avx2
+#define COMBINE_AT_ONCE 6 /* 6 x 2 sums, 2 cells, 1 pair: 15 of 16 registers */
+#include "simd/combine_template.h"
 
 #endif

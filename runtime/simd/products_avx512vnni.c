@@ -11,4 +11,7 @@ static inline products_vec products_step(products_vec s, products_vec a, product
 #define PRODUCTS_NAME products_avx512vnni
 #include "simd/products_template.h"
 
+#define COMBINE_NAME combine_avx512vnni
+#include "simd/combine_template.h"
+
 #endif

@@ -1,5 +1,7 @@
 /* Inner products of rows with linear forms, against their definition, at every CPU level; and the limbs below
  * them. */
+#include "base/parallel.h"
+#include "poly/combine_prove.h"
 #include "poly/row_forms_prove.h"
 #include "simd/kernels.h"
 #include "simd/limbs.h"
@@ -282,6 +284,83 @@ START_TEST(narrow_rows_give_the_same_sums) {
 }
 END_TEST
 
+static void check_combined(size_t chunks, unsigned vars, size_t n_rows) {
+    const size_t n = (size_t)1 << vars, rows = chunks * CHUNK_CELLS / n;
+    const mica_cpu_level best = mica_cpu_level_get();
+    mica_arena arena;
+    mica_status st = {0};
+    ck_assert(
+        arena_create(&arena, combine_rows_bytes(n_rows) + (2 * n * QM31_DEGREE + 64) * sizeof(m31), &st));
+    m31 *matrix = patterned_matrix(chunks, next() % (chunks + 1));
+    narrow_matrix *m = narrow_make(matrix, chunks * CHUNK_CELLS);
+    size_t *start = malloc(n_rows * sizeof *start);
+    qm31 *weight = malloc(n_rows * sizeof *weight);
+    const qvec want = qvec_alloc(&arena, n, &st), got = qvec_alloc(&arena, n, &st);
+    ck_assert(m && start && weight && want.p && got.p);
+    for (size_t r = 0; r < n_rows; r++) {
+        start[r] = next() % rows * n;
+        for (unsigned c = 0; c < QM31_DEGREE; c++)
+            weight[r].v[c] = r % 4 ? m31_reduce64(next()) : cell(4 + next() % 3);
+    }
+    for (size_t i = 0; i < n; i++)
+        qvec_set(want, i, (qm31){{next() % M31_P, 0, 1, M31_P - 1}});
+    for (mica_cpu_level level = 0; level <= best; level++) {
+        mica_cpu_limit(level);
+        parallel_set_workers(1 + level);
+        memcpy(got.p, want.p, QM31_DEGREE * want.stride * sizeof(m31));
+        ck_assert(combine_rows(m, matrix, start, weight, n_rows, vars, got, &arena, &st));
+        for (size_t i = 0; i < n; i += 1 + next() % 37) {
+            qm31 sum = qvec_get(want, i);
+            for (size_t r = 0; r < n_rows; r++)
+                sum = qm31_add(sum, qm31_mul_m31(weight[r], matrix[start[r] + i]));
+            ck_assert_msg(qm31_eq(sum, qvec_get(got, i)), "%zu chunks, 2^%u cells, %zu rows, cell %zu, %s",
+                          chunks, vars, n_rows, i, mica_cpu_level_name(level));
+        }
+    }
+    mica_cpu_limit(best);
+    parallel_set_workers(0);
+    narrow_free(m);
+    free(matrix), free(start), free(weight);
+    arena_destroy(&arena);
+}
+
+START_TEST(combined_rows_follow_the_definition) {
+    for (unsigned vars = NARROW_BLOCK_VARS; vars <= NARROW_CHUNK_VARS + 2; vars++)
+        check_combined(12, vars, 1 + next() % 9);
+    check_combined(12, NARROW_BLOCK_VARS, 1027); /* more than are combined at once */
+    check_combined(4, NARROW_CHUNK_VARS, 2);
+}
+END_TEST
+
+/* Every product of a sum at its end, of as many rows as are combined at once. */
+START_TEST(extreme_combinations_do_not_wrap) {
+    enum { ROWS = 513 };
+    static size_t start[ROWS];
+    static qm31 weight[ROWS];
+    mica_arena arena;
+    mica_status st = {0};
+    ck_assert(arena_create(&arena, combine_rows_bytes(ROWS) + BLOCK_CELLS * QM31_DEGREE * sizeof(m31), &st));
+    m31 *cell = malloc(CHUNK_CELLS * sizeof *cell);
+    const m31 by = m31_from_i32(-(1 << 10) - (1 << 21));
+    for (size_t i = 0; i < CHUNK_CELLS; i++)
+        cell[i] = m31_from_i32(-NARROW_MAX);
+    for (size_t r = 0; r < ROWS; r++)
+        weight[r] = (qm31){{by, by, by, by}};
+    narrow_matrix *m = narrow_make(cell, CHUNK_CELLS);
+    const qvec y = qvec_alloc(&arena, BLOCK_CELLS, &st);
+    ck_assert(m && y.p);
+    memset(y.p, 0, BLOCK_CELLS * QM31_DEGREE * sizeof(m31));
+    ck_assert(combine_rows(m, cell, start, weight, ROWS, NARROW_BLOCK_VARS, y, &arena, &st));
+    for (size_t i = 0; i < BLOCK_CELLS; i++) {
+        for (unsigned c = 0; c < QM31_DEGREE; c++)
+            ck_assert_uint_eq(qvec_get(y, i).v[c], m31_mul(ROWS, m31_mul(by, cell[0])));
+    }
+    narrow_free(m);
+    free(cell);
+    arena_destroy(&arena);
+}
+END_TEST
+
 /* All cells and all limbs at their ends. */
 START_TEST(extreme_narrow_cells_do_not_wrap) {
     mica_arena arena;
@@ -326,6 +405,8 @@ int main(void) {
     tcase_add_test(c, extreme_limbs_do_not_wrap);
     tcase_add_test(c, narrow_cells_are_those_of_the_matrix);
     tcase_add_test(c, narrow_rows_give_the_same_sums);
+    tcase_add_test(c, combined_rows_follow_the_definition);
+    tcase_add_test(c, extreme_combinations_do_not_wrap);
     tcase_add_test(c, extreme_narrow_cells_do_not_wrap);
     suite_add_tcase(s, c);
     SRunner *runner = srunner_create(s);
