@@ -1,10 +1,10 @@
 /* Blake2s against RFC 7693 and Python's hashlib (golden/make_blake2s_vectors.py). */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../golden/blake2s_vectors.h"
 #include "hash/blake2s.h"
+#include "suite.h"
 
 #define MAX_LENGTH 200
 
@@ -111,9 +111,5 @@ int main(void) {
     tcase_add_test(tc, pieces);
     tcase_add_test(tc, keyed_state);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

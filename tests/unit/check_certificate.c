@@ -10,6 +10,7 @@
 
 #include "certificate/certificate_builder.h"
 #include "circuit_kit.h"
+#include "suite.h"
 
 #define BITS 40 /* of security: small proofs */
 
@@ -683,9 +684,5 @@ int main(void) {
     tcase_add_test(c, few_bits);
     tcase_add_test(c, no_weights);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

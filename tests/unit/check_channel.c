@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "hash/channel.h"
+#include "suite.h"
 
 #define POW_BITS 6
 
@@ -311,9 +312,5 @@ int main(void) {
     tcase_add_test(tc, reading_after_rejection);
     tcase_add_test(tc, overflow);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -433,9 +433,5 @@ int main(void) {
     tcase_add_test(c, ranges_of_few_samples_are_guesses);
     tcase_add_loop_test(c, two_stages_are_one, 0, 2);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

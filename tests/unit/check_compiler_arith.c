@@ -393,9 +393,5 @@ int main(void) {
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, operators, 0, N_CASES);
     suite_add_tcase(s, tc);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "suite.h"
+
 #define MODEL       MICA_MODELS "/lenet5/lenet5.onnx"
 #define CALIBRATION MICA_MODELS "/lenet5/calibration"
 
@@ -221,9 +223,5 @@ int main(void) {
     TCase *o = tcase_create("options");
     tcase_add_test(o, options_come_back);
     suite_add_tcase(s, o);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -279,9 +279,5 @@ int main(void) {
     tcase_set_timeout(c, 300);
     tcase_add_loop_test(c, lies_are_rejected, 0, CASES);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -373,9 +373,5 @@ int main(void) {
     tcase_add_loop_test(tc, variance_is_recognised, 0, VARIANCES);
     tcase_add_test(tc, negative_base_is_refused);
     suite_add_tcase(s, tc);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

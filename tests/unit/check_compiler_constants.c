@@ -11,6 +11,7 @@
 #include "file_read.h"
 #include "onnx_writer.h"
 #include "passes/constants.h"
+#include "suite.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define DIMS(...)                                                                                            \
@@ -238,9 +239,5 @@ int main(void) {
     tcase_add_test(t, freezing);
     tcase_add_test(t, records_and_audits);
     suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -8,6 +8,7 @@
 
 #include "graph/passes.h"
 #include "onnx_writer.h"
+#include "suite.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define DIMS(...)                                                                                            \
@@ -246,9 +247,5 @@ int main(void) {
     tcase_add_test(c, subgraphs_without_end);
     tcase_add_test(c, graphs_that_do_not_fit);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

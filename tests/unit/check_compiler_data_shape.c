@@ -183,9 +183,5 @@ int main(void) {
     tcase_add_test(tc, data_decide);
     tcase_add_loop_test(tc, not_for_inference, 0, 4);
     suite_add_tcase(s, tc);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

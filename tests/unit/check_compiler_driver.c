@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "suite.h"
+
 #define MODEL       MICA_MODELS "/lenet5/lenet5.onnx"
 #define CALIBRATION MICA_MODELS "/lenet5/calibration"
 
@@ -328,9 +330,5 @@ static Suite *driver_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(driver_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(driver_suite());
 }

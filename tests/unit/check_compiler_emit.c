@@ -7,6 +7,7 @@
 #include "emit/toolchain.h"
 #include "emit_cases.h"
 #include "mica/model.h"
+#include "suite.h"
 
 #include <check.h>
 #include <dlfcn.h>
@@ -225,9 +226,5 @@ int main(void) {
         fprintf(stderr, "%s\n", st.message);
         return EXIT_FAILURE;
     }
-    SRunner *runner = srunner_create(emit_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(emit_suite());
 }

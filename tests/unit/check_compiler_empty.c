@@ -148,9 +148,5 @@ int main(void) {
     tcase_add_test(c, inputs_become_constants);
     tcase_add_test(c, outputs_are_set_aside);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

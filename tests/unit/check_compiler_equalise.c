@@ -119,9 +119,5 @@ int main(void) {
     TCase *c = tcase_create("equalise");
     tcase_add_loop_test(c, channels_are_equalised, 0, (int)(sizeof cases / sizeof *cases));
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

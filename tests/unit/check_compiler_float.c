@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
+
 #define MODEL MICA_MODELS "/lenet5/lenet5.onnx"
 
 /* Where the structure is: names and shapes before the weights, nodes behind them. */
@@ -139,9 +141,5 @@ int main(void) {
     tcase_add_test(t, cut_files_are_refused);
     tcase_add_test(t, survives_changes);
     suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -223,9 +223,5 @@ int main(void) {
     tcase_add_loop_test(c, indices_at_run_time, 0, CASES);
     tcase_add_test(c, declared_range);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

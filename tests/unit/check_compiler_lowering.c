@@ -509,9 +509,5 @@ int main(void) {
     tcase_add_test(tc, rows_of_any_axes);
     tcase_add_test(tc, calibration_without_samples_is_guessed);
     suite_add_tcase(s, tc);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

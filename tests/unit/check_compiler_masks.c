@@ -168,9 +168,5 @@ int main(void) {
     tcase_add_test(tc, infinite_outputs_are_refused);
     tcase_add_test(tc, without_samples);
     suite_add_tcase(s, tc);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -2,7 +2,6 @@
  * rounded. */
 #define _GNU_SOURCE
 #include "lowering_kit.h"
-#include "suite.h"
 
 #define EXACT 0
 

@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "lowering/move_map.h"
 #include "lowering_kit.h"
-#include "suite.h"
 
 /* The movement that the groups describe, cell by cell. */
 static uint32_t product_of(const move_map *m, unsigned rank, const uint32_t *dim, unsigned src_rank,

@@ -2,7 +2,6 @@
  * ... */
 #define _GNU_SOURCE
 #include "lowering_kit.h"
-#include "suite.h"
 
 #define MAX_RESULT 64
 static void expect(const char *name, build_fn *build, unsigned rank, const int64_t *dim, const double *want) {

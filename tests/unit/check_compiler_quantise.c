@@ -302,9 +302,5 @@ int main(void) {
     tcase_add_test(c, dynamic_values);
     tcase_add_test(c, refusals);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

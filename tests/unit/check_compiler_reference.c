@@ -16,6 +16,7 @@
 #include "graph/passes.h"
 #include "io/tensor_file.h"
 #include "ops/ops.h"
+#include "suite.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -281,9 +282,5 @@ int main(void) {
     tcase_add_test(t, node_tests);
     tcase_add_test(t, zoo_networks);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

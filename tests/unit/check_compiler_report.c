@@ -7,6 +7,7 @@
 #include "emit/template.h"
 #include "report/html_words.h"
 #include "report/report_graph.h"
+#include "suite.h"
 
 /* What the bytes become on a page. */
 static void shown(const char *words, size_t size, char *out, size_t room) {
@@ -161,9 +162,5 @@ int main(void) {
     tcase_add_test(t, branches_join_again);
     tcase_add_test(t, every_small_graph_is_drawn);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

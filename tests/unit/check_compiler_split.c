@@ -123,9 +123,5 @@ int main(void) {
     tcase_add_test(c, too_wide_is_left_alone);
     tcase_add_test(c, limited_layers_are_split);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

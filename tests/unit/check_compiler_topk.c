@@ -242,9 +242,5 @@ int main(void) {
     tcase_add_loop_test(tc, false_ranks_are_rejected, 0, LIES);
     tcase_add_test(tc, values_belong_to_indices);
     suite_add_tcase(s, tc);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -409,9 +409,5 @@ int main(void) {
     tcase_add_test(tc, outputs_that_are_read);
     tcase_add_test(tc, refusals);
     suite_add_tcase(s, tc);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

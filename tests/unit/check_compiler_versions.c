@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "suite.h"
+
 #define MODEL       MICA_MODELS "/lenet5/lenet5.onnx"
 #define CALIBRATION MICA_MODELS "/lenet5/calibration"
 
@@ -174,9 +176,5 @@ int main(void) {
     tcase_add_test(t, cache_entries);
     tcase_add_test(t, generated_sources);
     suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(s);
 }

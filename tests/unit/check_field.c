@@ -6,6 +6,7 @@
 #include "field/qm31.h"
 #include "field/qvec.h"
 #include "random_field.h"
+#include "suite.h"
 
 static const m31 extremes[] = {
     0, 1, 2, 3, 0xffff, 0x10000, M31_HALF - 1, M31_HALF, M31_HALF + 1, M31_P - 2, M31_P - 1};
@@ -230,9 +231,5 @@ int main(void) {
     tcase_add_test(t, qvec_views);
     tcase_add_test(t, arena_limits);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include "base/cpu.h"
 #include "hash/blake2s.h"
 #include "simd/hash_kernels.h"
+#include "suite.h"
 
 typedef struct level {
     const char *name;
@@ -208,9 +209,5 @@ int main(void) {
     tcase_add_loop_test(tc, grinding, 0, N_LEVELS);
     tcase_add_loop_test(tc, grinding_high_bits, 0, N_LEVELS);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "base/cpu.h"
 #include "random_field.h"
 #include "simd/kernels.h"
+#include "suite.h"
 
 #define MAX_N  200
 #define STRIDE (MAX_N + 24)
@@ -333,9 +334,5 @@ int main(void) {
     tcase_add_test(t, portable_maps);
     tcase_add_test(t, dispatch);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

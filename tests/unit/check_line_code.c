@@ -9,6 +9,7 @@
 #include "code/line_code.h"
 #include "poly/mle.h"
 #include "random_field.h"
+#include "suite.h"
 
 #define MAX_DOMAIN_LOG 12
 
@@ -257,9 +258,5 @@ int main(void) {
     tcase_add_test(t, degree);
     tcase_add_test(t, limits);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -8,6 +8,7 @@
 #include "base/parallel.h"
 #include "logup/logup.h"
 #include "poly/mle.h"
+#include "suite.h"
 
 #define MAX_PROOF (16 * LOGUP_MAX_BITS * (LOGUP_MAX_BITS + 3))
 
@@ -581,9 +582,5 @@ int main(void) {
     tcase_add_test(t, small_workspace_is_reported);
     tcase_set_timeout(t, 120);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

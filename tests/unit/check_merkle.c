@@ -9,6 +9,7 @@
 #include "base/parallel.h"
 #include "hash/blake2s.h"
 #include "hash/merkle.h"
+#include "suite.h"
 
 #define MAX_PROOF 65536
 
@@ -360,9 +361,5 @@ int main(void) {
     tcase_add_test(tc, proof_buffer_too_small);
     tcase_add_test(tc, workspace_too_small);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include "poly/eq_prove.h"
 #include "poly/mle.h"
 #include "random_field.h"
+#include "suite.h"
 
 #define MAX_VARS 10
 
@@ -160,9 +161,5 @@ int main(void) {
     tcase_add_test(t, eval_i32);
     tcase_add_loop_test(t, eq_table, MICA_CPU_PORTABLE, MICA_CPU_AVX512 + 1);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -7,6 +7,7 @@
 
 #include "circuit_samples.h"
 #include "plan/plan_internal.h"
+#include "suite.h"
 
 static void make(kit *k, int i) {
     samples[i].build(k);
@@ -324,9 +325,5 @@ int main(void) {
     tcase_add_test(t, claims_may_not_explode);
     tcase_add_test(t, evaluations_are_bounded);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -1,10 +1,10 @@
 /* Grinding finds the smallest nonce, whatever the number of workers and the instruction set. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "base/cpu.h"
 #include "base/parallel.h"
 #include "hash/pow_prove.h"
+#include "suite.h"
 
 static uint64_t smallest(const transcript *t, unsigned bits) {
     uint64_t nonce = 0;
@@ -45,9 +45,5 @@ int main(void) {
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, finds_the_smallest);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
+
 enum { MAX_ROWS = 19, MAX_COLUMNS = 80, MAX_DEPTH = 70, GUARD = 5 };
 
 typedef struct matrices {
@@ -163,9 +165,5 @@ int main(void) {
     tcase_add_test(c, portable_combination_follows_the_definition);
     tcase_add_test(c, levels_combine_alike);
     suite_add_tcase(s, c);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

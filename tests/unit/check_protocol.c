@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "circuit_samples.h"
+#include "suite.h"
 
 static void make(kit *k, int i, unsigned bits) {
     samples[i].build(k);
@@ -117,9 +118,5 @@ int main(void) {
     tcase_add_loop_test(t, rejects_other_parameters, 0, SAMPLES);
     tcase_add_loop_test(t, refuses_weak_parameters, 0, SAMPLES);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

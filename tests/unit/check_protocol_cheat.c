@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "circuit_samples.h"
+#include "suite.h"
 
 typedef struct tally {
     unsigned tried, refused; /* refused: the prover itself could not complete the proof */
@@ -139,9 +140,5 @@ int main(void) {
     tcase_add_loop_test(t, lies_about_cells, 0, SAMPLES);
     tcase_add_loop_test(t, lies_about_multiplicities, 0, SAMPLES);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

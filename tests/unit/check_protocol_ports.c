@@ -9,6 +9,7 @@
 #include <check.h>
 
 #include "circuit_samples.h"
+#include "suite.h"
 
 #define BATCH 3
 
@@ -297,9 +298,5 @@ int main(void) {
     tcase_add_test(t, digests_do_not_depend_on_the_batch);
     tcase_add_test(t, missing_digests_are_noticed);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -15,6 +15,7 @@
 
 #include "circuit_samples.h"
 #include "hash/blake2s.h"
+#include "suite.h"
 
 typedef enum lie_kind {
     LIE_ROUND,       /* one coefficient of a round polynomial, the sum kept */
@@ -451,9 +452,5 @@ int main(void) {
     tcase_add_loop_test(t, challenges_follow_messages, 0, SAMPLES);
     tcase_add_loop_test(t, every_output_has_a_claim, 1, 3);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mica/record.h"
+#include "suite.h"
 
 START_TEST(lines_come_back) {
     mica_record r = {0}, copy;
@@ -91,9 +92,5 @@ int main(void) {
     tcase_add_test(t, malformed_is_refused);
     tcase_add_test(t, growth_is_bounded);
     suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(s);
 }

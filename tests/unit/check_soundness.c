@@ -5,6 +5,7 @@
 
 #include "../golden/soundness_vectors.h"
 #include "soundness/soundness.h"
+#include "suite.h"
 
 #define COUNT(a)  (sizeof(a) / sizeof((a)[0]))
 #define HUNDREDTH ((1ll << 32) / 100)
@@ -112,9 +113,5 @@ int main(void) {
     tcase_add_test(c, limits);
     tcase_add_test(c, budget_minimum);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

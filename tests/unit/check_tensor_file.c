@@ -11,6 +11,7 @@
 
 #include "io/tensor_file.h"
 #include "io/whole_file.h"
+#include "suite.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -427,11 +428,8 @@ int main(void) {
     tcase_add_test(tc, nothing_is_no_item);
     tcase_add_test(tc, writing_replaces_whole_files);
     suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    const int code = suite_run(s);
     char command[64];
     (void)snprintf(command, sizeof command, "rm -rf %s", folder);
-    return failed == 0 && system(command) == 0 ? 0 : 1; /* NOLINT(cert-env33-c): a fixed path of our own */
+    return code == 0 && system(command) == 0 ? 0 : 1; /* NOLINT(cert-env33-c): a fixed path of our own */
 }

@@ -1,12 +1,12 @@
 /* The transcript against an independent model (golden/make_transcript_vectors.py) and the properties that
  * keep different histories apart. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../golden/transcript_vectors.h"
 #include "base/bytes.h"
 #include "hash/transcript.h"
+#include "suite.h"
 
 static void check_words(const uint32_t *got, const uint32_t *expected, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -250,9 +250,5 @@ int main(void) {
     tcase_add_test(tc, indices_are_uniform);
     tcase_add_test(tc, pow_depends_on_state);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 
 #include "circuit_samples.h"
 #include "mica/certificate.h"
+#include "suite.h"
 
 #define MAX_ITEMS 20000
 
@@ -242,9 +243,5 @@ int main(void) {
     tcase_add_loop_test(t, certificates_obey_the_table, 0, SAMPLES);
     tcase_add_loop_test(t, wrong_schedules_are_noticed, 0, 3);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -17,6 +17,7 @@
 #include "lowering/lowering.h"
 #include "lowering/range.h"
 #include "ops/ops.h"
+#include "suite.h"
 
 #define SAMPLES 6
 

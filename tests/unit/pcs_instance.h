@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "pcs/pcs_schedule.h"
 #include "poly/mle.h"
+#include "suite.h"
 
 #define COUNT(a)   (sizeof(a) / sizeof((a)[0]))
 #define MAX_CLAIMS 24
@@ -273,11 +274,7 @@ static inline int run_suite(const char *name, void (*add)(TCase *)) {
     tcase_set_timeout(c, 120);
     add(c);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }
 
 #endif
