@@ -167,22 +167,16 @@ END_TEST
 
 /* A measurement that stops early says so, and what it says holds of all samples. */
 START_TEST(measurements_stop_when_all_is_lost) {
-    net t = {0};
-    calibration cal;
-    program p;
-    value_map map;
+    lowered_net n = {0};
     accuracy all, some;
     float_runs runs;
     mica_status st = {0};
-    build(&t, 64);
-    double ***samples = make_samples(&t);
-    const double *const *const *given = (const double *const *const *)samples;
-    ck_assert(calibration_collect(&cal, &t.g, given, SAMPLES, &st));
-    ck_assert(lower_graph(&p, &map, &t.g, &cal, &(lowering_options){.max_batch = 1}, &st));
-    ck_assert(float_runs_create(&runs, &t.g, given, SAMPLES, &st));
+    build(&n.t, 64);
+    ck_assert(lower_net(&n, &(lowering_options){.max_batch = 1}, &st));
+    ck_assert(float_runs_create(&runs, &n.t.g, (const double *const *const *)n.samples, SAMPLES, &st));
     const accuracy_target impossible = {1e-9, 0, 0, true};
-    ck_assert(accuracy_measure(&all, &p, &map, &runs, NULL, NULL, NULL, &st));
-    ck_assert(accuracy_measure(&some, &p, &map, &runs, &impossible, NULL, NULL, &st));
+    ck_assert(accuracy_measure(&all, &n.p, &n.map, &runs, NULL, NULL, NULL, &st));
+    ck_assert(accuracy_measure(&some, &n.p, &n.map, &runs, &impossible, NULL, NULL, &st));
     ck_assert(!all.stopped && some.stopped);
     ck_assert_uint_eq(all.n_samples, SAMPLES);
     ck_assert_uint_eq(some.n_samples, 1);
@@ -192,11 +186,7 @@ START_TEST(measurements_stop_when_all_is_lost) {
     accuracy_free(&all);
     accuracy_free(&some);
     float_runs_free(&runs);
-    value_map_free(&map);
-    program_free(&p);
-    calibration_free(&cal);
-    free_samples(&t, samples);
-    graph_free(&t.g);
+    lowered_free(&n);
 }
 END_TEST
 
@@ -245,30 +235,20 @@ END_TEST
 
 /* Values beyond the clipped range saturate, in the interpreter that checks every range and lookup. */
 START_TEST(clipped_values_saturate) {
-    net t = {0};
-    calibration cal;
-    program p;
-    value_map map;
+    lowered_net n = {0};
     accuracy a;
     mica_status st = {0};
-    build(&t, 64);
-    double ***samples = make_samples(&t);
-    const double *const *const *given = (const double *const *const *)samples;
-    ck_assert(calibration_collect(&cal, &t.g, given, SAMPLES, &st));
+    build(&n.t, 64);
     const lowering_options options = {
         .max_batch = 1, .clipped = true, .clipping = {CLIP_PERCENTILE, 50}, .activation_bits = 10};
-    ck_assert_msg(lower_graph(&p, &map, &t.g, &cal, &options, &st), "%s", st.message);
-    ck_assert_msg(accuracy_measure_samples(&a, &p, &map, &t.g, given, SAMPLES, &st), "%s", st.message);
+    ck_assert_msg(lower_net(&n, &options, &st), "%s", st.message);
+    lowered_measure(&n, n.samples, &a);
     double most = 0;
     for (uint32_t i = 0; i < a.n_values; i++)
         most = a.inner[i].max > most ? a.inner[i].max : most;
     ck_assert_double_gt(most, 0.1); /* half of what is seen is clipped somewhere */
     accuracy_free(&a);
-    value_map_free(&map);
-    program_free(&p);
-    calibration_free(&cal);
-    free_samples(&t, samples);
-    graph_free(&t.g);
+    lowered_free(&n);
 }
 END_TEST
 
@@ -306,9 +286,10 @@ END_TEST
 
 /* --- two stages --- */
 
-/* The program of one dense layer with Relu or without, whose keys need two stages. */
-static void lower_wide(net *t, bool relu, program *p, calibration *cal) {
+/* One dense layer with Relu or without, whose keys need two stages. */
+static void lower_wide(lowered_net *n, bool relu) {
     mica_status st = {0};
+    net *t = &n->t;
     ck_assert(graph_create(&t->g, &t->st));
     t->seed = 3;
     t->spread = 1;
@@ -319,11 +300,8 @@ static void lower_wide(net *t, bool relu, program *p, calibration *cal) {
     const uint32_t z = relu ? op(t, "Relu", 1, y) : y;
     output(t, op(t, "MatMul", 2, z, constant(t, 0, 1, SHAPE(4, 2))));
     ck_assert(graph_infer_shapes(&t->g, &st));
-    double ***samples = make_samples(t);
-    ck_assert(calibration_collect(cal, &t->g, (const double *const *const *)samples, SAMPLES, &st));
-    free_samples(t, samples);
     const lowering_options options = {.activation_bits = 12, .weight_bits = 10, .fine = true, .max_batch = 1};
-    ck_assert_msg(lower_graph(p, NULL, &t->g, cal, &options, &st), "%s", st.message);
+    ck_assert_msg(lower_net(n, &options, &st), "%s", st.message);
 }
 
 /* The step whose key is made of a looked-up high part and the low limb; the one before it looks the part up.
@@ -392,29 +370,26 @@ static void check_definition(const program *p, int32_t **value, const step *seco
 }
 
 START_TEST(two_stages_are_one) {
-    net t = {0};
-    program p;
-    calibration cal;
+    lowered_net n = {0};
     uint64_t seed = 17;
-    lower_wide(&t, _i != 0, &p, &cal);
-    const step *second = second_stage(&p);
+    lower_wide(&n, _i != 0);
+    const program *p = &n.p;
+    const step *second = second_stage(p);
     ck_assert_ptr_nonnull(second);
-    int32_t **value = calloc(p.circuit.n_tensors, sizeof *value);
-    for (uint32_t k = 0; k < p.circuit.n_tensors; k++)
-        value[k] = calloc((size_t)1 << mica_item_bits(&p.circuit.tensor[k]), sizeof **value);
-    copy_weights(&p, value);
+    int32_t **value = calloc(p->circuit.n_tensors, sizeof *value);
+    for (uint32_t k = 0; k < p->circuit.n_tensors; k++)
+        value[k] = calloc((size_t)1 << mica_item_bits(&p->circuit.tensor[k]), sizeof **value);
+    copy_weights(p, value);
     for (int round = 0; round < 12; round++) {
         mica_status st = {0};
-        fill(&p, value, round & 1 ? 1 : -1, &seed, round < 2);
-        ck_assert_msg(program_interpret(&p, value, &st), "%s", st.message);
-        check_definition(&p, value, second);
+        fill(p, value, round & 1 ? 1 : -1, &seed, round < 2);
+        ck_assert_msg(program_interpret(p, value, &st), "%s", st.message);
+        check_definition(p, value, second);
     }
-    for (uint32_t k = 0; k < p.circuit.n_tensors; k++)
+    for (uint32_t k = 0; k < p->circuit.n_tensors; k++)
         free(value[k]);
     free(value);
-    program_free(&p);
-    calibration_free(&cal);
-    graph_free(&t.g);
+    lowered_free(&n);
 }
 END_TEST
 

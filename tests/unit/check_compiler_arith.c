@@ -4,8 +4,6 @@
 #define _GNU_SOURCE
 #include "lowering_kit.h"
 
-#define EXACT 0
-
 static uint32_t number_int(net *t, int64_t x) {
     const uint32_t v = shape_constant(t, 1, &x);
     t->g.value[v].onnx_dtype = ONNX_INT32;
@@ -341,12 +339,7 @@ static void log_softmax(net *t) {
     output(t, op(t, "LogSoftmax", 1, x));
 }
 
-static const struct {
-    const char *name;
-    build_fn *build;
-    bool batched;
-    double mean, max; /* error over the output's range */
-} cases[] = {
+static const op_case cases[] = {
     {"sums", sums, true, 0.003, 0.01},
     {"sums_of_other_splits", sums_of_other_splits, true, 0.003, 0.01},
     {"extrema", extrema, true, 0.003, 0.01},
@@ -382,8 +375,7 @@ static const struct {
 #define N_CASES ((int)(sizeof cases / sizeof *cases))
 
 START_TEST(operators) {
-    run_case(cases[_i].name, cases[_i].build, 3200 + (uint64_t)_i, cases[_i].batched, cases[_i].mean,
-             cases[_i].max);
+    run_op_case(&cases[_i]);
 }
 END_TEST
 

@@ -4,8 +4,6 @@
 #define _GNU_SOURCE
 #include "lowering_kit.h"
 
-#define EXACT 0
-
 static void with_floats(net *t, const char *name, unsigned n, const double *x) {
     double *copy = memory(t, n, sizeof *copy);
     memcpy(copy, x, n * sizeof *copy);
@@ -302,12 +300,7 @@ static void labels(net *t) { /* of integers, which are exact */
     output(t, op(t, "ai.onnx.ml.Binarizer", 1, x));
 }
 
-static const struct {
-    const char *name;
-    build_fn *build;
-    bool batched;
-    double mean, max;
-} cases[] = {
+static const op_case cases[] = {
     {"gemm", gemm, false, 0.003, 0.01},
     {"clip", clip, false, 0.003, 0.01},
     {"clip_integers", clip_integers, false, EXACT, EXACT},
@@ -329,8 +322,7 @@ static const struct {
 #define N_CASES ((int)(sizeof cases / sizeof *cases))
 
 START_TEST(operators) {
-    run_case(cases[_i].name, cases[_i].build, 5200 + (uint64_t)_i, cases[_i].batched, cases[_i].mean,
-             cases[_i].max);
+    run_op_case(&cases[_i]);
 }
 END_TEST
 

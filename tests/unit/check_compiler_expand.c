@@ -5,8 +5,6 @@
 #define _GNU_SOURCE
 #include "lowering_kit.h"
 
-#define EXACT 0
-
 static uint32_t int_number(net *t, int64_t x) {
     const uint32_t v = shape_constant(t, 1, &x);
     t->g.value[v].rank = 0;
@@ -302,12 +300,7 @@ static void losses(net *t) {
     output(t, op(t, "SoftmaxCrossEntropyLoss", 2, x, label));
 }
 
-static const struct {
-    const char *name;
-    build_fn *build;
-    bool batched;
-    double mean, max;
-} cases[] = {
+static const op_case cases[] = {
     {"diagonals", diagonals, false, EXACT, EXACT},
     {"products_of_several", products_of_several, false, EXACT, EXACT},
     {"stretched", stretched, false, EXACT, EXACT},
@@ -335,8 +328,7 @@ static const struct {
 #define N_CASES ((int)(sizeof cases / sizeof *cases))
 
 START_TEST(operators) {
-    run_case(cases[_i].name, cases[_i].build, 7100 + (uint64_t)_i, cases[_i].batched, cases[_i].mean,
-             cases[_i].max);
+    run_op_case(&cases[_i]);
 }
 END_TEST
 

@@ -154,14 +154,7 @@ static void scatter_reals(net *t) {
     output(t, op(t, "ScatterND", 3, x, indices(t, SHAPE(2, 1)), constant(t, 0, 1, SHAPE(2, 3))));
 }
 
-typedef struct index_case {
-    const char *name;
-    build_fn *build;
-    bool batched;
-    double tolerance, most;
-} index_case;
-
-static const index_case cases[] = {
+static const op_case cases[] = {
     {"Gather", gather_every_axis, false, 0, 0},
     {"GatherElements", gather_elements_every_axis, false, 0, 0},
     {"GatherElements, corner", gather_elements_corner, false, 0, 0},
@@ -179,8 +172,7 @@ static const index_case cases[] = {
 #define CASES (int)(sizeof cases / sizeof *cases)
 
 START_TEST(indices_at_run_time) {
-    const index_case *c = &cases[_i];
-    run_case(c->name, c->build, 17, c->batched, c->tolerance, c->most);
+    run_op_case(&cases[_i]);
 }
 END_TEST
 

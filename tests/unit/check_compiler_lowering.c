@@ -361,8 +361,8 @@ static const struct {
 #define N_CASES ((int)(sizeof cases / sizeof *cases))
 
 START_TEST(operators) {
-    run_case(cases[_i].name, cases[_i].build, 1000 + (uint64_t)_i, cases[_i].batched, cases[_i].tolerance,
-             20);
+    run_case(cases[_i].name, cases[_i].build, case_seed(cases[_i].name), cases[_i].batched,
+             cases[_i].tolerance, 20);
 }
 END_TEST
 

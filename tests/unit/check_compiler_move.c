@@ -3,8 +3,6 @@
 #define _GNU_SOURCE
 #include "lowering_kit.h"
 
-#define EXACT 0
-
 static uint32_t integers(net *t, unsigned rank, const int64_t *dim) {
     return int_input(t, ONNX_INT32, rank, dim);
 }
@@ -311,12 +309,7 @@ static void chain(net *t) {
                  shape_constant(t, SHAPE(-40)), shape_constant(t, SHAPE(1)), shape_constant(t, SHAPE(-3))));
 }
 
-static const struct {
-    const char *name;
-    build_fn *build;
-    bool batched;
-    double mean, max; /* error over the output's range */
-} cases[] = {
+static const op_case cases[] = {
     {"slices", slices, true, EXACT, EXACT},
     {"splits", splits, true, EXACT, EXACT},
     {"pads", pads, true, EXACT, EXACT},
@@ -348,8 +341,7 @@ static const struct {
 #define N_CASES ((int)(sizeof cases / sizeof *cases))
 
 START_TEST(operators) {
-    run_case(cases[_i].name, cases[_i].build, 7100 + (uint64_t)_i, cases[_i].batched, cases[_i].mean,
-             cases[_i].max);
+    run_op_case(&cases[_i]);
 }
 END_TEST
 

@@ -70,39 +70,30 @@ END_TEST
 /* Two layers of long rows; the error of the output with 14-bit widths, and how many contractions there are.
  */
 static double layers(bool may_split, unsigned *contractions) {
-    net t;
+    lowered_net n = {0};
     mica_status st = {0};
-    net_create(&t, 21, true);
-    const uint32_t x = input(&t, SHAPE(1, 600));
-    const uint32_t hidden = op(&t, "Relu", 1, op(&t, "MatMul", 2, x, constant(&t, 0, 1, SHAPE(600, 400))));
-    output(&t, op(&t, "MatMul", 2, hidden, constant(&t, 0, 1, SHAPE(400, 6))));
-    ck_assert(graph_infer_shapes(&t.g, &st));
-    double ***samples = make_samples(&t);
-    const double *const *const *given = (const double *const *const *)samples;
+    accuracy a;
+    net *t = &n.t;
+    net_create(t, 21, true);
+    const uint32_t x = input(t, SHAPE(1, 600));
+    const uint32_t hidden = op(t, "Relu", 1, op(t, "MatMul", 2, x, constant(t, 0, 1, SHAPE(600, 400))));
+    output(t, op(t, "MatMul", 2, hidden, constant(t, 0, 1, SHAPE(400, 6))));
+    ck_assert(graph_infer_shapes(&t->g, &st));
     const lowering_options options = {
         .activation_bits = 14, .weight_bits = 14, .fine = true, .split = may_split, .max_batch = 2};
-    calibration cal;
-    program p;
-    value_map map;
-    accuracy a;
-    ck_assert(calibration_collect(&cal, &t.g, given, SAMPLES, &st));
-    ck_assert_msg(lower_graph(&p, &map, &t.g, &cal, &options, &st), "%s", st.message);
-    check_order("two limbs", &p);
-    check_text_form("two limbs", &p);
-    *contractions = p.circuit.n_contract;
-    for (uint32_t i = 0; i < p.circuit.n_tensors; i++) {
-        const mica_tensor *v = &p.circuit.tensor[i];
+    ck_assert_msg(lower_net(&n, &options, &st), "%s", st.message);
+    check_order("two limbs", &n.p);
+    check_text_form("two limbs", &n.p);
+    *contractions = n.p.circuit.n_contract;
+    for (uint32_t i = 0; i < n.p.circuit.n_tensors; i++) {
+        const mica_tensor *v = &n.p.circuit.tensor[i];
         ck_assert(v->kind != MICA_TENSOR_CONTRACT ||
                   (v->hi < RANGE_WEIGHTED_LIMIT && -v->lo < RANGE_WEIGHTED_LIMIT));
     }
-    ck_assert_msg(accuracy_measure_samples(&a, &p, &map, &t.g, given, SAMPLES, &st), "%s", st.message);
+    lowered_measure(&n, n.samples, &a);
     const double error = a.output[0].mean;
     accuracy_free(&a);
-    value_map_free(&map);
-    program_free(&p);
-    calibration_free(&cal);
-    free_samples(&t, samples);
-    graph_free(&t.g);
+    lowered_free(&n);
     return error;
 }
 

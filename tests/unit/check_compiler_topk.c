@@ -89,13 +89,7 @@ static void reals(net *t) {
     both(t, input(t, SHAPE(1, 2, 8)), 3, 2, true);
 }
 
-#define EXACT 0
-static const struct {
-    const char *name;
-    build_fn *build;
-    bool batched;
-    double mean, max;
-} cases[] = {
+static const op_case cases[] = {
     {"every_axis", every_axis, false, EXACT, EXACT},
     {"ties", ties, true, EXACT, EXACT},
     {"whole_rows", whole_rows, true, EXACT, EXACT},
@@ -109,8 +103,7 @@ static const struct {
 #define N_CASES ((int)(sizeof cases / sizeof *cases))
 
 START_TEST(results) {
-    run_case(cases[_i].name, cases[_i].build, 5100 + (uint64_t)_i, cases[_i].batched, cases[_i].mean,
-             cases[_i].max);
+    run_op_case(&cases[_i]);
 }
 END_TEST
 

@@ -238,32 +238,21 @@ START_TEST(integers_are_exact) {
 END_TEST
 
 START_TEST(steps_are_exact) {
-    net t;
+    lowered_net n = {0};
     mica_status st = {0};
-    net_create(&t, 77, true);
-    steps(&t);
-    ck_assert_msg(graph_infer_shapes(&t.g, &st), "%s", st.message);
-    double ***samples = make_samples(&t);
-    for (int i = 0; i < SAMPLES; i++)
-        eighths(samples[i], 100, &t.seed);
-    calibration cal;
-    program p;
-    value_map map;
     accuracy a;
-    const lowering_options options = {.max_batch = 1};
-    ck_assert(calibration_collect(&cal, &t.g, (const double *const *const *)samples, SAMPLES, &st));
-    ck_assert_msg(lower_graph(&p, &map, &t.g, &cal, &options, &st), "%s", st.message);
-    ck_assert_msg(
-        accuracy_measure_samples(&a, &p, &map, &t.g, (const double *const *const *)samples, SAMPLES, &st),
-        "%s", st.message);
+    net_create(&n.t, 77, true);
+    steps(&n.t);
+    ck_assert_msg(graph_infer_shapes(&n.t.g, &st), "%s", st.message);
+    n.samples = make_samples(&n.t);
+    for (int i = 0; i < SAMPLES; i++)
+        eighths(n.samples[i], 100, &n.t.seed);
+    ck_assert_msg(lower_net(&n, &(lowering_options){.max_batch = 1}, &st), "%s", st.message);
+    lowered_measure(&n, n.samples, &a);
     for (uint32_t i = 0; i < a.n_outputs; i++)
         ck_assert_msg(a.output[i].max <= (i < 4 ? 0 : 1e-3), "output %u: %g", i, a.output[i].max);
     accuracy_free(&a);
-    value_map_free(&map);
-    program_free(&p);
-    calibration_free(&cal);
-    free_samples(&t, samples);
-    graph_free(&t.g);
+    lowered_free(&n);
 }
 END_TEST
 
@@ -312,24 +301,15 @@ END_TEST
 /* --- refusals and exotic values --- */
 
 static void refused(build_fn *build, mica_code code, const char *what) {
-    net t;
+    lowered_net n = {0};
     mica_status st = {0};
-    calibration cal;
-    program p;
-    net_create(&t, 3, true);
-    build(&t);
-    double ***samples = make_samples(&t);
-    const lowering_options options = {.max_batch = 1};
-    bool ok = graph_infer_shapes(&t.g, &st);
-    if (ok) {
-        ok = calibration_collect(&cal, &t.g, (const double *const *const *)samples, SAMPLES, &st);
-        ok = ok && lower_graph(&p, NULL, &t.g, &cal, &options, &st);
-        ck_assert_msg(!ok, "%s was accepted", what);
-        calibration_free(&cal);
-    }
-    ck_assert_msg(!ok && st.code == code && strstr(st.message, what), "%s: %s", what, st.message);
-    free_samples(&t, samples);
-    graph_free(&t.g);
+    net_create(&n.t, 3, true);
+    build(&n.t);
+    const bool ok =
+        graph_infer_shapes(&n.t.g, &st) && lower_net(&n, &(lowering_options){.max_batch = 1}, &st);
+    ck_assert_msg(!ok, "%s was accepted", what);
+    ck_assert_msg(st.code == code && strstr(st.message, what), "%s: %s", what, st.message);
+    lowered_free(&n);
 }
 
 static void negative_gamma(net *t) {

@@ -1,10 +1,9 @@
-/* Small graphs built in C, calibrated, lowered, run by the interpreter and compared with the float reference.
+/* Graphs of net_kit.h, calibrated, lowered, run by the interpreter and compared with the float reference.
  */
 #ifndef MICA_TESTS_LOWERING_KIT_H
 #define MICA_TESTS_LOWERING_KIT_H
 
 #include <check.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,170 +11,16 @@
 
 #include "accuracy/accuracy.h"
 #include "accuracy/calibration.h"
-#include "graph/onnx_types.h"
 #include "graph/passes.h"
 #include "lowering/lowering.h"
 #include "lowering/range.h"
+#include "net_kit.h"
 #include "ops/ops.h"
 #include "suite.h"
 
 #define SAMPLES 6
 
-/* --- graphs in C --- */
-
-typedef struct net {
-    graph g;
-    mica_status st;
-    uint64_t seed;
-    double spread; /* of inputs: [-spread, spread] */
-    graph_attr attr[8];
-    uint32_t n_attrs;
-} net;
-
-static inline double random_double(uint64_t *seed) { /* [-1, 1) */
-    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (double)(*seed >> 11) / 4503599627370496.0 - 1.0;
-}
-
-static inline void *memory(net *t, size_t count, size_t element) {
-    void *p = graph_alloc(&t->g, count, element, &t->st);
-    ck_assert_ptr_nonnull(p);
-    return p;
-}
-
-static inline uint32_t new_value(net *t, unsigned rank, const int64_t *dim) {
-    char *name = memory(t, 16, 1);
-    (void)snprintf(name, 16, "v%u", t->g.n_values);
-    graph_value v = {
-        .name = name, .dtype = DTYPE_FLOAT, .onnx_dtype = 1, .rank = rank, .producer = UINT32_MAX};
-    for (unsigned i = 0; i < rank; i++)
-        v.dim[i] = dim[i];
-    v.has_shape = dim != NULL;
-    const uint32_t id = graph_add_value(&t->g, &v, &t->st);
-    ck_assert_uint_ne(id, UINT32_MAX);
-    return id;
-}
-
-#define SHAPE(...)                                                                                           \
-    (unsigned)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]) {                      \
-        __VA_ARGS__                                                                                          \
-    }
-
-static inline uint32_t input(net *t, unsigned rank, const int64_t *dim) {
-    const uint32_t v = new_value(t, rank, dim);
-    uint32_t *list = memory(t, t->g.n_inputs + 1, sizeof *list);
-    if (t->g.n_inputs)
-        memcpy(list, t->g.input, t->g.n_inputs * sizeof *list);
-    list[t->g.n_inputs++] = v;
-    t->g.input = list;
-    t->g.value[v].batched = t->g.batched;
-    return v;
-}
-
-/* An input of an integer type: samples are integers in [-12 spread, 12 spread], or truth values. */
-static inline uint32_t int_input(net *t, int type, unsigned rank, const int64_t *dim) {
-    const uint32_t v = input(t, rank, dim);
-    t->g.value[v].dtype = DTYPE_INT;
-    t->g.value[v].onnx_dtype = type;
-    return v;
-}
-
-static inline void output(net *t, uint32_t v) {
-    uint32_t *list = memory(t, t->g.n_outputs + 1, sizeof *list);
-    if (t->g.n_outputs)
-        memcpy(list, t->g.output, t->g.n_outputs * sizeof *list);
-    list[t->g.n_outputs++] = v;
-    t->g.output = list;
-}
-
-/* Uniform in centre +- width. */
-static inline uint32_t constant(net *t, double centre, double width, unsigned rank, const int64_t *dim) {
-    const uint32_t v = new_value(t, rank, dim);
-    const uint64_t n = graph_elements(&t->g.value[v]);
-    double *x = memory(t, n, sizeof *x);
-    for (uint64_t i = 0; i < n; i++)
-        x[i] = centre + width * random_double(&t->seed);
-    t->g.value[v].real = x;
-    return v;
-}
-
-static inline uint32_t number(net *t, double x) {
-    const int64_t none[1] = {0};
-    return constant(t, x, 0, 0, none);
-}
-
-/* A constant list. */
-static inline uint32_t constant_list(net *t, unsigned n, const double *x) {
-    const int64_t dim = n;
-    const uint32_t v = constant(t, 0, 0, 1, &dim);
-    memcpy((double *)(uintptr_t)t->g.value[v].real, x, n * sizeof *x);
-    return v;
-}
-
-static inline uint32_t shape_constant(net *t, unsigned n, const int64_t *dim) {
-    const int64_t rank = n;
-    const uint32_t v = new_value(t, 1, &rank);
-    int64_t *x = memory(t, n, sizeof *x);
-    memcpy(x, dim, n * sizeof *x);
-    t->g.value[v].dtype = DTYPE_INT;
-    t->g.value[v].onnx_dtype = 7;
-    t->g.value[v].integer = x;
-    return v;
-}
-
-static inline void with_int(net *t, const char *name, int64_t i) {
-    t->attr[t->n_attrs++] = (graph_attr){.name = name, .type = ATTR_INT, .i = i};
-}
-
-static inline void with_float(net *t, const char *name, double f) {
-    t->attr[t->n_attrs++] = (graph_attr){.name = name, .type = ATTR_FLOAT, .f = f};
-}
-
-static inline void with_text(net *t, const char *name, const char *s) {
-    t->attr[t->n_attrs++] = (graph_attr){.name = name, .type = ATTR_STRING, .s = s};
-}
-
-static inline void with_ints(net *t, const char *name, unsigned n, const int64_t *x) {
-    int64_t *copy = memory(t, n, sizeof *copy);
-    memcpy(copy, x, n * sizeof *copy);
-    t->attr[t->n_attrs++] = (graph_attr){.name = name, .type = ATTR_INTS, .n = n, .ints = copy};
-}
-
-/* A node with the attributes set since the last one. */
-static inline uint32_t op(net *t, const char *type, unsigned n_in, ...) {
-    char *name = memory(t, 32, 1);
-    (void)snprintf(name, 32, "%s_%u", type, t->g.n_nodes);
-    graph_node n = {
-        .name = name, .op = type, .kind = op_find(type), .n_in = n_in, .n_out = 1, .n_attrs = t->n_attrs};
-    n.in = memory(t, n_in, sizeof *n.in);
-    n.out = memory(t, 1, sizeof *n.out);
-    n.attr = memory(t, t->n_attrs + 1, sizeof *n.attr);
-    memcpy(n.attr, t->attr, t->n_attrs * sizeof *n.attr);
-    t->n_attrs = 0;
-    va_list args;
-    va_start(args, n_in);
-    for (unsigned i = 0; i < n_in; i++)
-        n.in[i] = va_arg(args, uint32_t);
-    va_end(args);
-    n.out[0] = new_value(t, 0, NULL);
-    t->g.value[n.out[0]].producer = t->g.n_nodes;
-    ck_assert_uint_ne(graph_add_node(&t->g, &n, &t->st), UINT32_MAX);
-    return n.out[0];
-}
-
-typedef void build_fn(net *t);
-
 /* --- running a case --- */
-
-static inline void net_create(net *t, uint64_t seed, bool batched) {
-    memset(t, 0, sizeof *t);
-    t->seed = seed;
-    t->spread = 1;
-    ck_assert(graph_create(&t->g, &t->st));
-    t->g.name = "test";
-    t->g.opset = 13;
-    t->g.batched = batched;
-}
 
 /* Indices into an axis of `size` > 0 entries are any of [-size, size). */
 static inline double sample(net *t, const graph_value *v, int64_t size) {
@@ -317,43 +162,95 @@ static inline void check_expansion(const char *name, net *t) {
     t->seed = seed;
 }
 
+/* A net, the samples that it is calibrated on, and what it is lowered to. Starts as net_create leaves n.t,
+ * and zeros. */
+typedef struct lowered_net {
+    net t;
+    double ***samples; /* random ones if NULL */
+    calibration cal;
+    program p;
+    value_map map;
+} lowered_net;
+
+/* Calibrates n->t, whose shapes are known, and lowers it. lowered_free in any case. */
+static inline bool lower_net(lowered_net *n, const lowering_options *options, mica_status *st) {
+    if (!n->samples)
+        n->samples = make_samples(&n->t);
+    const bool ok =
+        calibration_collect(&n->cal, &n->t.g, (const double *const *const *)n->samples, SAMPLES, st) &&
+        lower_graph(&n->p, &n->map, &n->t.g, &n->cal, options, st);
+    if (!ok) { /* nothing of the two is left */
+        memset(&n->p, 0, sizeof n->p);
+        memset(&n->map, 0, sizeof n->map);
+    }
+    return ok;
+}
+
+/* The error on `samples`; the caller frees *a. */
+static inline void lowered_measure(const lowered_net *n, double ***samples, accuracy *a) {
+    mica_status st = {0};
+    ck_assert_msg(accuracy_measure_samples(a, &n->p, &n->map, &n->t.g, (const double *const *const *)samples,
+                                           SAMPLES, &st),
+                  "%s", st.message);
+}
+
+static inline void lowered_free(lowered_net *n) {
+    value_map_free(&n->map);
+    program_free(&n->p);
+    calibration_free(&n->cal);
+    if (n->samples)
+        free_samples(&n->t, n->samples);
+    graph_free(&n->t.g);
+}
+
 /* One graph: lowered, validated, its steps in order, its text form stable, its error within `tolerance` of
  * each output's range in the mean and `most` at most. */
 static inline void run_case(const char *name, build_fn *build, uint64_t seed, bool batched, double tolerance,
                             double most) {
-    net t;
+    lowered_net n = {0};
     mica_status st = {0};
-    net_create(&t, seed, batched);
-    build(&t);
-    ck_assert_msg(graph_infer_shapes(&t.g, &st), "%s: %s", name, st.message);
-    check_expansion(name, &t);
-    ck_assert_msg(t.g.batched == batched, "%s: the batch axis is mixed", name);
-    double ***samples = make_samples(&t), ***fresh = make_samples(&t);
-    calibration cal;
-    program p;
-    value_map map;
     accuracy a;
-    const lowering_options options = {.max_batch = 3};
-    ck_assert_msg(calibration_collect(&cal, &t.g, (const double *const *const *)samples, SAMPLES, &st),
-                  "%s: %s", name, st.message);
-    ck_assert_msg(lower_graph(&p, &map, &t.g, &cal, &options, &st), "%s: %s", name, st.message);
-    ck_assert_msg(mica_circuit_validate(&p.circuit, &st), "%s: %s", name, st.message);
-    check_order(name, &p);
-    check_text_form(name, &p);
-    ck_assert_msg(
-        accuracy_measure_samples(&a, &p, &map, &t.g, (const double *const *const *)fresh, SAMPLES, &st),
-        "%s: %s", name, st.message);
-    ck_assert_uint_eq(a.n_outputs, t.g.n_outputs);
+    net_create(&n.t, seed, batched);
+    build(&n.t);
+    ck_assert_msg(graph_infer_shapes(&n.t.g, &st), "%s: %s", name, st.message);
+    check_expansion(name, &n.t);
+    ck_assert_msg(n.t.g.batched == batched, "%s: the batch axis is mixed", name);
+    ck_assert_msg(lower_net(&n, &(lowering_options){.max_batch = 3}, &st), "%s: %s", name, st.message);
+    ck_assert_msg(mica_circuit_validate(&n.p.circuit, &st), "%s: %s", name, st.message);
+    check_order(name, &n.p);
+    check_text_form(name, &n.p);
+    double ***fresh = make_samples(&n.t);
+    lowered_measure(&n, fresh, &a);
+    ck_assert_uint_eq(a.n_outputs, n.t.g.n_outputs);
     for (uint32_t i = 0; i < a.n_outputs; i++)
         ck_assert_msg(a.output[i].mean <= tolerance && a.output[i].max <= most,
                       "%s: output %u: mean error %g, largest %g", name, i, a.output[i].mean, a.output[i].max);
     accuracy_free(&a);
-    value_map_free(&map);
-    program_free(&p);
-    calibration_free(&cal);
-    free_samples(&t, samples);
-    free_samples(&t, fresh);
-    graph_free(&t.g);
+    free_samples(&n.t, fresh);
+    lowered_free(&n);
+}
+
+/* --- lists of cases --- */
+
+#define EXACT 0
+
+typedef struct op_case {
+    const char *name;
+    build_fn *build;
+    bool batched;
+    double mean, max; /* error over the output's range */
+} op_case;
+
+/* The seed of a case follows from its name, so that its numbers are the same whatever else is in the list. */
+static inline uint64_t case_seed(const char *name) {
+    uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
+    for (; *name; name++)
+        h = (h ^ (uint8_t)*name) * UINT64_C(1099511628211);
+    return h;
+}
+
+static inline void run_op_case(const op_case *c) {
+    run_case(c->name, c->build, case_seed(c->name), c->batched, c->mean, c->max);
 }
 
 #endif
