@@ -124,6 +124,19 @@ uint32_t builder_weight(builder *b, unsigned rank, const uint32_t *dim, const in
     return t;
 }
 
+uint32_t builder_counter(builder *b, uint32_t n) {
+    int32_t *q = malloc((n + 1u) * sizeof *q);
+    if (!q) {
+        (void)mica_fail(b->st, MICA_ERR_MEMORY, "out of memory for weights");
+        return NO_INDEX;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        q[i] = (int32_t)i;
+    const uint32_t t = builder_weight(b, 1, &n, q);
+    free(q);
+    return t;
+}
+
 static bool evaluate(builder *b, uint32_t t) {
     step s = {.kind = STEP_EVALUATE, .layer = b->layer, .table = NO_INDEX};
     memset(s.tensor, 0xff, sizeof s.tensor);
@@ -216,6 +229,22 @@ uint32_t builder_placement(builder *b, const mica_placement *d, unsigned rank, c
     c->tensor[t].def = c->n_placement;
     c->placement[c->n_placement++] = *d;
     return evaluate(b, t) ? t : NO_INDEX;
+}
+
+uint32_t builder_cut(builder *b, uint32_t t, uint32_t size, int32_t first) {
+    const mica_tensor x = b->p.circuit.tensor[t];
+    mica_placement p = {.src = t, .n_factors = x.rank};
+    uint32_t dim[MICA_MAX_RANK] = {0};
+    for (uint8_t i = 0; i < x.rank; i++) {
+        mica_factor *f = &p.factor[i];
+        f->n_out = f->n_src = 1;
+        f->out_axis[0] = f->src_axis[0] = i;
+        f->out_stride[0] = 1;
+        dim[i] = x.dim[i];
+    }
+    p.factor[x.rank - 1].offset = first;
+    dim[x.rank - 1] = size;
+    return builder_placement(b, &p, x.rank, dim);
 }
 
 /* --- tables and lookups --- */

@@ -53,6 +53,8 @@ uint32_t builder_input(builder *b, unsigned rank, const uint32_t *dim, bound ran
 uint32_t builder_witness(builder *b, bool batched, unsigned rank, const uint32_t *dim, bound range);
 /* Copies the integers: valid cells row-major. */
 uint32_t builder_weight(builder *b, unsigned rank, const uint32_t *dim, const int32_t *value);
+/* The integers 0 .. n - 1 as a weight [n], n < 2^31. */
+uint32_t builder_counter(builder *b, uint32_t n);
 /* v = 2^-shift * form over the form's domain. The step that computes it is the caller's. */
 uint32_t builder_linear(builder *b, const form *f, unsigned shift);
 /* v = form, computed by a STEP_EVALUATE. */
@@ -60,6 +62,8 @@ uint32_t builder_sum(builder *b, const form *f);
 /* The shape follows from the labels; `rank` is the result's. Computed by a STEP_EVALUATE. */
 uint32_t builder_contract(builder *b, const mica_contract *c, unsigned rank, bound range);
 uint32_t builder_placement(builder *b, const mica_placement *c, unsigned rank, const uint32_t *dim);
+/* Cells [first, first + size) of t along its last axis; all its other axes as they are. */
+uint32_t builder_cut(builder *b, uint32_t t, uint32_t size, int32_t first);
 /* Gives the next placement's factor the list `index`; before builder_placement, factors in order. */
 bool builder_list(builder *b, mica_factor *f, uint32_t n, const uint32_t *index);
 

@@ -1,6 +1,5 @@
 #include "lowering/lowering_index.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "lowering/requantise.h"
@@ -19,37 +18,6 @@ static bool counted_from_start(lowering *l, const graph_node *n, const form *ind
     return true;
 }
 
-/* The numbers 0 .. count - 1 as a weight. */
-static uint32_t counter(lowering *l, uint32_t count, mica_status *st) {
-    int32_t *q = malloc(count * sizeof *q);
-    if (!q) {
-        (void)mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
-        return NO_INDEX;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        q[i] = (int32_t)i;
-    const uint32_t t = builder_weight(&l->b, 1, &count, q);
-    free(q);
-    return t;
-}
-
-/* The steps from position `first` on, `size` of them. */
-static uint32_t cut(lowering *l, uint32_t steps, uint32_t size, int32_t first) {
-    const mica_tensor x = lowering_tensors(l)[steps];
-    mica_placement p = {.src = steps, .n_factors = x.rank};
-    uint32_t dim[MICA_MAX_RANK];
-    for (uint8_t i = 0; i < x.rank; i++) {
-        mica_factor *f = &p.factor[i];
-        f->n_out = f->n_src = 1;
-        f->out_axis[0] = f->src_axis[0] = i;
-        f->out_stride[0] = 1;
-        dim[i] = x.dim[i];
-    }
-    p.factor[x.rank - 1].offset = first;
-    dim[x.rank - 1] = size;
-    return builder_placement(&l->b, &p, x.rank, dim);
-}
-
 /* steps[..., k] := [start >= k] for k in 0 .. count - 1. */
 static bool position_steps(lowering *l, const graph_node *n, const form *start, uint32_t count,
                            uint32_t *steps, mica_status *st) {
@@ -62,7 +30,7 @@ static bool position_steps(lowering *l, const graph_node *n, const form *start, 
     }
     dim[start->rank] = count;
     form_create(&f, start->batched, start->rank + 1u, dim);
-    const uint32_t positions = counter(l, count, st);
+    const uint32_t positions = builder_counter(&l->b, count);
     const mica_view last = {{start->rank}};
     if (positions == NO_INDEX)
         return false;
@@ -104,8 +72,8 @@ bool lowering_one_hot(lowering *l, const graph_node *n, const form *index, int64
         (inside && !known && !check_inside(l, n, &start, steps, size, st)))
         return false;
     /* The difference of two neighbours is 1 at the index only. */
-    here = known ? steps : cut(l, steps, (uint32_t)size, 0);
-    const uint32_t next = here == NO_INDEX ? NO_INDEX : cut(l, steps, (uint32_t)size, 1);
+    here = known ? steps : builder_cut(&l->b, steps, (uint32_t)size, 0);
+    const uint32_t next = here == NO_INDEX ? NO_INDEX : builder_cut(&l->b, steps, (uint32_t)size, 1);
     if (next == NO_INDEX)
         return false;
     memcpy(dim, index->dim, sizeof dim);

@@ -14,7 +14,6 @@
  * Cost of a row: K n cells and lookups of one bit; 3 to 4 lookups for every element if K < n; a few for every
  * rank. For the smallest elements x is negated.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "lowering/limbs.h"
@@ -37,19 +36,6 @@ typedef struct ranking {
 
 static bool too_many_terms(const lowering *l, const graph_node *n, mica_status *st) {
     return lowering_fail(l, n, st, MICA_ERR_LIMIT, "too many terms in one sum");
-}
-
-static uint32_t count_to(lowering *l, uint32_t n, mica_status *st) {
-    int32_t *q = malloc(n * sizeof *q);
-    if (!q) {
-        (void)mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
-        return NO_INDEX;
-    }
-    for (uint32_t i = 0; i < n; i++)
-        q[i] = (int32_t)i;
-    const uint32_t t = builder_weight(&l->b, 1, &n, q);
-    free(q);
-    return t;
 }
 
 /* --- the rows o --- */
@@ -129,25 +115,9 @@ static bool make_keys(lowering *l, const graph_node *n, ranking *t, mica_status 
     return t->key != NO_INDEX;
 }
 
-/* Keys [first, first + K - 1) along the ranks. */
-static uint32_t cut_keys(lowering *l, const ranking *t, int32_t first) {
-    const mica_tensor x = lowering_tensors(l)[t->key];
-    mica_placement p = {.src = t->key, .n_factors = x.rank};
-    uint32_t dim[MICA_MAX_RANK] = {0};
-    for (uint8_t i = 0; i < x.rank; i++) {
-        mica_factor *f = &p.factor[i];
-        f->n_out = f->n_src = 1;
-        f->out_axis[0] = f->src_axis[0] = i;
-        f->out_stride[0] = 1;
-        dim[i] = x.dim[i];
-    }
-    p.factor[x.rank - 1].offset = first;
-    dim[x.rank - 1]--;
-    return builder_placement(&l->b, &p, x.rank, dim);
-}
-
 static bool check_order(lowering *l, const graph_node *n, const ranking *t, mica_status *st) {
-    const uint32_t upper = cut_keys(l, t, 0), lower = upper == NO_INDEX ? NO_INDEX : cut_keys(l, t, 1);
+    const uint32_t upper = builder_cut(&l->b, t->key, t->k - 1, 0),
+                   lower = upper == NO_INDEX ? NO_INDEX : builder_cut(&l->b, t->key, t->k - 1, 1);
     if (lower == NO_INDEX)
         return false;
     form f = lowering_tensor_form(l, upper);
@@ -231,7 +201,7 @@ bool lower_top(struct lowering *l, const graph_node *n, mica_status *st) {
     axis -= in->batched ? 1 : 0;
     if (!arrange(l, n, &x, axis, &t, st) || !check_limits(l, n, &t, x.origin, st))
         return false;
-    t.place = count_to(l, t.x.length, st);
+    t.place = builder_counter(&l->b, t.x.length);
     if (t.place == NO_INDEX || !commit_rows(l, &t) || !check_row_sum(l, n, &t, 1, st) ||
         !check_row_sum(l, n, &t, -1, st))
         return false;
