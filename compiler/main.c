@@ -40,7 +40,7 @@ static void show_help(FILE *out) {
 
 static int finish(int code) {
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        (void)fprintf(stderr, "mica: standard output could not be written\n");
+        (void)fprintf(stderr, "error: standard output could not be written\n");
         return 2;
     }
     return code;
@@ -63,7 +63,7 @@ int main(int argc, char **argv) {
         if (strcmp(argv[1], subcommands[i].name) == 0)
             return finish(subcommands[i].run(argc - 1, argv + 1));
     }
-    (void)fprintf(stderr, "mica: unknown command '%s'\n", argv[1]);
+    (void)fprintf(stderr, "error: unknown command '%s'\n", argv[1]);
     show_help(stderr);
     return 2;
 }

@@ -25,19 +25,16 @@ static const mica_command command = {
     "building\n"
     "a prover, and compares: do the parameters belong to this model?\n",
     options, sizeof options / sizeof *options,
-    "Exit code 0: confirmed; 1: the parameters do not belong to the model; 2: no decision.\n"};
+    "Exit code 0: confirmed; 1: the parameters do not belong to the model; 2: no decision, also if the "
+    "model\ncannot be compiled with the recorded options.\n"};
 
-static bool parse(audit_job *j, int argc, char **argv, mica_status *st) {
-    int operands;
-    if (!mica_arguments_parse(&command, j, argc, argv, &operands, st))
-        return false;
-    if (j->help)
-        return true;
-    if (operands + 2 != argc)
+static bool take(void *job, int n, char **operand, mica_status *st) {
+    audit_job *j = job;
+    if (n != 2)
         return mica_fail(st, MICA_ERR_USAGE,
                          "audit takes a model and verifier parameters; see mica audit --help");
-    j->what.model = argv[operands];
-    j->what.vk = argv[operands + 1];
+    j->what.model = operand[0];
+    j->what.vk = operand[1];
     return true;
 }
 
@@ -79,25 +76,20 @@ static bool show_as_json(const audit_job *j, const audit_result *r) {
                                (json_int_t)r->n_samples, "version", MICA_VERSION, "checks", checks));
 }
 
-static bool run(const audit_job *j, bool *confirmed, mica_status *st) {
+static bool run(const void *job, int *code, mica_status *st) {
+    const audit_job *j = job;
     audit_result r;
     if (!audit_run(&r, &j->what, st))
         return false;
-    *confirmed = r.confirmed;
+    *code = r.confirmed ? 0 : 1;
     if (!j->json)
         show_text(j, &r);
     return !j->json || show_as_json(j, &r) || mica_fail(st, MICA_ERR_IO, "the result could not be written");
 }
 
+static const cmd_frame frame = {&command, take, run};
+
 int cmd_audit(int argc, char **argv) {
     audit_job j = {0};
-    mica_status st = {0};
-    bool confirmed = true;
-    bool ok = parse(&j, argc, argv, &st);
-    if (ok && j.help)
-        mica_arguments_usage(&command, stdout);
-    else
-        ok = ok && run(&j, &confirmed, &st);
-    mica_arguments_free(&command, &j);
-    return !ok ? cmd_error(&st) : confirmed ? 0 : 1;
+    return cmd_run(&frame, &j, argc, argv);
 }

@@ -5,8 +5,30 @@
 #include <string.h>
 
 int cmd_error(const mica_status *st) {
-    (void)fprintf(stderr, "mica: %s\n", st->message);
+    (void)fprintf(stderr, "error: %s\n", st->message);
     return st->code == MICA_ERR_USAGE || st->code == MICA_ERR_IO || st->code == MICA_ERR_FORMAT ? 2 : 1;
+}
+
+static bool asks_for_help(const mica_command *command, const void *job) {
+    for (size_t i = 0; i < command->n_options; i++)
+        if (strcmp(command->option[i].name, "help") == 0)
+            return *(const bool *)((const char *)job + command->option[i].field);
+    return false;
+}
+
+int cmd_run(const cmd_frame *f, void *job, int argc, char **argv) {
+    mica_status st = {0};
+    int operands = argc, code = 0;
+    bool ok = mica_arguments_parse(f->command, job, argc, argv, &operands, &st);
+    if (ok && asks_for_help(f->command, job))
+        mica_arguments_usage(f->command, stdout);
+    else
+        ok = ok && f->take(job, argc - operands, argv + operands, &st) && f->run(job, &code, &st);
+    mica_arguments_free(f->command, job);
+    if (ok)
+        return code;
+    (void)cmd_error(&st);
+    return 2; /* no answer, whatever the reason */
 }
 
 /* Parses NAME=SIZE in place. */

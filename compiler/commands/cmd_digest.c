@@ -23,15 +23,16 @@ static const mica_command command = {
     "The digests that proofs show of committed inputs and outputs with these values.\n",
     options, sizeof options / sizeof *options, NULL};
 
-static bool parse(digest_job *j, int argc, char **argv, mica_status *st) {
-    int operands;
-    return mica_arguments_parse(&command, j, argc, argv, &operands, st) &&
-           (j->help || (j->vk && operands == argc && j->request.input.n + j->request.output.n > 0) ||
-            mica_fail(st, MICA_ERR_USAGE,
-                      "digest takes --vk and --input or --output; see mica digest --help"));
+static bool take(void *job, int n, char **operand, mica_status *st) {
+    const digest_job *j = job;
+    (void)operand;
+    return (j->vk && n == 0 && j->request.input.n + j->request.output.n > 0) ||
+           mica_fail(st, MICA_ERR_USAGE, "digest takes --vk and --input or --output; see mica digest --help");
 }
 
-static bool run(const digest_job *j, mica_status *st) {
+static bool run(const void *job, int *code, mica_status *st) {
+    const digest_job *j = job;
+    (void)code; /* stays 0 */
     mica_vk vk;
     if (!vk_file_read(&vk, j->vk, NULL, NULL, st))
         return false;
@@ -40,16 +41,9 @@ static bool run(const digest_job *j, mica_status *st) {
     return ok;
 }
 
+static const cmd_frame frame = {&command, take, run};
+
 int cmd_digest(int argc, char **argv) {
-    mica_status st = {0};
     digest_job j = {0};
-    bool ok = parse(&j, argc, argv, &st);
-    if (ok && j.help)
-        mica_arguments_usage(&command, stdout);
-    else
-        ok = ok && run(&j, &st);
-    mica_arguments_free(&command, &j);
-    if (!ok)
-        (void)cmd_error(&st);
-    return ok ? 0 : 2;
+    return cmd_run(&frame, &j, argc, argv);
 }

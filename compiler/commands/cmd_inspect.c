@@ -1,6 +1,5 @@
 /* mica inspect MODEL.onnx, mica inspect MODEL.vk */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cli/show_vk.h"
 #include "commands/cmd.h"
@@ -26,13 +25,11 @@ static const mica_command command = {
     options, sizeof options / sizeof *options,
     "Exit code 0: everything is supported; 1: something is not; 2: no report.\n"};
 
-static bool parse(inspect_job *j, int argc, char **argv, mica_status *st) {
-    int operands;
-    if (!mica_arguments_parse(&command, j, argc, argv, &operands, st))
-        return false;
-    if (!j->help && operands + 1 != argc)
+static bool take(void *job, int n, char **operand, mica_status *st) {
+    inspect_job *j = job;
+    if (n != 1)
         return mica_fail(st, MICA_ERR_USAGE, "inspect takes one model; see mica inspect --help");
-    j->path = argv[operands];
+    j->path = operand[0];
     return true;
 }
 
@@ -61,22 +58,17 @@ static bool inspect_model(const inspect_job *j, bool *supported, mica_status *st
     return ok;
 }
 
-/* *supported stays true for verifier parameters. */
-static bool run(const inspect_job *j, bool *supported, mica_status *st) {
-    if (j->help) {
-        mica_arguments_usage(&command, stdout);
-        return true;
-    }
-    return vk_file_is(j->path) ? inspect_vk(j, st) : inspect_model(j, supported, st);
+static bool run(const void *job, int *code, mica_status *st) {
+    const inspect_job *j = job;
+    bool supported = true;
+    const bool ok = vk_file_is(j->path) ? inspect_vk(j, st) : inspect_model(j, &supported, st);
+    *code = supported ? 0 : 1;
+    return ok;
 }
 
+static const cmd_frame frame = {&command, take, run};
+
 int cmd_inspect(int argc, char **argv) {
-    mica_status st = {0};
     inspect_job j = {0};
-    bool supported = true;
-    const bool ok = parse(&j, argc, argv, &st) && run(&j, &supported, &st);
-    if (st.code != MICA_OK)
-        (void)cmd_error(&st);
-    mica_arguments_free(&command, &j);
-    return !ok ? 2 : supported ? 0 : 1;
+    return cmd_run(&frame, &j, argc, argv);
 }

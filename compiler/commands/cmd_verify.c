@@ -21,19 +21,16 @@ static const mica_command command = {"mica verify", "usage: mica verify --vk MOD
                                      options, sizeof options / sizeof *options,
                                      "Exit code 0: accepted; 1: rejected; 2: no decision.\n"};
 
-static bool parse(verify_job *j, int argc, char **argv, mica_status *st) {
-    int operands;
-    if (!mica_arguments_parse(&command, j, argc, argv, &operands, st))
-        return false;
-    if (j->help)
-        return true;
-    if (!j->vk || operands + 1 != argc)
+static bool take(void *job, int n, char **operand, mica_status *st) {
+    verify_job *j = job;
+    if (!j->vk || n != 1)
         return mica_fail(st, MICA_ERR_USAGE, "verify takes --vk and one proof; see mica verify --help");
-    j->proof = argv[operands];
+    j->proof = operand[0];
     return true;
 }
 
-static bool run(const verify_job *j, int *code, mica_status *st) {
+static bool run(const void *job, int *code, mica_status *st) {
+    const verify_job *j = job;
     mica_vk vk;
     if (!vk_file_read(&vk, j->vk, NULL, NULL, st))
         return false;
@@ -42,19 +39,9 @@ static bool run(const verify_job *j, int *code, mica_status *st) {
     return true;
 }
 
+static const cmd_frame frame = {&command, take, run};
+
 int cmd_verify(int argc, char **argv) {
     verify_job j = {0};
-    mica_status st = {0};
-    int code = 0;
-    bool ok = parse(&j, argc, argv, &st);
-    if (ok && j.help)
-        mica_arguments_usage(&command, stdout);
-    else if (ok)
-        ok = run(&j, &code, &st);
-    if (!ok) {
-        (void)cmd_error(&st);
-        code = 2; /* nothing was decided, whatever the reason */
-    }
-    mica_arguments_free(&command, &j);
-    return code;
+    return cmd_run(&frame, &j, argc, argv);
 }

@@ -25,22 +25,19 @@ static const mica_command command = {
     "the parameters declare, and keep every accumulator within its bound. Once per MODEL.vk.\n",
     options, sizeof options / sizeof *options, "Exit code 0: accepted; 1: rejected; 2: no decision.\n"};
 
-static bool parse(params_job *j, int argc, char **argv, mica_status *st) {
-    int operands;
-    if (!mica_arguments_parse(&command, j, argc, argv, &operands, st))
-        return false;
-    if (j->help)
-        return true;
-    if (operands + 2 != argc)
+static bool take(void *job, int n, char **operand, mica_status *st) {
+    params_job *j = job;
+    if (n != 2)
         return mica_fail(
             st, MICA_ERR_USAGE,
             "verify-params takes verifier parameters and their certificate; see mica verify-params --help");
-    j->vk = argv[operands];
-    j->certificate = argv[operands + 1];
+    j->vk = operand[0];
+    j->certificate = operand[1];
     return true;
 }
 
-static bool run(const params_job *j, int *code, mica_status *st) {
+static bool run(const void *job, int *code, mica_status *st) {
+    const params_job *j = job;
     mica_vk vk;
     if (!vk_file_read(&vk, j->vk, NULL, NULL, st))
         return false;
@@ -49,19 +46,9 @@ static bool run(const params_job *j, int *code, mica_status *st) {
     return true;
 }
 
+static const cmd_frame frame = {&command, take, run};
+
 int cmd_verify_params(int argc, char **argv) {
     params_job j = {0};
-    mica_status st = {0};
-    int code = 0;
-    bool ok = parse(&j, argc, argv, &st);
-    if (ok && j.help)
-        mica_arguments_usage(&command, stdout);
-    else if (ok)
-        ok = run(&j, &code, &st);
-    if (!ok) {
-        (void)cmd_error(&st);
-        code = 2; /* nothing was decided, whatever the reason */
-    }
-    mica_arguments_free(&command, &j);
-    return code;
+    return cmd_run(&frame, &j, argc, argv);
 }

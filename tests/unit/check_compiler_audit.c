@@ -1,5 +1,6 @@
 /* Options that are recorded and replayed, and audits of verifier parameters against a model. */
 #include "audit.h"
+#include "commands/cmd.h"
 #include "commands/options.h"
 #include "driver.h"
 #include "file_read.h"
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "onnx_writer.h"
 #include "suite.h"
 
 #define MODEL       MICA_MODELS "/lenet5/lenet5.onnx"
@@ -189,6 +191,28 @@ START_TEST(hostile_records_are_refused) {
 }
 END_TEST
 
+/* Such a model is none of these parameters, but nothing was compared. */
+START_TEST(models_that_do_not_compile_decide_nothing) {
+    char model[] = "/tmp/mica-audit-model-XXXXXX", samples[] = CALIBRATION, vk[64];
+    const int fd = mkstemp(model);
+    ck_assert_int_ge(fd, 0);
+    (void)close(fd);
+    onnx_writer w = {.opset = 13};
+    ow_input(&w, "image", 4, (const int64_t[]){1, 1, 28, 28});
+    ow_node(&w, "NoSuchOperator", "image", "y");
+    ow_output(&w, "y");
+    ow_save(&w, model);
+    (void)snprintf(vk, sizeof vk, "%s", path);
+    char command[] = "audit", option[] = "--calibration";
+    char *argv[] = {command, model, option, samples, vk, NULL};
+    ck_assert_int_eq(cmd_audit(5, argv), 2);
+    char own[] = MODEL;
+    argv[1] = own;
+    ck_assert_int_eq(cmd_audit(5, argv), 0);
+    (void)unlink(model);
+}
+END_TEST
+
 START_TEST(options_come_back) {
     static const char *dims[] = {"n=3", "a b=4"};
     compile_request r = {.model_id = "an id", .max_batch = 7, .security_bits = 90, .dim = {dims, 2}};
@@ -219,6 +243,7 @@ int main(void) {
     tcase_add_test(t, guessed_ranges_are_audited);
     tcase_add_loop_test(t, changed_parameters_differ, 0, sizeof changes / sizeof *changes);
     tcase_add_loop_test(t, hostile_records_are_refused, 0, 3);
+    tcase_add_test(t, models_that_do_not_compile_decide_nothing);
     suite_add_tcase(s, t);
     TCase *o = tcase_create("options");
     tcase_add_test(o, options_come_back);
