@@ -38,12 +38,12 @@ int main(int argc, char **argv) {
     mica_model model = MODEL_DATA;
     const int file = weight_path(path, sizeof path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (file < 0 || fstat(file, &info) != 0 || info.st_size != WEIGHT_SIZE) {
-        fprintf(stderr, "WEIGHT_FILE must lie beside the executable\n");
+        fprintf(stderr, "error: WEIGHT_FILE must lie beside the executable\n");
         return 2;
     }
     void *cells = mmap(NULL, WEIGHT_SIZE, PROT_READ, MAP_PRIVATE, file, 0);
     if (cells == MAP_FAILED) {
-        fprintf(stderr, "WEIGHT_FILE cannot be mapped\n");
+        fprintf(stderr, "error: WEIGHT_FILE cannot be mapped\n");
         return 2;
     }
     model.weights = cells;

@@ -211,20 +211,41 @@ static const char *value_name(const graph *g, uint32_t v) {
     return g->value[v].name ? g->value[v].name : "?";
 }
 
+enum { BOUND_WORDS = 176 };
+
+/* The bounds of the target, and what the best choice reaches of each; a bound that always holds was not asked
+ * for. */
+static void target_words(char *bounds, char *reached, const accuracy_request *q,
+                         const accuracy_figures *best) {
+    const bool agreement = q->target.min_agreement > 0, error = q->target.max_error < 1 || !agreement;
+    const char *both = error && agreement ? ", " : "", *and = error && agreement ? " and " : "";
+    char asked[2][BOUND_WORDS / 2] = {"", ""}, has[2][BOUND_WORDS / 2] = {"", ""};
+    if (error) {
+        (void)snprintf(asked[0], sizeof asked[0], "mean error of every output <= %g %% of its range",
+                       100 * q->target.max_error);
+        (void)snprintf(has[0], sizeof has[0], "has a mean error of %.4g %%", 100 * best->mean_error);
+    }
+    if (agreement) {
+        (void)snprintf(asked[1], sizeof asked[1], "agreement >= %g %%", 100 * q->target.min_agreement);
+        (void)snprintf(has[1], sizeof has[1], "agrees on %.4g %% of %u samples", 100 * best->agreement,
+                       q->n_samples);
+    }
+    (void)snprintf(bounds, BOUND_WORDS, "%s%s%s", asked[0], both, asked[1]);
+    (void)snprintf(reached, BOUND_WORDS, "%s%s%s", has[0], and, has[1]);
+}
+
 /* Fails with what was reached, and where most precision is lost. */
 static bool fail_target(const search *s, mica_status *st) {
-    const accuracy_figures *best = &s->best.figures;
     const accuracy_request *q = s->q;
+    char bounds[BOUND_WORDS], reached[BOUND_WORDS];
     accuracy_loss worst;
     const bool lost = accuracy_losses(&s->best.accuracy, q->g, &worst, 1) > 0;
-    return mica_fail(
-        st, MICA_ERR_LIMIT,
-        "no choice of widths meets the target (mean error of every output <= %g %% of its range, "
-        "agreement >= %g %%): the best has a mean error of %.4g %% and agrees on %.4g %% of %u "
-        "samples; most precision is lost at value '%s' (%.4g %% of its range)",
-        100 * q->target.max_error, 100 * q->target.min_agreement, 100 * best->mean_error,
-        100 * best->agreement, q->n_samples, lost ? value_name(q->g, worst.at->value) : "?",
-        lost ? 100 * worst.added : 0.0);
+    target_words(bounds, reached, q, &s->best.figures);
+    return mica_fail(st, MICA_ERR_LIMIT,
+                     "no choice of widths meets the target (%s): the best %s; most precision is lost at "
+                     "value '%s' (%.4g %% of its range)",
+                     bounds, reached, lost ? value_name(q->g, worst.at->value) : "?",
+                     lost ? 100 * worst.added : 0.0);
 }
 
 static bool run(search *s, mica_status *st) {

@@ -88,6 +88,11 @@ static bool show_kind(printer *p, const mica_port *port, uint32_t n, const char 
     mica_port *chosen = choose_ports(port, n, args, n_args, &n_chosen);
     if (!chosen)
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory");
+    for (uint32_t k = 0; k < n_chosen; k++)
+        if (chosen[k].visibility != MICA_COMMITTED)
+            (void)fprintf(stderr, "note: %s \"%s\" is %s: proofs show %s, not this digest\n", p->stem,
+                          chosen[k].name, mica_visibility_name(chosen[k].visibility),
+                          chosen[k].visibility == MICA_PUBLIC ? "its values" : "nothing of it");
     bool ok = user_items_read(&items, chosen, n_chosen, p->stem, args, n_args, st);
     if (ok) {
         for (uint32_t k = 0; ok && k < n_chosen; k++)

@@ -41,7 +41,8 @@ typedef struct digest_request {
     }
 
 /* Prints one digest per port and item. Real numbers outside a port's range are saturated, as a prover does
- * it, and counted; integers outside it are refused. */
+ * it, and counted; integers outside it are refused. A port that is not committed is noted on stderr: no proof
+ * shows its digest. */
 bool port_digest_show(const mica_vk *vk, const digest_request *r, FILE *out, mica_status *st);
 
 #endif

@@ -102,6 +102,7 @@ START_TEST(impossible_targets_fail) {
     ck_assert_int_eq(st.code, MICA_ERR_LIMIT);
     ck_assert_msg(strstr(st.message, "the best has a mean error of") != NULL, "%s", st.message);
     ck_assert_msg(strstr(st.message, "most precision is lost at value") != NULL, "%s", st.message);
+    ck_assert_msg(strstr(st.message, "agree") == NULL, "%s", st.message); /* was not asked for */
     /* Not required: the best there is. */
     mica_status none = {0};
     ck_assert(search(&t, (accuracy_target){1e-9, 0, 0, false}, &r, &none));
