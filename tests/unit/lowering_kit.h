@@ -32,6 +32,8 @@ static inline double sample(net *t, const graph_value *v, int64_t size) {
     return v->onnx_dtype == ONNX_BOOL ? x < 0 : (double)(int64_t)(12 * t->spread * x);
 }
 
+/* Of an input of one number, two of the samples are its ends: what is calibrated on few numbers would
+ * otherwise saturate on others. */
 static inline double ***make_samples(net *t) {
     double ***s = calloc(SAMPLES, sizeof *s);
     for (int i = 0; i < SAMPLES; i++) {
@@ -42,6 +44,8 @@ static inline double ***make_samples(net *t) {
             s[i][k] = calloc(n, sizeof ***s);
             for (uint64_t j = 0; j < n; j++)
                 s[i][k][j] = sample(t, &t->g.value[t->g.input[k]], size);
+            if (n == 1 && i < 2 && t->g.value[t->g.input[k]].dtype != DTYPE_INT)
+                s[i][k][0] = i == 0 ? t->spread : -t->spread;
         }
     }
     return s;
