@@ -1,30 +1,19 @@
 #include "driver.h"
 
+#include "commands/visibility.h"
 #include "emit/check_generated.h"
 #include "graph/control.h"
 #include "interrupt.h"
 #include "ops/ops.h"
+#include "outputs.h"
 #include "reference/float_file.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-enum { PATH_BYTES = 4096, DEFAULT_BATCH = 256 };
-
-/* Files of the folder NAME-src. %s is the model's name. */
-static const char *const members[] = {"%s.c",  "%s.h",       "model_data.c", "main.c",  "build.sh",
-                                      "%s.vk", "%s.weights", "program.txt",  "MANIFEST"};
-#define N_MEMBERS (sizeof members / sizeof *members)
-
-/* Everything is made in a folder of its own and moved to its name at the end. */
-typedef struct workplace {
-    char temporary[PATH_BYTES], sources[PATH_BYTES], executable[PATH_BYTES];
-} workplace;
+enum { DEFAULT_BATCH = 256 };
 
 /* --- progress --- */
 
@@ -139,6 +128,10 @@ static bool run_front_end(compilation *c, sample_set *samples, mica_status *st) 
     if (!graph_canonicalise(&c->graph, st) || !check_network(&c->graph, r->model, st))
         return false;
     dump_graph(c, "canonical");
+    c->input_visibility = visibility_choose(&r->input_visibility, &c->graph, true, st);
+    c->output_visibility = visibility_choose(&r->output_visibility, &c->graph, false, st);
+    if (!c->input_visibility || !c->output_visibility)
+        return false;
     for (uint32_t i = 0; i < c->graph.n_nodes; i++) {
         if (!c->graph.node[i].removed)
             c->macs += op_macs(&c->graph, &c->graph.node[i]);
@@ -224,88 +217,8 @@ static bool run_build(compilation *c, const toolchain *t, const workplace *w, co
     return true;
 }
 
-/* --- outputs --- */
-
-static bool join(char *out, const char *format, const char *a, const char *b, mica_status *st) {
-    const int n = snprintf(out, PATH_BYTES, "%s%s%s", a, format, b);
-    return (n > 0 && n < PATH_BYTES) || mica_fail(st, MICA_ERR_IO, "%s: path is too long", a);
-}
-
-static bool make_workplace(workplace *w, const compilation *c, mica_status *st) {
-    const char *output = c->request->output;
-    if (!join(w->sources, "-src", output, "", st) || !join(w->temporary, "-src.XXXXXX", output, "", st))
-        return false;
-    interrupt_hold();
-    if (!mkdtemp(w->temporary)) {
-        const int error = errno;
-        w->temporary[0] = 0;
-        return mica_fail(st, MICA_ERR_IO, "%s: %s", output, strerror(error));
-    }
-    /* An absolute or slash-containing path, so that the self-test does not search PATH. */
-    return join(w->executable, "/executable", w->temporary, "", st);
-}
-
-static void member_path(char *out, const char *directory, const char *member, const char *name) {
-    char file[MICA_NAME_BYTES + 16];
-    const char *hole = strstr(member, "%s");
-    if (hole)
-        (void)snprintf(file, sizeof file, "%s%s", name, hole + 2);
-    else
-        (void)snprintf(file, sizeof file, "%s", member);
-    (void)snprintf(out, PATH_BYTES, "%.4000s/%s", directory, file);
-}
-
 static bool go_on(mica_status *st) {
     return !interrupt_noted() || mica_fail(st, MICA_ERR_IO, "interrupted");
-}
-
-/* One of other parameters is not left beside new ones. */
-static bool publish_certificate(const compilation *c, mica_status *st) {
-    char to[PATH_BYTES];
-    if (!join(to, ".cert", c->request->output, "", st))
-        return false;
-    if (c->certificate.bytes)
-        return file_write(to, c->certificate.bytes, c->certificate.size, st);
-    return unlink(to) == 0 || errno == ENOENT || mica_fail(st, MICA_ERR_IO, "%s: %s", to, strerror(errno));
-}
-
-/* Moves the finished files to their names; the executable last. */
-static bool publish(const compilation *c, const toolchain *t, const workplace *w, mica_status *st) {
-    char from[PATH_BYTES], to[PATH_BYTES];
-    if (mkdir(w->sources, 0777) != 0 && errno != EEXIST)
-        return mica_fail(st, MICA_ERR_IO, "%s: %s", w->sources, strerror(errno));
-    for (size_t i = 0; i < N_MEMBERS; i++) {
-        member_path(from, w->temporary, members[i], c->name);
-        member_path(to, w->sources, members[i], c->name);
-        if (rename(from, to) != 0)
-            return mica_fail(st, MICA_ERR_IO, "%s: %s", to, strerror(errno));
-    }
-    if (!join(to, ".vk", c->request->output, "", st) || !file_write(to, c->vk_bytes, c->vk_size, st) ||
-        !publish_certificate(c, st) || !join(to, ".report.html", c->request->output, "", st) ||
-        !report_html_write(c, t->templates, to, st))
-        return false;
-    if (c->request->emit_only)
-        return true;
-    if (c->weights_size > c->request->embed_limit && (!join(to, ".weights", c->request->output, "", st) ||
-                                                      !file_write(to, c->weights, c->weights_size, st)))
-        return false;
-    if (!join(to, ".float", c->request->output, "", st) ||
-        !file_write(to, c->float_bytes, c->float_size, st) ||
-        !join(to, "-prover", c->request->output, "", st))
-        return false;
-    return rename(w->executable, to) == 0 || mica_fail(st, MICA_ERR_IO, "%s: %s", to, strerror(errno));
-}
-
-static void remove_workplace(const workplace *w, const char *name) {
-    char path[PATH_BYTES];
-    if (!w->temporary[0])
-        return;
-    for (size_t i = 0; i < N_MEMBERS; i++) {
-        member_path(path, w->temporary, members[i], name);
-        (void)unlink(path);
-    }
-    (void)unlink(w->executable);
-    (void)rmdir(w->temporary);
 }
 
 void compilation_free(compilation *c) {
@@ -314,6 +227,8 @@ void compilation_free(compilation *c) {
     free(c->float_bytes);
     free(c->weights);
     free(c->certificate.bytes);
+    free(c->input_visibility);
+    free(c->output_visibility);
     accuracy_free(&c->accuracy);
     value_map_free(&c->map);
     program_free(&c->program); /* vk.circuit is the same circuit */
@@ -334,32 +249,13 @@ static bool compile_in(compilation *c, const toolchain *t, workplace *w, sample_
         warn_accuracy(c);
         warn_ports(c);
     }
-    if (!run_commitment(c, samples, st) || !make_workplace(w, c, st))
+    if (!run_commitment(c, samples, st) || !outputs_begin(w, c, st))
         return false;
     if (!c->request->quiet && !c->request->json)
         summary_print(c);
     return run_emission(c, t, w, st) && go_on(st) && run_certificate(c, st) && go_on(st) &&
-           (c->request->emit_only || run_build(c, t, w, samples, st)) && go_on(st) && publish(c, t, w, st);
-}
-
-static void list_outputs(const compilation *c) {
-    const compile_request *r = c->request;
-    if (r->quiet || r->json)
-        return;
-    if (c->certificate.bytes)
-        printf("certificate  %llu weights in range, %llu rows of them bounded: %.1f kB, made and checked in "
-               "%.2f s\n",
-               (unsigned long long)c->certificate.report.weights,
-               (unsigned long long)c->certificate.report.rows, (double)c->certificate.size / 1000,
-               c->certificate.seconds);
-    const char *const certificate[] = {c->certificate.bytes ? r->output : "",
-                                       c->certificate.bytes ? ".cert, " : ""};
-    if (!r->emit_only)
-        printf("written      %s-prover, %s.float, %s.vk, %s%s%s.report.html, %s-src/\n", r->output, r->output,
-               r->output, certificate[0], certificate[1], r->output, r->output);
-    else
-        printf("written      %s.vk, %s%s%s.report.html, %s-src/\n", r->output, certificate[0], certificate[1],
-               r->output, r->output);
+           (c->request->emit_only || run_build(c, t, w, samples, st)) && go_on(st) &&
+           outputs_publish(c, t, w, st);
 }
 
 bool compile_model(const compile_request *request, mica_status *st) {
@@ -373,16 +269,11 @@ bool compile_model(const compile_request *request, mica_status *st) {
     c.explain = true;
     const char *slash = strrchr(request->output, '/');
     c.name = slash ? slash + 1 : request->output;
-    if (!emit_name_is_safe(c.name))
-        return mica_fail(st, MICA_ERR_USAGE,
-                         "'%s': an output's name has letters, digits, '_', '-' and '.' only and "
-                         "starts with a letter or digit; -o NAME chooses one",
-                         c.name);
-    bool ok = toolchain_find(&t, st) && compile_in(&c, &t, &w, &samples, st);
+    bool ok = outputs_check(&c, st) && toolchain_find(&t, st) && compile_in(&c, &t, &w, &samples, st);
     if (ok)
-        list_outputs(&c);
+        outputs_list(&c);
     ok = ok && (!request->json || summary_print_json(&c, st));
-    remove_workplace(&w, c.name);
+    outputs_end(&w, c.name);
     interrupt_release();
     sample_set_free(&samples);
     compilation_free(&c);

@@ -37,6 +37,7 @@ typedef struct compilation {
     const compile_request *request;
     const char *name; /* file name of the output */
     graph graph;
+    mica_visibility *input_visibility, *output_visibility; /* per input and output of the graph */
     calibration calibration;
     uint32_t n_samples;
     program program;

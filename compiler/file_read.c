@@ -66,3 +66,12 @@ uint8_t *file_read(const char *path, uint64_t offset, uint64_t length, uint64_t 
     close(fd);
     return buffer;
 }
+
+bool file_begins_with(const char *path, const char *magic) {
+    mica_status ignored = {0};
+    size_t n;
+    uint8_t *start = file_read(path, 0, 8, 8, &n, &ignored);
+    const bool is = start && memcmp(start, magic, 8) == 0;
+    free(start);
+    return is;
+}

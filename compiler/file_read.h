@@ -14,4 +14,7 @@
 uint8_t *file_read(const char *path, uint64_t offset, uint64_t length, uint64_t limit, size_t *size,
                    mica_status *st);
 
+/* Whether the file begins with these eight bytes, as Mica's own files do, of whatever version. */
+bool file_begins_with(const char *path, const char *magic);
+
 #endif

@@ -22,12 +22,3 @@ bool vk_file_read(mica_vk *vk, const char *path, uint8_t **bytes, size_t *size, 
     free(file);
     return ok || mica_fail(st, said.code, "%s: %.800s", path, said.message);
 }
-
-bool vk_file_is(const char *path) {
-    mica_status ignored = {0};
-    size_t n;
-    uint8_t *start = file_read(path, 0, 8, 8, &n, &ignored);
-    const bool is = start && memcmp(start, MICA_VK_MAGIC, 8) == 0;
-    free(start);
-    return is;
-}

@@ -10,7 +10,4 @@
  */
 bool vk_file_read(mica_vk *vk, const char *path, uint8_t **bytes, size_t *size, mica_status *st);
 
-/* Whether the file begins like verifier parameters, of whatever version. */
-bool vk_file_is(const char *path);
-
 #endif

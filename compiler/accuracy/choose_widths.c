@@ -1,10 +1,6 @@
 /* The lowering of mica compile: widths by the error on samples, or on guesses where there are none. */
 #include "driver.h"
 
-#include "commands/visibility.h"
-
-#include <stdlib.h>
-
 /* Multiply-accumulates that one measurement, and all measurements for widths of single values, may take. */
 static const uint64_t measured_macs = UINT64_C(2400000000), refined_macs = UINT64_C(6000000000);
 #define MOST_TRIALS 16
@@ -68,16 +64,10 @@ static bool search_on_guesses(compilation *c, const lowering_options *options, a
 }
 
 bool choose_widths(compilation *c, const sample_set *samples, accuracy_progress progress, mica_status *st) {
-    mica_visibility *inputs = visibility_choose(&c->request->input_visibility, &c->graph, true, st);
-    mica_visibility *outputs = visibility_choose(&c->request->output_visibility, &c->graph, false, st);
     const lowering_options options = {.max_batch = 1,
                                       .clipping = c->request->clipping,
-                                      .input_visibility = inputs,
-                                      .output_visibility = outputs};
-    const bool ok = inputs && outputs &&
-                    (samples->n ? search_widths(c, samples->sample, samples->n, &options, progress, st)
-                                : search_on_guesses(c, &options, progress, st));
-    free(inputs);
-    free(outputs);
-    return ok;
+                                      .input_visibility = c->input_visibility,
+                                      .output_visibility = c->output_visibility};
+    return samples->n ? search_widths(c, samples->sample, samples->n, &options, progress, st)
+                      : search_on_guesses(c, &options, progress, st);
 }

@@ -4,6 +4,10 @@
 #include "cli/show_vk.h"
 #include "commands/cmd.h"
 #include "commands/inspect.h"
+#include "file_read.h"
+#include "mica/certificate.h"
+#include "mica/float_model.h"
+#include "mica/statement.h"
 #include "vk_file.h"
 
 typedef struct inspect_job {
@@ -58,10 +62,29 @@ static bool inspect_model(const inspect_job *j, bool *supported, mica_status *st
     return ok;
 }
 
+/* Mica's other files, each with the command that it is for. */
+static bool refuse_other_files(const char *path, mica_status *st) {
+    static const struct {
+        const char *magic, *what;
+    } others[] = {
+        {MICA_CERTIFICATE_MAGIC, "a weight certificate; mica verify-params MODEL.vk FILE checks it"},
+        {MICA_PROOF_MAGIC, "a proof; mica verify --vk MODEL.vk FILE checks it and shows its statement"},
+        {MICA_FLOAT_MAGIC,
+         "the float model that a prover executable reads; inspect takes the ONNX file of it"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (file_begins_with(path, others[i].magic))
+            return mica_fail(st, MICA_ERR_USAGE, "%s is %s", path, others[i].what);
+    return true;
+}
+
 static bool run(const void *job, int *code, mica_status *st) {
     const inspect_job *j = job;
     bool supported = true;
-    const bool ok = vk_file_is(j->path) ? inspect_vk(j, st) : inspect_model(j, &supported, st);
+    if (!refuse_other_files(j->path, st))
+        return false;
+    const bool ok =
+        file_begins_with(j->path, MICA_VK_MAGIC) ? inspect_vk(j, st) : inspect_model(j, &supported, st);
     *code = supported ? 0 : 1;
     return ok;
 }

@@ -18,7 +18,7 @@
 typedef struct compile_request {
     const char *model;       /* ONNX file */
     const char *calibration; /* folder or stacked .npy; NULL: ranges are guessed */
-    const char *output;      /* NAME: makes NAME-prover, NAME.vk, NAME.cert, NAME.report.html and NAME-src */
+    const char *output;      /* NAME: makes NAME-prover, NAME.vk, ...: outputs.h */
     const char *model_id;    /* NULL: the output's file name */
     const char *dump;        /* pass whose result is printed, or NULL */
     mica_arguments dim;      /* NAME=SIZE */

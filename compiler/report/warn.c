@@ -42,6 +42,8 @@ void warn_calibration(const compilation *c) {
         list_inputs(c, "taken to lie in");
         list_guesses(c);
         (void)fprintf(stderr, "         What lies outside is saturated; --calibration DIR gives samples.\n");
+        if (c->request->ranges)
+            (void)fprintf(stderr, "note: --ranges %.40s has no effect without samples\n", c->request->ranges);
     } else if (c->n_samples < FEW_SAMPLES) {
         (void)fprintf(stderr,
                       "warning: %u calibration sample%s, fewer than %d: ranges beyond what they reach are "

@@ -4,9 +4,13 @@
 #include "driver.h"
 #include "emit/spawn.h"
 #include "file_read.h"
+#include "mica/certificate.h"
+#include "mica/float_model.h"
+#include "mica/statement.h"
 
 #include <check.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,7 +176,70 @@ START_TEST(emit_only_stops_before_the_compiler) {
     ck_assert_msg(compile_model(&r, &st), "%s", st.message);
     ck_assert(unsetenv("CC") == 0);
     ck_assert(access(at("net-prover"), F_OK) != 0);
-    ck_assert_uint_eq(count_entries(place), 4); /* net.vk, net.cert, net.report.html, net-src */
+    ck_assert(access(at("net.float"), F_OK) == 0);
+    ck_assert_uint_eq(count_entries(place), 5); /* net.vk, net.cert, net.float, net.report.html, net-src */
+}
+END_TEST
+
+/* What is asked for in vain is refused before anything takes time: the output's folder before the model is
+ * read, names of inputs and outputs before calibration. */
+START_TEST(slips_are_refused_early) {
+    char net[PATH_BYTES];
+    static const char *const outputs[] = {"none/net", "file/net", "taken"};
+    static const char *named[] = {"nosuch=private"}, *word[] = {"secret"};
+    static const mica_arguments slips[] = {{named, 1}, {word, 1}};
+    const int file = open(at("file"), O_CREAT | O_WRONLY, 0600), src = open(at("taken-src"), O_CREAT, 0600);
+    ck_assert(file >= 0 && src >= 0);
+    (void)close(file);
+    (void)close(src);
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+        mica_status st = {0};
+        (void)snprintf(net, sizeof net, "%s", at(outputs[i]));
+        compile_request r = request_for(net);
+        r.model = "/nonexistent/model.onnx"; /* would be the message, were it looked for */
+        ck_assert(!compile_model(&r, &st));
+        ck_assert_int_eq(st.code, MICA_ERR_IO);
+        ck_assert_msg(strstr(st.message, "folder") && !strstr(st.message, "nonexistent"), "%s", st.message);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        mica_status st = {0};
+        compile_request r = request_for("net");
+        compilation c = {.request = &r, .name = "net"};
+        sample_set samples = {0};
+        *(i & 1 ? &r.input_visibility : &r.output_visibility) = slips[i >> 1];
+        ck_assert(!compile_parameters(&c, &samples, &st));
+        ck_assert_int_eq(st.code, MICA_ERR_USAGE);
+        ck_assert_msg(strstr(st.message, "visibility"), "%s", st.message);
+        ck_assert_ptr_null(c.calibration.lo);
+        sample_set_free(&samples);
+        compilation_free(&c);
+    }
+}
+END_TEST
+
+/* Files of Mica that inspect does not show are named, with the command that takes them. */
+START_TEST(inspect_names_other_files) {
+    static const char *const magic[] = {MICA_CERTIFICATE_MAGIC, MICA_PROOF_MAGIC, MICA_FLOAT_MAGIC};
+    static const char *const words[] = {"mica verify-params", "mica verify", "float model"};
+    char path[PATH_BYTES], errors[PATH_BYTES], line[512];
+    (void)snprintf(path, sizeof path, "%s", at("file"));
+    (void)snprintf(errors, sizeof errors, "%s", at("errors"));
+    for (size_t i = 0; i < 3; i++) {
+        mica_status st = {0};
+        char *argv[] = {"inspect", path, NULL};
+        ck_assert(file_write(path, magic[i], 8, &st));
+        fflush(stderr);
+        const int kept = dup(2), caught = open(errors, O_CREAT | O_TRUNC | O_RDWR, 0600);
+        ck_assert(kept >= 0 && caught >= 0 && dup2(caught, 2) == 2);
+        const int code = cmd_inspect(2, argv);
+        fflush(stderr);
+        ck_assert(dup2(kept, 2) == 2 && close(kept) == 0);
+        const ssize_t n = pread(caught, line, sizeof line - 1, 0);
+        (void)close(caught);
+        line[n > 0 ? n : 0] = 0;
+        ck_assert_int_eq(code, 2);
+        ck_assert_msg(strstr(line, words[i]) && !strncmp(line, "error: ", 7), "%s", line);
+    }
 }
 END_TEST
 
@@ -321,6 +388,8 @@ static Suite *driver_suite(void) {
     tcase_add_test(c, large_weights_are_mapped);
     tcase_add_test(c, same_input_same_bytes);
     tcase_add_test(c, emit_only_stops_before_the_compiler);
+    tcase_add_test(c, slips_are_refused_early);
+    tcase_add_test(c, inspect_names_other_files);
     tcase_add_test(c, failures_leave_nothing);
     tcase_add_test(c, damaged_cache_entries_are_ignored);
     tcase_add_test(c, cache_follows_the_sources);
