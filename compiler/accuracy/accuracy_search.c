@@ -200,10 +200,10 @@ static bool refine(search *s, mica_status *st) {
 const char *accuracy_rung_words(char *buffer, size_t size, const accuracy_rung *rung) {
     const lowering_widths *w = &rung->widths;
     if (w->activation_bits)
-        (void)snprintf(buffer, size, "up to %u bits, weights %u%s%s", w->activation_bits, w->weight_bits,
-                       w->fine ? ", fine" : "", w->split ? ", two limbs" : "");
+        (void)snprintf(buffer, size, "values %u, weights %u%s%s", w->activation_bits, w->weight_bits,
+                       w->fine ? ", larger tables" : "", w->split ? ", two-part weights" : "");
     else
-        (void)snprintf(buffer, size, "by the network's size");
+        (void)snprintf(buffer, size, "chosen by the number of weights");
     return buffer;
 }
 

@@ -50,7 +50,7 @@ typedef struct accuracy_result {
  * accuracy_measure, freed by the caller on success. n_samples >= 1. */
 bool accuracy_search(accuracy_result *r, const accuracy_request *request, mica_status *st);
 
-/* "up to 12 bits, weights 12", with what else the rung has. Returns buffer. */
+/* "values 12, weights 12", with what else the rung has. Returns buffer. */
 const char *accuracy_rung_words(char *buffer, size_t size, const accuracy_rung *rung);
 
 /* The widths of a rung. */

@@ -8,9 +8,10 @@
 
 enum { SHOWN_LOSSES = 8 };
 
-static void set_error(scope *s, const char *name, const accuracy_figures *f) {
+static void set_error(scope *s, const char *name, const accuracy_figures *f, const char *remark) {
     char words[64];
-    (void)snprintf(words, sizeof words, "%s%.2g %%", f->complete ? "" : "at least ", 100 * f->mean_error);
+    (void)snprintf(words, sizeof words, "%s%.2g %%%s", f->complete ? "" : "at least ", 100 * f->mean_error,
+                   remark);
     html_set_words(s, name, words);
 }
 
@@ -18,7 +19,7 @@ static void bind_choice(scope *root, const char *words, const accuracy_figures *
     scope *s = scope_item(root, "choice");
     html_set_words(s, "CHOICE_WORDS", words);
     html_set_words(s, "CHOICE_TAKEN", taken ? ", taken" : "");
-    set_error(s, "CHOICE_ERROR", f);
+    set_error(s, "CHOICE_ERROR", f, "");
     html_set_seconds(s, "CHOICE_SECONDS", f->cost.seconds);
 }
 
@@ -69,7 +70,8 @@ static void bind_changes(scope *root, const compilation *c) {
                        x->value == GRAPH_NO_VALUE ? "all values" : c->graph.value[x->value].name);
         set_difference(s, "CHANGE_COST", x->would_be.cost.seconds - r->taken.cost.seconds);
         if (x->would_be.complete)
-            set_error(s, "CHANGE_ERROR", &x->would_be);
+            set_error(s, "CHANGE_ERROR", &x->would_be,
+                      x->would_be.mean_error < r->taken.mean_error ? "" : ", no better");
         else
             html_set_words(s, "CHANGE_ERROR", "not measured");
     }

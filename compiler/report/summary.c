@@ -104,14 +104,14 @@ static void print_search(const compilation *c) {
         char words[64];
         if (!r->is.lowered)
             continue;
-        printf("%s%-40s ", i == 0 ? "widths       " : "             ",
+        printf("%s%-54s ", i == 0 ? "bit widths   " : "             ",
                accuracy_rung_words(words, sizeof words, r));
         print_figures(&r->is, i != s->chosen ? "" : s->n_coarse ? ", refined:" : ", taken");
     }
     if (s->n_coarse) {
         char words[64];
         (void)snprintf(words, sizeof words, "%u of %u values coarser", s->n_coarse, s->n_values);
-        printf("             %-40s ", words);
+        printf("             %-54s ", words);
         print_figures(&s->taken, ", taken");
     }
     if (s->clipped)
@@ -136,7 +136,8 @@ static void print_changes(const compilation *c) {
             printf("value '%s': ", name ? name : "?");
         printf("%+.3g s of proving", x->would_be.cost.seconds - s->taken.cost.seconds);
         if (x->would_be.complete)
-            printf(", mean error %.4f %%", 100 * x->would_be.mean_error);
+            printf(", mean error %.4f %%%s", 100 * x->would_be.mean_error,
+                   x->would_be.mean_error < s->taken.mean_error ? "" : ", no better than what is taken");
         printf("\n");
     }
 }
@@ -148,8 +149,9 @@ static void print_losses(const compilation *c) {
     const uint32_t n = accuracy_losses(&c->accuracy, &c->graph, worst, LOSSES);
     for (uint32_t i = 0; i < n; i++) {
         const char *name = c->graph.value[worst[i].at->value].name;
-        printf("%svalue '%s': mean error %.4f %%, %.4f %% of it new\n", i ? "             " : "precision    ",
-               name ? name : "?", 100 * worst[i].at->mean, 100 * worst[i].added);
+        printf("%svalue '%s': mean error %.4f %%, of which %.4f %% arises there\n",
+               i ? "             " : "most error   ", name ? name : "?", 100 * worst[i].at->mean,
+               100 * worst[i].added);
     }
 }
 
@@ -160,16 +162,17 @@ void summary_print(const compilation *c) {
     print_operators(&c->graph);
     printf("parameters   %llu, %llu multiply-accumulates per inference\n", (unsigned long long)c->parameters,
            (unsigned long long)c->macs);
-    printf("circuit      %u tensors, %u layers, %llu lookups, %llu table rows, %u strata\n",
-           c->vk.circuit.n_tensors, c->vk.circuit.n_layers, (unsigned long long)r->lookups,
-           (unsigned long long)r->table_rows, r->strata);
+    printf(
+        "circuit      %u layers of %u tensors, proven in %u steps one after another; %llu values looked up "
+        "in tables of %llu rows\n",
+        c->vk.circuit.n_layers, c->vk.circuit.n_tensors, r->strata, (unsigned long long)r->lookups,
+        (unsigned long long)r->table_rows);
     print_ports(c);
     print_accuracy(c);
     print_search(c);
     print_losses(c);
     print_changes(c);
-    printf("security     %.1f bits proven (unique decoding, no conjecture), the minimum of\n",
-           r->proven_bits);
+    printf("security     %.1f bits proven, without a conjecture: the least of\n", r->proven_bits);
     for (unsigned i = 0; i < r->n_lines; i++)
         printf("             %7.1f  %s\n", r->line[i].bits, r->line[i].what);
     if (c->vk.security_bits < MICA_DEFAULT_SECURITY_BITS)
@@ -180,8 +183,8 @@ void summary_print(const compilation *c) {
            size_words(a, sizeof a, (double)r->prover_memory_bytes),
            size_words(b, sizeof b, (double)r->proof_bytes_expected));
     printf(
-        "note         Proofs are succinct and binding; they are not yet zero-knowledge: a proof may reveal "
-        "information\n             about the weights and about intermediate values.\n");
+        "note         Proofs are succinct and binding, not zero-knowledge: a proof may reveal information\n"
+        "             about the weights and about intermediate values.\n");
     print_visibility_notes(&c->vk.circuit);
     (void)fflush(stdout);
 }

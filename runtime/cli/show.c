@@ -8,9 +8,8 @@
 
 #define SHOWN_VALUES 32 /* of one item, as text; JSON holds all */
 
-const char show_privacy_note[] =
-    "succinct and binding, not yet zero-knowledge: the proof may reveal information "
-    "about weights and intermediate values";
+const char show_privacy_note[] = "succinct and binding, not zero-knowledge: the proof may reveal information "
+                                 "about weights and intermediate values";
 const char show_private_note[] =
     "what is private is undisclosed, not hidden: the proof is about it, does not contain it, and may reveal "
     "information about it";
