@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "circuit_samples.h"
+#include "suite.h"
 
 #define NONE        UINT32_MAX
 #define MAX_NONCES  16
@@ -132,9 +133,5 @@ int main(void) {
     tcase_set_timeout(t, 300);
     tcase_add_loop_test(t, other_nonces_make_fresh_proofs, 0, SAMPLES);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }
