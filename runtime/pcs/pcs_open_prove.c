@@ -96,6 +96,7 @@ typedef struct form_job {
     unsigned low;        /* variables of a block */
     const m31 *low_part; /* [n][2^low]: the low factor of w_x */
     const qm31 *coef;
+    qm31 *scaled; /* [workers][n] */
     qvec form;
 } form_job;
 
@@ -104,16 +105,17 @@ static void form_range(void *ctx, size_t begin, size_t end, unsigned worker) {
     const form_job *job = ctx;
     const unsigned b = job->q->source.col_vars;
     const size_t size = (size_t)1 << job->low;
-    (void)worker;
+    qm31 *scaled = job->scaled + worker * job->q->n;
     for (size_t block = begin; block < end; block++) {
         for (size_t k = 0; k < job->q->n; k++) {
             const m31 *power = job->q->power + k * b;
             m31 high = 1;
             for (unsigned v = job->low; v < b; v++)
                 high = block >> (v - job->low) & 1 ? m31_mul(high, power[v]) : high;
-            kernels()->axpy_m31(qvec_from(job->form, block << job->low), qm31_mul_m31(job->coef[k], high),
-                                job->low_part + (k << job->low), size);
+            scaled[k] = qm31_mul_m31(job->coef[k], high);
         }
+        kernels()->axpys_m31(qvec_from(job->form, block << job->low), scaled, job->low_part, size, job->q->n,
+                             size);
     }
 }
 
@@ -123,7 +125,8 @@ static bool add_to_form(opening *o, const query_set *q, qm31 gamma, qm31 *gamma_
     const size_t mark = arena_mark(o->arena);
     m31 *low_part = arena_alloc(o->arena, q->n << low, sizeof *low_part, o->st);
     qm31 *coef = arena_alloc(o->arena, q->n, sizeof *coef, o->st);
-    if (!low_part || !coef)
+    qm31 *scaled = arena_alloc(o->arena, parallel_workers() * q->n, sizeof *scaled, o->st);
+    if (!low_part || !coef || !scaled)
         return false;
     for (size_t k = 0; k < q->n; k++, *gamma_power = qm31_mul(*gamma_power, gamma)) {
         m31 *w = low_part + (k << low);
@@ -135,7 +138,7 @@ static bool add_to_form(opening *o, const query_set *q, qm31 gamma, qm31 *gamma_
                 w[half + i] = m31_mul(w[i], q->power[k * b + v]);
         }
     }
-    form_job job = {q, low, low_part, coef, qvec_from(o->form, q->source.offset)};
+    form_job job = {q, low, low_part, coef, scaled, qvec_from(o->form, q->source.offset)};
     parallel_for((size_t)1 << (b - low), 1, form_range, &job);
     arena_reset(o->arena, mark);
     return true;
@@ -233,7 +236,8 @@ static size_t queries_workspace(const pcs_params *p, unsigned step) {
         const size_t t = s->queries, low = (size_t)1 << (s->col_vars < FORM_LOW ? s->col_vars : FORM_LOW);
         bytes += 2 * pcs_block_bytes(t, sizeof(uint32_t)); /* indices, and those of the multiproof */
         bytes += pcs_block_bytes(t * s->col_vars, sizeof(m31)) + pcs_block_bytes(t * s->n_words, sizeof(m31));
-        bytes += pcs_block_bytes(t * low, sizeof(m31)) + pcs_block_bytes(t, sizeof(qm31));
+        bytes += pcs_block_bytes(t * low, sizeof(m31)) + pcs_block_bytes(t, sizeof(qm31)) +
+                 pcs_block_bytes(parallel_workers() * t, sizeof(qm31));
         if (step == 0)
             bytes += open_group_columns_workspace(&p->group[i], t);
     }

@@ -190,10 +190,13 @@ static size_t wide_workspace(const pcs_params *p, unsigned g) {
            pcs_block_bytes(workers, ROW_FORMS_SCRATCH);
 }
 
+/* Classes of small blocks: eq of each whole, one after the other. */
 typedef struct contract_job {
     const pcs_committed *group;
-    const row_class *class;
+    const row_class **class;
+    size_t n_classes;
     qvec eq;
+    size_t n_eq, room; /* elements of eq in use, in all */
 } contract_job;
 
 static void contract_range(void *ctx, size_t begin, size_t end, unsigned worker) {
@@ -202,30 +205,54 @@ static void contract_range(void *ctx, size_t begin, size_t end, unsigned worker)
     (void)worker;
     for (size_t i = begin; i < end; i++) {
         const size_t row = s->present[i];
-        const m31 *block = job->group->matrix + (row << s->col_vars) + job->class->block_at;
-        qvec_set(job->class->rows, row,
-                 kernels()->dot_m31(block, job->eq, (size_t)1 << job->class->block_vars));
+        const m31 *cells = job->group->matrix + (row << s->col_vars);
+        qvec eq = job->eq;
+        for (size_t c = 0; c < job->n_classes; c++) {
+            const row_class *class = job->class[c];
+            const size_t n = (size_t)1 << class->block_vars;
+            qvec_set(class->rows, row, kernels()->dot_m31(cells + class->block_at, eq, n));
+            eq = qvec_from(eq, n);
+        }
     }
 }
 
-/* rows[row] of every class; eq is scratch. */
-static bool contract_rows(opening *o, qvec eq) {
+static void contract_small(contract_job *job) {
+    if (job->n_classes)
+        parallel_for(job->group->shape.n_present, 1, contract_range, job);
+    job->n_classes = job->n_eq = 0;
+}
+
+static void add_small(contract_job *job, const row_class *class) {
+    const size_t n = (size_t)1 << class->block_vars;
+    if (job->n_eq + n > job->room)
+        contract_small(job);
+    eq_table_build(qvec_from(job->eq, job->n_eq), class->zc, class->block_vars, qm31_one());
+    job->n_eq += n;
+    job->class[job->n_classes++] = class;
+}
+
+/* rows[row] of every class; eq [room], at least a row's, is scratch. */
+static bool contract_rows(opening *o, qvec eq, size_t room) {
     wide_job wide = {.n_classes = 0};
+    contract_job small = {.eq = eq, .room = room};
+    small.class = arena_alloc(o->arena, o->n_classes, sizeof *small.class, o->st);
+    if (!small.class)
+        return false;
     for (unsigned g = 0; g < o->p->n_groups; g++) {
+        small.group = &o->group[g];
         for (size_t c = 0; c < o->n_classes; c++) {
             const row_class *class = &o->class[c];
             if (class->group != g)
                 continue;
-            if (is_wide(o, class)) {
-                wide.class[wide.n_classes++] = class;
-                if (wide.n_classes == WIDE_CLASSES && !contract_wide(o, &wide, g))
-                    return false;
+            if (!is_wide(o, class)) {
+                add_small(&small, class);
                 continue;
             }
-            eq_table_build(eq, class->zc, class->block_vars, qm31_one());
-            contract_job job = {&o->group[g], class, eq};
-            parallel_for(o->p->group[g].n_present, 1, contract_range, &job);
+            wide.class[wide.n_classes++] = class;
+            if (wide.n_classes == WIDE_CLASSES && !contract_wide(o, &wide, g))
+                return false;
         }
+        contract_small(&small);
         if (!contract_wide(o, &wide, g))
             return false;
     }
@@ -365,7 +392,7 @@ bool open_rows(opening *o, const pcs_claim *claim, size_t n_claims) {
     const qm31 gamma = pcs_combine_claims(o->ch, claim, n_claims);
     if (!make_classes(o, claim, n_claims, gamma))
         return false;
-    if (!contract_rows(o, eq))
+    if (!contract_rows(o, eq, (size_t)1 << max_col_vars(o->p)))
         return false;
     rows_reduce(o, missing);
     return stack_message(o, missing, eq);
@@ -378,7 +405,8 @@ size_t open_rows_workspace(const pcs_params *p, size_t n_claims) {
         2 * pcs_qvec_bytes((size_t)1 << p->message_vars) + pcs_qvec_bytes((size_t)1 << max_col_vars(p)) +
         pcs_qvec_bytes(rows) + pcs_block_bytes(rows, sizeof(qm31)) + pcs_block_bytes(rows, sizeof(size_t)) +
         combine_rows_bytes(rows) + 2 * n_claims * pcs_qvec_bytes(rows) +
-        2 * pcs_block_bytes(n_claims, sizeof(uint32_t)) + pcs_block_bytes(n_claims, sizeof(row_class));
+        2 * pcs_block_bytes(n_claims, sizeof(uint32_t)) + pcs_block_bytes(n_claims, sizeof(row_class)) +
+        pcs_block_bytes(n_claims, sizeof(row_class *));
     size_t wide = 0;
     for (unsigned g = 0; g < p->n_groups; g++)
         wide = wide_workspace(p, g) > wide ? wide_workspace(p, g) : wide;

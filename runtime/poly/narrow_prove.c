@@ -100,7 +100,19 @@ static unsigned find_pattern(narrow_matrix *m, const uint8_t used[BLOCK]) {
     return m->n_patterns++;
 }
 
-/* Chooses all patterns; returns how many words the chunks keep. */
+#define LINE 32 /* words of a cache line */
+
+/* Words from chunk c to the next, which keeps `kept` words of each block. Rows of a matrix are 2^k chunks
+ * apart, and would lie in few sets of a cache if the distance were a multiple of a power of two of lines as
+ * high: so 2^k chunks take 2^(k+1) - 1 lines more. */
+static size_t chunk_words(size_t c, size_t kept) {
+    size_t lines = (kept * BLOCKS + LINE - 1) / LINE + 1;
+    for (; c & 1; c >>= 1)
+        lines++;
+    return lines * LINE;
+}
+
+/* Chooses all patterns; returns how many words the chunks take. */
 static size_t choose_patterns(make_job *job) {
     narrow_matrix *m = job->m;
     size_t total = 0;
@@ -108,7 +120,7 @@ static size_t choose_patterns(make_job *job) {
         if (!job->small[c])
             continue;
         m->chunk[c].pattern = find_pattern(m, job->used[c]);
-        total += m->pattern[m->chunk[c].pattern].kept * BLOCKS;
+        total += chunk_words(c, m->pattern[m->chunk[c].pattern].kept);
     }
     return total;
 }
@@ -123,7 +135,7 @@ narrow_matrix *narrow_make(const m31 *cell, size_t n) {
     if (!job.used || !job.small || !m->chunk)
         goto fail;
     parallel_for(m->n_chunks, 1, scan_range, &job);
-    m->cell = malloc((choose_patterns(&job) + 32) * sizeof *m->cell);
+    m->cell = aligned_alloc(LINE * sizeof *m->cell, (choose_patterns(&job) + LINE) * sizeof *m->cell);
     if (!m->cell)
         goto fail;
     int16_t *at = m->cell;
@@ -132,7 +144,7 @@ narrow_matrix *narrow_make(const m31 *cell, size_t n) {
         if (!job.small[c])
             continue;
         chunk->cell = at;
-        at += m->pattern[chunk->pattern].kept * BLOCKS;
+        at += chunk_words(c, m->pattern[chunk->pattern].kept);
     }
     parallel_for(m->n_chunks, 1, copy_range, &job);
     free(job.used);

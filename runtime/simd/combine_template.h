@@ -22,8 +22,8 @@ static inline __attribute__((always_inline)) void combine_words(int32_t *out, si
     for (size_t r = 0; r < rows; r += 2) {
         const products_vec a = products_load(row[r] + at), b = products_load(row[r + 1] + at);
         const products_vec low = combine_low(a, b), high = combine_high(a, b);
-        __builtin_prefetch(row[r] + at + 64);
-        __builtin_prefetch(row[r + 1] + at + 64);
+        __builtin_prefetch(row[r] + at + 256, 0, 2);
+        __builtin_prefetch(row[r + 1] + at + 256, 0, 2);
         for (size_t j = 0; j < COMBINE_AT_ONCE; j++) {
             const products_vec by = products_pair(left + (r / 2 * COMBINE_SUMS + j) * 2);
             sum[j][0] = products_step(sum[j][0], low, by);

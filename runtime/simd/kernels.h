@@ -25,6 +25,8 @@ typedef struct mica_kernels {
     qm31 (*dot)(qvec a, qvec b, size_t n);
     /* y[i] += c * row[i] */
     void (*axpy_m31)(qvec y, qm31 c, const m31 *row, size_t n);
+    /* y[i] += sum over k < n_rows of c[k] * row[k * stride + i]; n_rows < 2^30 */
+    void (*axpys_m31)(qvec y, const qm31 *c, const m31 *row, size_t stride, size_t n_rows, size_t n);
     /* y[i] += c * x[i] */
     void (*axpy)(qvec y, qm31 c, qvec x, size_t n);
 

@@ -53,6 +53,11 @@ static void axpy_m31(qvec y, qm31 c, const m31 *row, size_t n) {
     }
 }
 
+static void axpys_m31(qvec y, const qm31 *c, const m31 *row, size_t stride, size_t n_rows, size_t n) {
+    for (size_t k = 0; k < n_rows; k++)
+        axpy_m31(y, c[k], row + k * stride, n);
+}
+
 static void axpy(qvec y, qm31 c, qvec x, size_t n) {
     for (size_t i = 0; i < n; i++)
         qvec_set(y, i, qm31_add(qvec_get(y, i), qm31_mul(c, qvec_get(x, i))));
@@ -177,6 +182,7 @@ const mica_kernels kernels_portable = {
     .dot_m31 = dot_m31,
     .dot = dot,
     .axpy_m31 = axpy_m31,
+    .axpys_m31 = axpys_m31,
     .axpy = axpy,
     .eq_extend = eq_extend,
     .fold = fold,

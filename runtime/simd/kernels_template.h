@@ -215,6 +215,31 @@ static void axpy_m31(qvec y, qm31 c, const m31 *row, size_t n) {
     kernels_portable.axpy_m31(qvec_from(y, end), c, row + end, n - end);
 }
 
+/* Four products < 2^62 are added before a folding, as in dot_m31. */
+static void axpys_m31(qvec y, const qm31 *c, const m31 *row, size_t stride, size_t n_rows, size_t n) {
+    const size_t end = whole_vectors(n);
+    for (size_t i = 0; i < end; i += VEC_LANES) {
+        wide_qm31 sum = sum_zero();
+        for (size_t k = 0; k < n_rows; k += 4) {
+            const size_t last = n_rows - k < 4 ? n_rows - k : 4;
+            wide_qm31 four = sum_zero();
+            for (size_t l = k; l < k + last; l++) {
+                const vec x = vec_load(row + l * stride + i), odd = vec_odd_down(x);
+                for (unsigned j = 0; j < QM31_DEGREE; j++) {
+                    const vec by = vec_set1(c[l].v[j]);
+                    four.v[j] = wide_add(four.v[j], (wide){word_mul(x, by), word_mul(odd, by)});
+                }
+            }
+            sum_add(&sum, four);
+        }
+        for (unsigned j = 0; j < QM31_DEGREE; j++) {
+            m31 *plane = y.p + j * y.stride + i;
+            vec_store(plane, vec_add(vec_load(plane), wide_reduce(sum.v[j])));
+        }
+    }
+    kernels_portable.axpys_m31(qvec_from(y, end), c, row + end, stride, n_rows, n - end);
+}
+
 static void axpy(qvec y, qm31 c, qvec x, size_t n) {
     const size_t end = whole_vectors(n);
     const factor by = factor_set1(c);
@@ -401,8 +426,9 @@ static void limbs_accumulate(uint64_t *acc, size_t acc_stride, const int32_t *su
 
 /* The entries of mica_kernels that are defined above. */
 #define KERNELS_OF_TEMPLATE                                                                                  \
-    .dot_m31 = dot_m31, .dot = dot, .axpy_m31 = axpy_m31, .axpy = axpy, .eq_extend = eq_extend,              \
-    .fold = fold, .round_product = round_product, .round_eq_product = round_eq_product,                      \
-    .fraction_add = fraction_add, .fraction_add_ones = fraction_add_ones, .round_fraction = round_fraction,  \
+    .dot_m31 = dot_m31, .dot = dot, .axpy_m31 = axpy_m31, .axpys_m31 = axpys_m31, .axpy = axpy,              \
+    .eq_extend = eq_extend, .fold = fold, .round_product = round_product,                                    \
+    .round_eq_product = round_eq_product, .fraction_add = fraction_add,                                      \
+    .fraction_add_ones = fraction_add_ones, .round_fraction = round_fraction,                                \
     .round_shifted = round_shifted, .butterfly = butterfly, .limbs_split = limbs_split,                      \
     .limbs_join = limbs_join, .limbs_accumulate = limbs_accumulate

@@ -177,6 +177,38 @@ START_TEST(long_sums) {
 }
 END_TEST
 
+/* axpys_m31 is axpy_m31 of one row after the other, also of many rows of the largest elements. */
+START_TEST(rows_add_up) {
+    enum { ROWS = 41, N = 70, GAP = 3 };
+    static m31 row[ROWS * (N + GAP) + 1], want[4 * STRIDE], got[4 * STRIDE];
+    qm31 c[ROWS];
+    uint64_t seed = 5;
+    for (unsigned extreme = 0; extreme < 2; extreme++) {
+        for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+            row[i] = extreme ? M31_P - 1 : random_m31(&seed);
+        for (size_t k = 0; k < ROWS; k++)
+            c[k] = extreme ? (qm31){{M31_P - 1, M31_P - 1, 0, M31_P - 1}} : random_qm31(&seed);
+        for (size_t n = 0; n <= N; n += n < 18 ? 1 : 13) {
+            for (size_t rows = 0; rows <= ROWS; rows += rows < 9 ? 1 : 8) {
+                for (size_t i = 0; i < 4 * STRIDE; i++)
+                    want[i] = random_m31(&seed);
+                memcpy(got, want, sizeof got);
+                for (size_t k = 0; k < rows; k++)
+                    kernels_of(MICA_CPU_PORTABLE)
+                        ->axpy_m31((qvec){want + 1, STRIDE}, c[k], row + 1 + k * (N + GAP), n);
+                for (mica_cpu_level level = MICA_CPU_PORTABLE; level <= mica_cpu_level_get(); level++) {
+                    static m31 y[4 * STRIDE];
+                    memcpy(y, got, sizeof y);
+                    kernels_of(level)->axpys_m31((qvec){y + 1, STRIDE}, c, row + 1, N + GAP, rows, n);
+                    ck_assert_msg(memcmp(y, want, sizeof y) == 0, "%zu rows of %zu, %s", rows, n,
+                                  mica_cpu_level_name(level));
+                }
+            }
+        }
+    }
+}
+END_TEST
+
 /* --- the portable kernels against their formulas, element by element --- */
 
 typedef struct at_i {
@@ -330,6 +362,7 @@ int main(void) {
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, levels_agree, 0, (int)CALLS);
     tcase_add_test(t, long_sums);
+    tcase_add_test(t, rows_add_up);
     tcase_add_test(t, portable_sums);
     tcase_add_test(t, portable_maps);
     tcase_add_test(t, dispatch);
