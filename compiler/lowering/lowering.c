@@ -5,6 +5,7 @@
 
 #include "lowering/lowering_balance.h"
 #include "lowering/lowering_domain.h"
+#include "lowering/lowering_join.h"
 #include "lowering/lowering_ports.h"
 #include "lowering/lowering_shown.h"
 #include "lowering/range.h"
@@ -181,8 +182,9 @@ static bool allocate(lowering *l, mica_status *st) {
     l->tight = calloc(n, sizeof *l->tight);
     l->split = calloc(l->g->n_nodes + 1u, sizeof *l->split);
     l->shown = malloc(n * sizeof *l->shown);
+    l->joined = malloc((l->g->n_nodes + 1u) * sizeof *l->joined);
     return (l->value && l->small && l->plain && l->bits && l->width && l->want_scale && l->tight &&
-            l->split && l->shown) ||
+            l->split && l->shown && l->joined) ||
            mica_fail(st, MICA_ERR_MEMORY, "out of memory in the lowering");
 }
 
@@ -196,6 +198,7 @@ static void release(lowering *l) {
     free(l->tight);
     free(l->split);
     free(l->shown);
+    free(l->joined);
 }
 
 static uint8_t default_activation_bits(const graph *g) {
@@ -259,7 +262,7 @@ static void choose_widths(lowering *l) {
 bool lower_graph(program *p, value_map *map, const graph *g, const calibration *cal,
                  const lowering_options *options, mica_status *st) {
     lowering l = {.g = g, .cal = cal, .opt = *options, .acc_limit = RANGE_WEIGHTED_LIMIT};
-    bool ok = allocate(&l, st) && set_widths(&l, st);
+    bool ok = allocate(&l, st) && set_widths(&l, st) && lowering_find_joined(&l, st);
     if (ok) {
         lowering_find_shown(g, l.shown);
         keep_unclipped(&l);

@@ -76,6 +76,8 @@ typedef struct lowering {
     uint8_t *bits; /* per graph value: log2 of the steps between 0 and the largest calibrated magnitude */
     bool *tight;   /* per graph value: a no-wrap bound of a reader asks for as little head room as possible */
     bool *split;   /* per node: its weights may have two limbs */
+    uint32_t
+        *joined; /* per node: the sum that takes its accumulator as it is, or NO_INDEX (lowering_join.h) */
     int64_t acc_limit;  /* of accumulators with weights */
     double *want_scale; /* per graph value: scale that a reader asks for, 0 if any will do */
     bool *shown; /* per graph value: it reaches graph outputs, and is only moved on its way (lowering_shown.h)

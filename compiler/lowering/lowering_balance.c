@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "lowering/lowering_join.h"
 #include "lowering/range.h"
 #include "ops/ops.h"
 
@@ -165,7 +166,8 @@ static void balance(lowering *l, uint32_t node, uint32_t v, const weight_rows *r
         top = fabs(r->w[i]) > top ? fabs(r->w[i]) : top;
     if (!(magnitude > 0 && l->cal->rms[v] > 0 && rms > 0))
         return;
-    const double reach = sum * magnitude / (double)RANGE_WEIGHTED_LIMIT, q = reach * HEAD_ROOM;
+    const double limit = (double)lowering_acc_limit(l, &l->g->node[node]);
+    const double reach = sum * magnitude / limit, q = reach * HEAD_ROOM;
     const double d = magnitude / (double)(UINT32_C(1) << l->bits[v]);
     const double e = top / (double)(UINT32_C(1) << (l->width[l->g->node[node].out[0]].weight_bits - 1));
     const double room = head_room(l->g, v), terms = (double)(r->outer * r->inner);
@@ -174,7 +176,7 @@ static void balance(lowering *l, uint32_t node, uint32_t v, const weight_rows *r
                       .weights = rms,
                       .weight_step = e,
                       .product = q,
-                      .low = reach * room * magnitude * room / (double)RANGE_WEIGHTED_LIMIT * terms / 4,
+                      .low = reach * room * magnitude * room / limit * terms / 4,
                       .bits = l->bits[v]};
     if (d * e >= q || balance_split(l, node, v, &m))
         return;

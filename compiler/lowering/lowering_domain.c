@@ -95,7 +95,7 @@ bool operand_tensor(lowering *l, uint32_t v, operand_mode mode, qvalue *q, mica_
 }
 
 bool operand_get(lowering *l, uint32_t v, operand_mode mode, operand *o, mica_status *st) {
-    if (!mode.narrow && !mode.plain)
+    if (!mode.narrow && !mode.plain && !(mode.settled && l->small[v].ready))
         return lowering_form(l, v, &o->f, &o->q, st);
     if (!operand_tensor(l, v, mode, &o->q, st))
         return false;

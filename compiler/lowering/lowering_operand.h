@@ -11,9 +11,10 @@ typedef struct operand {
 } operand;
 
 /* narrow: requantised if pending; plain: one tensor axis per ONNX axis; level (sums only): requantised where
- * its steps are far finer than those of another operand. */
+ * its steps are far finer than those of another operand; settled: pending unless it has been requantised for
+ * another reader. */
 typedef struct operand_mode {
-    bool narrow, plain, level;
+    bool narrow, plain, level, settled;
 } operand_mode;
 
 bool operand_get(lowering *l, uint32_t v, operand_mode mode, operand *o, mica_status *st);

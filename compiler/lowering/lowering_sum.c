@@ -1,6 +1,7 @@
 /* Sums of activations and constants at one scale, in a form. */
 #include <stdlib.h>
 
+#include "lowering/lowering_join.h"
 #include "lowering/lowering_move.h"
 #include "lowering/lowering_operand.h"
 #include "lowering/range.h"
@@ -212,7 +213,7 @@ static bool start_layer(lowering *l, const graph_node *n, uint32_t count, const 
 
 static bool sum_values(lowering *l, const graph_node *n, uint32_t count, const addend *a, const uint32_t *v,
                        linear_sum *s, mica_status *st) {
-    operand_mode mode = {false, false, false};
+    operand_mode mode = {.settled = lowering_is_join(l, n)};
     for (int round = 0; round < 4; round++) {
         bool fits, ok;
         if (!operand_join(l, n, count, v, mode, &s->d, &fits, st))

@@ -1,8 +1,9 @@
 /* Weights and other constants of the graph as integers of the circuit. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lowering/lowering.h"
+#include "lowering/lowering_join.h"
 #include "lowering/lowering_split.h"
 #include "lowering/range.h"
 
@@ -12,7 +13,8 @@
 #define SPLIT_STEP         1.1892 /* of a weight scale that even two limbs do not admit: a quarter of a bit */
 #define WHOLE_MOST         65536.0 /* integers below it are taken as they are */
 #define WHOLE_STEPS        255
-#define STEP_ERROR         1e-4 /* of a product in single precision, in steps */
+#define STEP_ERROR         1e-4    /* of a product in single precision, in steps */
+#define MATCH_MOST         65536.0 /* ratio of scales in a sum that small integers bridge */
 
 static size_t product(unsigned rank, const uint32_t *dim) {
     size_t n = 1;
@@ -73,10 +75,26 @@ static double quantise_at(const weighted *w, bound x, double x_scale, quantised 
     return (double)(k->acc.hi > -k->acc.lo ? k->acc.hi : -k->acc.lo) + w->bias_max / (k->scale * x_scale);
 }
 
+/* Makes the accumulator's scale a multiple or a fraction of its partner's in a sum, by a small integer: as
+ * little coarser than k->scale as that takes. Scales that are far apart stay as they are. */
+static void match_partner(const weighted *w, double partner, int64_t limit, bound x, double x_scale,
+                          quantised *k) {
+    const double finest = k->scale * x_scale, ratio = partner / finest;
+    if (!(ratio > 1 / MATCH_MOST && ratio < MATCH_MOST))
+        return;
+    const double parts = ratio >= 1 ? (double)(int64_t)ratio : 1, times = ratio >= 1 ? 1 : ceil(1 / ratio);
+    const double plain = k->scale;
+    k->scale = partner * times / parts / x_scale;
+    if (quantise_at(w, x, x_scale, k) < (double)limit)
+        return;
+    k->scale = plain;
+    (void)quantise_at(w, x, x_scale, k);
+}
+
 /* Weights as they are if they count a common step; otherwise the finest, `bits` at most, with which
  * accumulator and bias keep the no-wrap bound, or its two parts do if it may be split. */
-static bool quantise_weights(const weighted *w, unsigned bits, int64_t limit, bool may_split, bound x,
-                             double x_scale, quantised *k, mica_status *st) {
+static bool quantise_weights(const weighted *w, unsigned bits, int64_t limit, bool may_split, double partner,
+                             bound x, double x_scale, quantised *k, mica_status *st) {
     const double top = largest_magnitude(w->w, product(w->w_rank, w->w_dim));
     if (w->exact && top >= (double)RANGE_ACC_LIMIT)
         return false;
@@ -89,6 +107,8 @@ static bool quantise_weights(const weighted *w, unsigned bits, int64_t limit, bo
     k->scale = top > 0 ? top / (double)((INT64_C(1) << (bits - 1)) - 1) : 1;
     for (;;) {
         const double largest = quantise_at(w, x, x_scale, k);
+        if (largest < (double)limit && partner > 0)
+            match_partner(w, partner, limit, x, x_scale, k);
         if (largest < (double)limit)
             return true;
         if (may_split &&
@@ -152,7 +172,8 @@ bool lowering_weighted(lowering *l, const graph_node *n, const weighted *w, cons
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
     const mica_tensor *input = &lowering_tensors(l)[x->tensor];
     const bool split = l->split[n - l->g->node];
-    bool ok = quantise_weights(w, weight_bits(l, n), l->acc_limit, split, bound_of(input), x->scale, &k, st);
+    bool ok = quantise_weights(w, weight_bits(l, n), lowering_acc_limit(l, n), split,
+                               lowering_partner_scale(l, n), bound_of(input), x->scale, &k, st);
     if (ok) {
         ok = accumulate(l, w, x, &k, f, scale, st);
     } else if (st->code == MICA_OK) {

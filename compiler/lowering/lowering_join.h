@@ -1,0 +1,20 @@
+/* Sums of products with weights, as at the end of a residual branch: the accumulators are added as they are,
+ * at one scale, and requantised once as a sum, not each by itself and then again. */
+#ifndef MICA_COMPILER_LOWERING_JOIN_H
+#define MICA_COMPILER_LOWERING_JOIN_H
+
+#include "lowering/lowering.h"
+
+/* Fills l->joined: per node, the sum that takes the node's accumulator, NO_INDEX for most. */
+bool lowering_find_joined(lowering *l, mica_status *st);
+
+/* Whether an operand of sum n is such an accumulator. */
+bool lowering_is_join(const lowering *l, const graph_node *n);
+
+/* What the accumulators of node n must stay below: the operands of a sum share its range. */
+int64_t lowering_acc_limit(const lowering *l, const graph_node *n);
+
+/* The scale of an operand that node n's accumulator will be added to; 0 if there is none yet. */
+double lowering_partner_scale(const lowering *l, const graph_node *n);
+
+#endif
