@@ -90,10 +90,17 @@ int64_t lowering_acc_limit(const lowering *l, const graph_node *n) {
     return (int64_t)((both ? FULL / 2 : FULL) * (double)RANGE_ACC_LIMIT);
 }
 
-double lowering_partner_scale(const lowering *l, const graph_node *n) {
+bool lowering_partner(const lowering *l, const graph_node *n, double *scale, double *reach) {
     uint32_t v;
     if (l->joined[n - l->g->node] == NO_INDEX)
-        return 0;
+        return false;
     (void)partner(l, n, &v);
-    return l->small[v].ready ? l->small[v].scale : l->value[v].ready ? l->value[v].scale : 0;
+    const qvalue *q = l->small[v].ready ? &l->small[v] : &l->value[v];
+    if (!q->ready)
+        return false;
+    const mica_tensor *base = lowering_tensors(l);
+    const bound r = q->tensor == NO_INDEX ? form_range(q->sum, base) : bound_of(&base[q->tensor]);
+    *scale = q->scale;
+    *reach = (double)(r.hi > -r.lo ? r.hi : -r.lo) * q->scale;
+    return true;
 }

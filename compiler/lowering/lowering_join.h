@@ -11,10 +11,12 @@ bool lowering_find_joined(lowering *l, mica_status *st);
 /* Whether an operand of sum n is such an accumulator. */
 bool lowering_is_join(const lowering *l, const graph_node *n);
 
-/* What the accumulators of node n must stay below: the operands of a sum share its range. */
+/* What the accumulators of node n must stay below while nothing is known of what they will be added to: the
+ * operands of a sum share its range. */
 int64_t lowering_acc_limit(const lowering *l, const graph_node *n);
 
-/* The scale of an operand that node n's accumulator will be added to; 0 if there is none yet. */
-double lowering_partner_scale(const lowering *l, const graph_node *n);
+/* What the accumulator of node n will be added to: its scale and largest magnitude, a real number. False if there
+ * is no such operand, or none yet. */
+bool lowering_partner(const lowering *l, const graph_node *n, double *scale, double *reach);
 
 #endif

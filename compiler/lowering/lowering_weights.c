@@ -172,8 +172,12 @@ bool lowering_weighted(lowering *l, const graph_node *n, const weighted *w, cons
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
     const mica_tensor *input = &lowering_tensors(l)[x->tensor];
     const bool split = l->split[n - l->g->node];
-    bool ok = quantise_weights(w, weight_bits(l, n), lowering_acc_limit(l, n), split,
-                               lowering_partner_scale(l, n), bound_of(input), x->scale, &k, st);
+    weighted beside = *w; /* what the accumulator is added to is more bias */
+    double partner = 0, reach = 0;
+    const bool known = lowering_partner(l, n, &partner, &reach);
+    beside.bias_max += reach;
+    bool ok = quantise_weights(&beside, weight_bits(l, n), known ? RANGE_ACC_LIMIT : lowering_acc_limit(l, n),
+                               split, partner, bound_of(input), x->scale, &k, st);
     if (ok) {
         ok = accumulate(l, w, x, &k, f, scale, st);
     } else if (st->code == MICA_OK) {
