@@ -4,6 +4,9 @@
 
 #include "lowering/range.h"
 
+#define MOST_LIMB_BITS                                                                                       \
+    16 /* of a limb that is only checked to be in range: verifiers know such tables at any size */
+
 /* Rows that a new range table of this many bits would add. */
 static uint64_t range_table_rows(const lowering *l, unsigned bits) {
     const mica_circuit *c = &l->b.p.circuit;
@@ -26,7 +29,7 @@ limb_list limbs_choose(const lowering *l, unsigned bits, uint64_t cells) {
     uint64_t least = UINT64_MAX;
     for (unsigned n = 1; n <= LIMBS && n <= bits; n++) {
         const limb_list list = equal_limbs(bits, n);
-        if (list.bits[0] > LIMBS_MAX_BITS)
+        if (list.bits[0] > MOST_LIMB_BITS)
             continue;
         uint64_t cost = n * cells + range_table_rows(l, list.bits[0]);
         if (list.bits[n - 1] != list.bits[0])

@@ -4,7 +4,7 @@
 
 #include "lowering/lowering.h"
 
-#define LIMBS_MAX_BITS 12                     /* of one limb, at most */
+#define LIMBS_MAX_BITS 12                     /* of a limb that more than its range is asked of, at most */
 #define LIMBS          (STEP_MAX_TENSORS - 3) /* one more for the low limb of two stages */
 
 /* Widths of the limbs of one number, lowest first. limbs_choose gives LIMBS at most. */

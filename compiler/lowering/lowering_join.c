@@ -87,7 +87,7 @@ int64_t lowering_acc_limit(const lowering *l, const graph_node *n) {
         return l->acc_limit;
     const graph_node *other = partner(l, n, &v);
     const bool both = other && l->joined[other - l->g->node] == at;
-    return (int64_t)((both ? FULL / 2 : FULL) * (double)RANGE_ACC_LIMIT);
+    return (int64_t)((both ? FULL / 2 : FULL) * (double)l->acc_limit);
 }
 
 bool lowering_partner(const lowering *l, const graph_node *n, double *scale, double *reach) {

@@ -43,6 +43,7 @@ typedef struct linear_sum {
     form f;
     double scale; /* 0 while nothing has been added */
     uint32_t widest;
+    int64_t limit; /* of the sum's magnitude */
 } linear_sum;
 
 static bool is_zero(const lowering *l, const form *f) {
@@ -75,7 +76,7 @@ static bool add_operand(lowering *l, linear_sum *s, const operand *o, int sign, 
     if (s->widest == NO_INDEX || l->bits[o->q.origin] > l->bits[s->widest])
         s->widest = o->q.origin;
     const bound r = form_range(&sum, lowering_tensors(l));
-    *ok = *ok && scale > 0 && r.lo > -RANGE_ACC_LIMIT && r.hi < RANGE_ACC_LIMIT;
+    *ok = *ok && scale > 0 && r.lo > -s->limit && r.hi < s->limit;
     s->f = sum;
     s->scale = scale;
     return *ok;
@@ -214,6 +215,7 @@ static bool start_layer(lowering *l, const graph_node *n, uint32_t count, const 
 static bool sum_values(lowering *l, const graph_node *n, uint32_t count, const addend *a, const uint32_t *v,
                        linear_sum *s, mica_status *st) {
     operand_mode mode = {.settled = lowering_is_join(l, n)};
+    s->limit = mode.settled ? l->acc_limit : RANGE_ACC_LIMIT;
     for (int round = 0; round < 4; round++) {
         bool fits, ok;
         if (!operand_join(l, n, count, v, mode, &s->d, &fits, st))

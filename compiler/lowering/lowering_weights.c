@@ -176,7 +176,7 @@ bool lowering_weighted(lowering *l, const graph_node *n, const weighted *w, cons
     double partner = 0, reach = 0;
     const bool known = lowering_partner(l, n, &partner, &reach);
     beside.bias_max += reach;
-    bool ok = quantise_weights(&beside, weight_bits(l, n), known ? RANGE_ACC_LIMIT : lowering_acc_limit(l, n),
+    bool ok = quantise_weights(&beside, weight_bits(l, n), known ? l->acc_limit : lowering_acc_limit(l, n),
                                split, partner, bound_of(input), x->scale, &k, st);
     if (ok) {
         ok = accumulate(l, w, x, &k, f, scale, st);
