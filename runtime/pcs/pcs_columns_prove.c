@@ -46,7 +46,6 @@ typedef struct forms_job {
     size_t n, n_blocks;
     m31 *scale;        /* [n_blocks][padded]: the high factor of w_x at each point */
     m31 *column, *acc; /* [n][n_present]; [workers][padded] */
-    uint64_t *wide;    /* [workers][padded], of narrow matrices */
     uint8_t *scratch;  /* [workers][ROW_FORMS_SCRATCH] */
 } forms_job;
 
@@ -60,7 +59,7 @@ static void forms_range(void *ctx, size_t begin, size_t end, unsigned worker) {
         uint8_t *scratch = job->scratch + worker * ROW_FORMS_SCRATCH;
         if (job->forms.narrow)
             row_forms_add_narrow(&job->forms, job->group->matrix, at, job->n_blocks, job->scale, 1, acc,
-                                 job->wide + worker * job->forms.padded, scratch);
+                                 scratch);
         else
             row_forms_add(&job->forms, job->group->matrix + at, job->n_blocks, job->scale, 1, acc, scratch);
         for (size_t q = 0; q < job->n; q++)
@@ -103,8 +102,7 @@ static bool form_columns(const pcs_committed *c, const uint32_t *index, size_t n
     job.scale = arena_alloc(arena, job.n_blocks * padded, sizeof *job.scale, st);
     job.acc = arena_alloc(arena, workers * padded, sizeof *job.acc, st);
     job.scratch = arena_alloc(arena, workers, ROW_FORMS_SCRATCH, st);
-    job.wide = arena_alloc(arena, workers * padded, sizeof *job.wide, st);
-    if (!job.scale || !job.acc || !job.scratch || !job.wide)
+    if (!job.scale || !job.acc || !job.scratch)
         return false;
     memset(job.scale, 0, job.n_blocks * padded * sizeof *job.scale);
     for (size_t q = 0; q < n; q++)
@@ -139,7 +137,6 @@ size_t open_group_columns_workspace(const pcs_shape *s, size_t n) {
                          row_forms_bytes(low_vars, n) + row_forms_narrow_most(n) +
                          pcs_block_bytes(padded << (b - low_vars), sizeof(m31)) +
                          pcs_block_bytes(workers * padded, sizeof(m31)) +
-                         pcs_block_bytes(workers * padded, sizeof(uint64_t)) +
                          pcs_block_bytes(workers, ROW_FORMS_SCRATCH);
     return forms > encode ? forms : encode;
 }

@@ -87,7 +87,6 @@ typedef struct wide_job {
     row_forms forms;
     m31 *scale; /* [QM31_DEGREE][n_blocks][padded]: coordinate k of the high factor of the class of form i */
     m31 *acc;   /* [workers][QM31_DEGREE][padded] */
-    uint64_t *wide; /* the same, of narrow matrices */
     uint8_t *scratch;
 } wide_job;
 
@@ -102,8 +101,7 @@ static void wide_range(void *ctx, size_t begin, size_t end, unsigned worker) {
         uint8_t *scratch = job->scratch + worker * ROW_FORMS_SCRATCH;
         if (job->forms.narrow)
             row_forms_add_narrow(&job->forms, job->group->matrix, row << s->col_vars, job->n_blocks,
-                                 job->scale, QM31_DEGREE, acc, job->wide + worker * QM31_DEGREE * padded,
-                                 scratch);
+                                 job->scale, QM31_DEGREE, acc, scratch);
         else
             row_forms_add(&job->forms, job->group->matrix + (row << s->col_vars), job->n_blocks, job->scale,
                           QM31_DEGREE, acc, scratch);
@@ -165,9 +163,8 @@ static bool contract_wide(opening *o, wide_job *job, unsigned g) {
     if (!wide_factors(o, job))
         return false;
     job->acc = arena_alloc(o->arena, workers * QM31_DEGREE * job->forms.padded, sizeof *job->acc, o->st);
-    job->wide = arena_alloc(o->arena, workers * QM31_DEGREE * job->forms.padded, sizeof *job->wide, o->st);
     job->scratch = arena_alloc(o->arena, workers, ROW_FORMS_SCRATCH, o->st);
-    if (!job->acc || !job->wide || !job->scratch)
+    if (!job->acc || !job->scratch)
         return false;
     parallel_for(o->p->group[g].n_present, 1, wide_range, job);
     job->n_classes = 0;
@@ -186,7 +183,6 @@ static size_t wide_workspace(const pcs_params *p, unsigned g) {
            row_forms_bytes(ROW_FORMS_LOW_MAX, n) + row_forms_narrow_most(n) +
            pcs_block_bytes(QM31_DEGREE * blocks * n, sizeof(m31)) +
            pcs_block_bytes(workers * QM31_DEGREE * n, sizeof(m31)) +
-           pcs_block_bytes(workers * QM31_DEGREE * n, sizeof(uint64_t)) +
            pcs_block_bytes(workers, ROW_FORMS_SCRATCH);
 }
 

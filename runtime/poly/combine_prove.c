@@ -65,7 +65,7 @@ static void add_list(const combine_job *job, row_list *list, const narrow_patter
         for (size_t c = 0; c < QM31_DEGREE; c++) {
             m31 *y = job->y.p + c * job->y.stride + at + b * BLOCK;
             memset(part, 0, p->kept * sizeof *part);
-            kernels()->limbs_join(part, sum + c * LIMBS * p->kept, p->kept, one, p->kept);
+            kernels()->limbs_join(part, 0, sum + c * LIMBS * p->kept, p->kept, one, 0, 1, p->kept);
             for (size_t k = 0; k < p->kept; k++)
                 y[p->at[k]] = m31_add(y[p->at[k]], part[k]);
         }

@@ -76,7 +76,7 @@ static void join(m31 *acc, const int32_t *sum, const m31 *scale, unsigned j) {
         for (size_t i = 0; i < COLUMNS; i++)
             shifted[i] = m31_mul(scale[i], (m31)1 << (j * LIMB_BITS));
     }
-    kernels()->limbs_join(acc, sum, CHUNK * COLUMNS, j ? shifted : scale, COLUMNS);
+    kernels()->limbs_join(acc, 0, sum, CHUNK * COLUMNS, j ? shifted : scale, 0, 1, COLUMNS);
 }
 
 /* Adds the sums of n <= CHUNK blocks of the row; scale: of the first of them. */
@@ -116,6 +116,7 @@ void row_forms_add(const row_forms *f, const m31 *row, size_t n_blocks, const m3
 typedef struct narrow_group {
     size_t first, n, products, width; /* columns of a product */
     size_t limb, row;                 /* strides of the sums */
+    size_t joined;                    /* n, rounded up to what a product takes */
 } narrow_group;
 
 static narrow_group group_of(const row_forms *f, size_t first) {
@@ -125,6 +126,7 @@ static narrow_group group_of(const row_forms *f, size_t first) {
     g.products = one ? 1 : LIMBS;
     g.width = (columns + PRODUCTS_COLUMNS - 1) / PRODUCTS_COLUMNS * PRODUCTS_COLUMNS;
     g.row = g.width;
+    g.joined = (g.n + PRODUCTS_COLUMNS - 1) / PRODUCTS_COLUMNS * PRODUCTS_COLUMNS;
     g.limb = one ? g.n : CHUNK * g.width;
     return g;
 }
@@ -175,9 +177,10 @@ bool row_forms_make_narrow(row_forms *f, const narrow_matrix *m, mica_arena *are
     return true;
 }
 
-/* Sums of the blocks of a chunk, scaled, into acc: 64-bit words. */
+/* Adds the sums of the blocks of a chunk. Whole vectors of forms are joined: what the sums hold beyond a
+ * group's own is of no account, as acc is beyond f->n, and the next group's forms come after. */
 static void add_narrow(const row_forms *f, const narrow_chunk *chunk, const m31 *scale, size_t set_stride,
-                       size_t n_scales, uint64_t *acc, scratch_space *s) {
+                       size_t n_scales, m31 *acc, scratch_space *s) {
     const size_t kept = f->narrow->pattern[chunk->pattern].kept;
     const int16_t *panel = f->narrow_panel[chunk->pattern];
     for (size_t first = 0; first < f->n && kept; first += COLUMNS) {
@@ -185,24 +188,21 @@ static void add_narrow(const row_forms *f, const narrow_chunk *chunk, const m31 
         for (size_t d = 0; d < g.products; d++, panel += g.width * kept)
             kernels()->products(s->sum + d * g.limb, chunk->cell, panel, CHUNK, g.width, kept);
         for (size_t i = 0; i < CHUNK; i++)
-            kernels()->limbs_accumulate(acc + first, f->padded, s->sum + i * g.row, g.limb,
-                                        scale + i * f->padded + first, set_stride, n_scales, g.n);
+            kernels()->limbs_join(acc + first, f->padded, s->sum + i * g.row, g.limb,
+                                  scale + i * f->padded + first, set_stride, n_scales, g.joined);
     }
 }
 
 void row_forms_add_narrow(const row_forms *f, const m31 *matrix, size_t first_cell, size_t n_blocks,
-                          const m31 *scale, size_t n_scales, m31 *acc, uint64_t *wide, void *scratch) {
+                          const m31 *scale, size_t n_scales, m31 *acc, void *scratch) {
     const size_t set_stride = n_blocks * f->padded;
-    memset(wide, 0, n_scales * f->padded * sizeof *wide);
     for (size_t first = 0; first < n_blocks; first += CHUNK) {
         const size_t cell = first_cell + (first << NARROW_BLOCK_VARS);
         const narrow_chunk *chunk = &f->narrow->chunk[cell >> NARROW_CHUNK_VARS];
         if (chunk->cell)
-            add_narrow(f, chunk, scale + first * f->padded, set_stride, n_scales, wide, scratch);
+            add_narrow(f, chunk, scale + first * f->padded, set_stride, n_scales, acc, scratch);
         else
             add_blocks(f, matrix + cell, CHUNK, scale + first * f->padded, set_stride, n_scales, acc,
                        scratch);
     }
-    for (size_t i = 0; i < n_scales * f->padded; i++)
-        acc[i] = m31_add(acc[i], m31_reduce64(wide[i]));
 }

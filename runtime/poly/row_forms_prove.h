@@ -42,9 +42,9 @@ bool row_forms_make_narrow(row_forms *f, const narrow_matrix *m, mica_arena *are
 size_t row_forms_narrow_most(size_t n);
 
 /* row_forms_add for the row that begins at cell `first_cell` of `matrix`, which is also f->narrow; row and
- * first_cell are whole numbers of chunks. wide: scratch like acc. */
+ * first_cell are whole numbers of chunks. */
 void row_forms_add_narrow(const row_forms *f, const m31 *matrix, size_t first_cell, size_t n_blocks,
-                          const m31 *scale, size_t n_scales, m31 *acc, uint64_t *wide, void *scratch);
+                          const m31 *scale, size_t n_scales, m31 *acc, void *scratch);
 
 #define ROW_FORMS_CHUNK   32 /* blocks that are multiplied at once */
 #define ROW_FORMS_COLUMNS 32 /* forms that are */

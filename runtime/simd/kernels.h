@@ -73,12 +73,10 @@ typedef struct mica_kernels {
      * counted from the lowest: 0 to 3; of the others, only those below the number are written, but always
      * limb 0. All limbs are within +-2^11. */
     unsigned (*limbs_split)(int16_t *limb, size_t stride, const m31 *v, size_t n);
-    /* acc[i] += scale[i] * sum_j 2^(11 j) sum[j * stride + i], j < 3, modulo p; |sum| <= 2^30. */
-    void (*limbs_join)(m31 *acc, const int32_t *sum, size_t stride, const m31 *scale, size_t n);
-    /* The same for n_scales sets of numbers, set k at scale + k * scale_stride, acc[k * acc_stride + i]
-     * growing by less than 2^33 that are congruent to what limbs_join adds. |sum| < 2^31. */
-    void (*limbs_accumulate)(uint64_t *acc, size_t acc_stride, const int32_t *sum, size_t stride,
-                             const m31 *scale, size_t scale_stride, size_t n_scales, size_t n);
+    /* acc[k * acc_stride + i] += scale[k * scale_stride + i] * sum_j 2^(11 j) sum[j * stride + i], j < 3, k <
+     * n_scales, modulo p; |sum| <= 2^30. */
+    void (*limbs_join)(m31 *acc, size_t acc_stride, const int32_t *sum, size_t stride, const m31 *scale,
+                       size_t scale_stride, size_t n_scales, size_t n);
 
     /* --- hashing (simd/hash_kernels.h, hash/blake2s.h) --- */
     /* digest + 32 i (32 bytes) is the hash of the message whose 32-bit words are word[w][first + i], w <

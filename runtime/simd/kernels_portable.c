@@ -168,13 +168,9 @@ static unsigned limbs_split(int16_t *limb, size_t stride, const m31 *v, size_t n
     return limbs_split_row(limb, stride, v, n);
 }
 
-static void limbs_join(m31 *acc, const int32_t *sum, size_t stride, const m31 *scale, size_t n) {
-    limbs_join_row(acc, sum, stride, scale, n);
-}
-
-static void limbs_accumulate(uint64_t *acc, size_t acc_stride, const int32_t *sum, size_t stride,
-                             const m31 *scale, size_t scale_stride, size_t n_scales, size_t n) {
-    limbs_accumulate_row(acc, acc_stride, sum, stride, scale, scale_stride, n_scales, n);
+static void limbs_join(m31 *acc, size_t acc_stride, const int32_t *sum, size_t stride, const m31 *scale,
+                       size_t scale_stride, size_t n_scales, size_t n) {
+    limbs_join_row(acc, acc_stride, sum, stride, scale, scale_stride, n_scales, n);
 }
 
 const mica_kernels kernels_portable = {
@@ -198,7 +194,6 @@ const mica_kernels kernels_portable = {
     .products_per_butterfly = 1,
     .limbs_split = limbs_split,
     .limbs_join = limbs_join,
-    .limbs_accumulate = limbs_accumulate,
     .hash_columns = hash_columns_portable,
     .hash_nodes = hash_nodes_portable,
     .grind = grind_portable,

@@ -410,18 +410,31 @@ static void butterfly(m31 *u, m31 *v, const m31 *x, int broadcast, size_t n) {
     kernels_portable.butterfly(u + end, v + end, broadcast ? x : x + end, broadcast, n - end);
 }
 
-/* Loops that the C compiler vectorises. */
+/* A loop that the C compiler vectorises. */
 static unsigned limbs_split(int16_t *limb, size_t stride, const m31 *v, size_t n) {
     return limbs_split_row(limb, stride, v, n);
 }
 
-static void limbs_join(m31 *acc, const int32_t *sum, size_t stride, const m31 *scale, size_t n) {
-    limbs_join_row(acc, sum, stride, scale, n);
+/* s < 0 wraps around, and then s + p is the smaller. */
+INLINE vec limbs_residue(const int32_t *sum) {
+    const vec s = vec_load((const m31 *)(const void *)sum);
+    return vec_min(s, vec_add32(s, vec_set1(M31_P)));
 }
 
-static void limbs_accumulate(uint64_t *acc, size_t acc_stride, const int32_t *sum, size_t stride,
-                             const m31 *scale, size_t scale_stride, size_t n_scales, size_t n) {
-    limbs_accumulate_row(acc, acc_stride, sum, stride, scale, scale_stride, n_scales, n);
+static void limbs_join(m31 *acc, size_t acc_stride, const int32_t *sum, size_t stride, const m31 *scale,
+                       size_t scale_stride, size_t n_scales, size_t n) {
+    const size_t end = whole_vectors(n);
+    for (size_t i = 0; i < end; i += VEC_LANES) {
+        const vec high = vec_times_2_22(limbs_residue(sum + 2 * stride + i));
+        const vec middle = vec_times_2_11(limbs_residue(sum + stride + i));
+        const vec v = vec_add(vec_add(limbs_residue(sum + i), middle), high);
+        for (size_t k = 0; k < n_scales; k++) {
+            m31 *a = acc + k * acc_stride + i;
+            const vec by = vec_load(scale + k * scale_stride + i);
+            vec_store(a, vec_add(vec_load(a), vec_mul_doubled(v, vec_add32(by, by), false)));
+        }
+    }
+    limbs_join_row(acc + end, acc_stride, sum + end, stride, scale + end, scale_stride, n_scales, n - end);
 }
 
 /* The entries of mica_kernels that are defined above. */
@@ -431,4 +444,4 @@ static void limbs_accumulate(uint64_t *acc, size_t acc_stride, const int32_t *su
     .round_eq_product = round_eq_product, .fraction_add = fraction_add,                                      \
     .fraction_add_ones = fraction_add_ones, .round_fraction = round_fraction,                                \
     .round_shifted = round_shifted, .butterfly = butterfly, .limbs_split = limbs_split,                      \
-    .limbs_join = limbs_join, .limbs_accumulate = limbs_accumulate
+    .limbs_join = limbs_join

@@ -46,41 +46,18 @@ static inline unsigned limbs_split_row(int16_t *limb, size_t stride, const m31 *
     return limbs;
 }
 
-/* sum_j 2^(11 j) sum[j * stride], up to multiples of p: < 2^31 + 2^23. */
-static inline uint64_t limbs_value(const int32_t *sum, size_t stride) {
-    uint64_t v = 0; /* < 2^31 + 2^42 + 2^53 */
-    for (unsigned j = 0; j < LIMBS; j++) {
-        const int32_t s = sum[j * stride];
-        v += (uint64_t)(uint32_t)(s + (s < 0 ? (int32_t)M31_P : 0)) << (j * LIMB_BITS);
-    }
-    return (v & M31_P) + (v >> 31);
-}
-
 /* See mica_kernels.limbs_join. */
-static inline void limbs_join_row(m31 *acc, const int32_t *sum, size_t stride, const m31 *scale, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        acc[i] =
-            m31_reduce64(limbs_value(sum + i, stride) * scale[i] + acc[i]); /* the product is below 2^63 */
-}
-
-#define LIMBS_AT_ONCE 32
-
-/* See mica_kernels.limbs_accumulate. */
-static inline void limbs_accumulate_row(uint64_t *acc, size_t acc_stride, const int32_t *sum, size_t stride,
-                                        const m31 *scale, size_t scale_stride, size_t n_scales, size_t n) {
-    for (size_t first = 0; first < n; first += LIMBS_AT_ONCE) {
-        const size_t len = n - first < LIMBS_AT_ONCE ? n - first : LIMBS_AT_ONCE;
-        uint32_t v[LIMBS_AT_ONCE];
-        for (size_t i = 0; i < len; i++)
-            v[i] = (uint32_t)limbs_value(sum + first + i, stride);
-        for (size_t k = 0; k < n_scales; k++) {
-            uint64_t *a = acc + k * acc_stride + first;
-            const m31 *by = scale + k * scale_stride + first;
-            for (size_t i = 0; i < len; i++) {
-                const uint64_t x = (uint64_t)v[i] * by[i]; /* < 2^63 */
-                a[i] += (x & M31_P) + (x >> 31);           /* < 2^31 + 2^32 */
-            }
+static inline void limbs_join_row(m31 *acc, size_t acc_stride, const int32_t *sum, size_t stride,
+                                  const m31 *scale, size_t scale_stride, size_t n_scales, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        uint64_t v = 0; /* < 2^31 + 2^42 + 2^53 */
+        for (unsigned j = 0; j < LIMBS; j++) {
+            const int32_t s = sum[j * stride + i];
+            v += (uint64_t)(uint32_t)(s + (s < 0 ? (int32_t)M31_P : 0)) << (j * LIMB_BITS);
         }
+        v = (v & M31_P) + (v >> 31); /* < 2^31 + 2^23: the products are below 2^63 */
+        for (size_t k = 0; k < n_scales; k++)
+            acc[k * acc_stride + i] = m31_reduce64(v * scale[k * scale_stride + i] + acc[k * acc_stride + i]);
     }
 }
 

@@ -34,6 +34,16 @@ static inline vec vec_half(vec a) {
     return _mm256_srli_epi32(a, 1);
 }
 
+/* a 2^11 and a 2^22 for a < p: rotations of 31 bits, hence < p. */
+static inline vec vec_times_2_11(vec a) {
+    return _mm256_or_si256(_mm256_and_si256(_mm256_slli_epi32(a, 11), vec_set1(M31_P)),
+                           _mm256_srli_epi32(a, 20));
+}
+static inline vec vec_times_2_22(vec a) {
+    return _mm256_or_si256(_mm256_and_si256(_mm256_slli_epi32(a, 22), vec_set1(M31_P)),
+                           _mm256_srli_epi32(a, 9));
+}
+
 static inline word word_zero(void) {
     return _mm256_setzero_si256();
 }

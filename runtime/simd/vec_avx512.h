@@ -34,6 +34,16 @@ static inline vec vec_half(vec a) {
     return _mm512_srli_epi32(a, 1);
 }
 
+/* a 2^11 and a 2^22 for a < p: rotations of 31 bits, hence < p. */
+static inline vec vec_times_2_11(vec a) {
+    return _mm512_or_si512(_mm512_and_si512(_mm512_slli_epi32(a, 11), vec_set1(M31_P)),
+                           _mm512_srli_epi32(a, 20));
+}
+static inline vec vec_times_2_22(vec a) {
+    return _mm512_or_si512(_mm512_and_si512(_mm512_slli_epi32(a, 22), vec_set1(M31_P)),
+                           _mm512_srli_epi32(a, 9));
+}
+
 static inline word word_zero(void) {
     return _mm512_setzero_si512();
 }
