@@ -86,8 +86,12 @@ static void encode_panel(const line_twiddles *tw, const m31 *v, size_t stride, u
     const mica_kernels *kern = kernels();
     for (size_t i = 0; i < (size_t)1 << s; i++) {
         m31(*copy)[PANEL] = rows + (reverse_bits(i, s) << r);
-        for (size_t j = 0; j < (size_t)1 << r; j++)
-            memcpy(copy[j], v + i * stride, width * sizeof *v);
+        for (size_t j = 0; j < (size_t)1 << r; j++) {
+            if (width == PANEL) /* a length that the compiler knows */
+                memcpy(copy[j], v + i * stride, PANEL * sizeof *v);
+            else
+                memcpy(copy[j], v + i * stride, width * sizeof *v);
+        }
     }
     for (unsigned k = r + 1; k <= r + s; k++) {
         const size_t half = (size_t)1 << (k - 1);
@@ -106,6 +110,8 @@ static void encode_blocks(const line_twiddles *tw, const m31 *v, unsigned b, uns
     const size_t blocks = (size_t)1 << (b - s);
     const size_t width = blocks < PANEL ? blocks : PANEL;
     const size_t points = (size_t)1 << (r + s);
+    for (size_t i = 0; i < (size_t)1 << b; i += 16)
+        __builtin_prefetch(v + i, 0, 2);
     for (size_t first = 0; first < blocks; first += width) {
         encode_panel(tw, v + first, blocks, s, r, width, rows);
         for (size_t col = 0; col < width; col++) {
