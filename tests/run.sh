@@ -59,6 +59,13 @@ configure sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMICA_VERIFY_BUILD=ON -DMI
 build sanitize --target unit_tests
 unit_tests sanitize
 
+echo "== data races"
+tests/tsan.sh --short | tee "$results/tsan.txt" || true
+ok=$(grep -c ': ok$' "$results/tsan.txt" || true)
+bad=$(grep -c ': FOUND$' "$results/tsan.txt" || true)
+[ "$((ok + bad))" -gt 0 ] || bad=1 # the tests could not be built
+echo "{\"passed\": $ok, \"failed\": $bad, \"skipped\": 0}" > "$results/tsan.json"
+
 echo "== end to end"
 python3 tests/e2e.py --build "$build/release" --work "$build/e2e" --zoo "$MICA_ZOO" \
     --results "$results/e2e.json" || true
@@ -91,4 +98,4 @@ bad=$(grep -c 'FOUND' "$results/fuzz.txt" || true)
 echo "{\"passed\": $ok, \"failed\": $bad, \"skipped\": 0}" > "$results/fuzz.json"
 
 exec python3 tests/summary.py "$results/ctest-release.xml" "$results/ctest-sanitize.xml" "$results/e2e.json" \
-    "$results/models.json" "$results/nodes.json" "$results/lint.json" "$results/fuzz.json"
+    "$results/models.json" "$results/nodes.json" "$results/lint.json" "$results/fuzz.json" "$results/tsan.json"

@@ -117,7 +117,8 @@ static void encode_blocks(const line_twiddles *tw, const m31 *v, unsigned b, uns
         for (size_t col = 0; col < width; col++) {
             m31 *block = out + (reverse_bits(first + col, b - s) << (r + s));
             for (size_t row = 0; row < points; row++)
-                block[row] = rows[row][col];
+                /* filled: 2^s >= 1 blocks of 2^r points */
+                block[row] = rows[row][col]; // NOLINT(clang-analyzer-core.uninitialized.Assign)
         }
     }
 }

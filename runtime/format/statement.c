@@ -105,7 +105,7 @@ static uint8_t *store_ports(uint8_t *out, const mica_circuit *c, const mica_port
 }
 
 void mica_statement_write(const mica_statement *s, const mica_circuit *c, uint8_t *out) {
-    memcpy(out, MICA_PROOF_MAGIC, 8);
+    memcpy(out, MICA_PROOF_MAGIC, 8); /* no text */ // NOLINT(bugprone-not-null-terminated-result)
     store_u32(out + 8, MICA_PROOF_VERSION);
     memcpy(out + 12, s->vk_digest, MICA_DIGEST_BYTES);
     store_u32(out + 44, s->batch);

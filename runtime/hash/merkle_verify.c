@@ -33,19 +33,19 @@ void merkle_leaf(const m31 *column, size_t n_rows, uint8_t digest[MERKLE_DIGEST]
         counted += 4 * take;
         blake2s_compress(h, block, counted, n_rows == 0);
     }
-    for (unsigned i = 0; i < 8; i++)
+    for (size_t i = 0; i < 8; i++)
         store_u32(digest + 4 * i, h[i]);
 }
 
 static void node_hash(const uint32_t h0[8], const uint8_t *left, const uint8_t *right, uint8_t *parent) {
     uint32_t h[8], block[16];
     memcpy(h, h0, sizeof h);
-    for (unsigned i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 8; i++) {
         block[i] = load_u32(left + 4 * i);
         block[8 + i] = load_u32(right + 4 * i);
     }
     blake2s_compress(h, block, MERKLE_NODE_COUNTED + 2 * MERKLE_DIGEST, 1);
-    for (unsigned i = 0; i < 8; i++)
+    for (size_t i = 0; i < 8; i++)
         store_u32(parent + 4 * i, h[i]);
 }
 

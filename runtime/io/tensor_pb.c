@@ -6,14 +6,7 @@
 #include "tensor.pb-c.h"
 
 /* TensorProto.DataType: the element of raw_data and the field that holds the values otherwise. */
-typedef enum typed_field {
-    FIELD_NONE,
-    FIELD_FLOAT,
-    FIELD_INT32,
-    FIELD_INT64,
-    FIELD_DOUBLE,
-    FIELD_UINT64
-} typed_field;
+typedef enum typed_field { FIELD_FLOAT, FIELD_INT32, FIELD_INT64, FIELD_DOUBLE, FIELD_UINT64 } typed_field;
 typedef struct onnx_type {
     const char *name;
     element_type raw;
@@ -55,11 +48,9 @@ static size_t field_count(const MicaIo__Tensor *p, typed_field field) {
     case FIELD_DOUBLE:
         return p->n_double_data;
     case FIELD_UINT64:
-        return p->n_uint64_data;
-    case FIELD_NONE:
         break;
     }
-    return 0;
+    return p->n_uint64_data;
 }
 
 static double field_value(const MicaIo__Tensor *p, const onnx_type *type, size_t i) {
@@ -77,11 +68,9 @@ static double field_value(const MicaIo__Tensor *p, const onnx_type *type, size_t
     case FIELD_DOUBLE:
         return p->double_data[i];
     case FIELD_UINT64:
-        return (double)p->uint64_data[i];
-    case FIELD_NONE:
         break;
     }
-    return 0;
+    return (double)p->uint64_data[i];
 }
 
 /* Element i of bytes (or of integers that hold a byte each) with two elements to a byte. */

@@ -7,7 +7,7 @@
 #include "hash/blake2s.h"
 
 static void store_digest(const uint32_t h[8], uint8_t *digest) {
-    for (unsigned i = 0; i < 8; i++)
+    for (size_t i = 0; i < 8; i++)
         store_u32(digest + 4 * i, h[i]);
 }
 
@@ -32,7 +32,7 @@ void hash_nodes_portable(const uint32_t h0[8], uint64_t counted, const uint8_t *
     for (size_t i = 0; i < n; i++) {
         uint32_t h[8], block[16];
         memcpy(h, h0, sizeof h);
-        for (unsigned j = 0; j < 16; j++)
+        for (size_t j = 0; j < 16; j++)
             block[j] = load_u32(child + BLAKE2S_BLOCK * i + 4 * j);
         blake2s_compress(h, block, counted + BLAKE2S_BLOCK, 1);
         store_digest(h, parent + BLAKE2S_BYTES * i);
@@ -43,7 +43,7 @@ uint64_t grind_portable(const uint32_t h0[8], uint64_t counted, const uint8_t st
                         uint64_t first, uint64_t count) {
     const uint64_t mask = ((uint64_t)1 << bits) - 1;
     uint32_t block[16] = {0};
-    for (unsigned j = 0; j < 8; j++)
+    for (size_t j = 0; j < 8; j++)
         block[j] = load_u32(state + 4 * j);
     for (uint64_t nonce = first; nonce != first + count; nonce++) {
         uint32_t h[8];

@@ -70,12 +70,12 @@ static inline void transpose(vec a[8]) {
 
 static inline void store_digests(vec h[8], uint8_t *out) {
     transpose(h);
-    for (unsigned i = 0; i < 8; i++)
+    for (size_t i = 0; i < 8; i++)
         vec_store(out + 32 * i, h[i]);
 }
 
 static inline void load_children(vec m[16], const uint8_t *child) {
-    for (unsigned i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 8; i++) {
         m[i] = vec_load(child + 64 * i);
         m[8 + i] = vec_load(child + 64 * i + 32);
     }

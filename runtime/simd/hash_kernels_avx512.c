@@ -61,7 +61,7 @@ static inline void transpose_quarters(vec a[4]) {
 static inline void store_digests(vec h[8], uint8_t *out) {
     transpose_quarters(h);
     transpose_quarters(h + 4);
-    for (unsigned k = 0; k < 4; k++) {
+    for (size_t k = 0; k < 4; k++) {
         uint8_t *at = out + 32 * k;
         /* quarters: h0 h1 | g0 g1 and h2 h3 | g2 g3, then each message's pair h_q g_q side by side */
         const vec low = _mm512_shuffle_i32x4(h[k], h[4 + k], 0x44),
@@ -77,7 +77,7 @@ static inline void store_digests(vec h[8], uint8_t *out) {
 /* A 16 x 16 transposition: 4 x 4 blocks in registers, then the blocks themselves. */
 static inline void load_children(vec m[16], const uint8_t *child) {
     vec a[16];
-    for (unsigned i = 0; i < 16; i++)
+    for (size_t i = 0; i < 16; i++)
         a[i] = vec_load(child + 64 * i);
     for (unsigned i = 0; i < 16; i += 4)
         transpose_quarters(a + i);

@@ -87,6 +87,19 @@ START_TEST(misuse_is_refused_by_name) {
 }
 END_TEST
 
+/* A table that is too long is a mistake of ours, which no command line can bring about: nothing is parsed. */
+START_TEST(tables_have_a_bound) {
+    static mica_option many[33];
+    const mica_command crowded = {"thing", "usage: thing\n", many, sizeof many / sizeof *many, NULL};
+    char *argv[] = {"thing", NULL};
+    job j = {0};
+    mica_status st = {0};
+    int operands;
+    ck_assert(!mica_arguments_parse(&crowded, &j, 1, argv, &operands, &st));
+    ck_assert_int_eq(st.code, MICA_ERR_INTERNAL);
+}
+END_TEST
+
 START_TEST(usage_lists_every_option) {
     char text[1024] = "";
     FILE *f = fmemopen(text, sizeof text, "w");
@@ -110,6 +123,7 @@ int main(void) {
     tcase_add_test(t, options_fill_their_fields);
     tcase_add_test(t, defaults_stay);
     tcase_add_test(t, misuse_is_refused_by_name);
+    tcase_add_test(t, tables_have_a_bound);
     tcase_add_test(t, usage_lists_every_option);
     suite_add_tcase(s, t);
     return suite_run(s);

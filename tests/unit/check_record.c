@@ -69,6 +69,24 @@ START_TEST(malformed_is_refused) {
 }
 END_TEST
 
+START_TEST(size_is_bounded) {
+    enum { SIZE = MICA_RECORD_MAX_BYTES + 1 };
+    char *text = malloc(SIZE);
+    mica_record r;
+    mica_status st = {0}, largest = {0};
+    memset(text, 'x', SIZE);
+    memcpy(text, "a ", 2);
+    text[SIZE - 1] = '\n';
+    ck_assert(!mica_record_read(&r, text, SIZE, &st));
+    ck_assert_int_eq(st.code, MICA_ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(st.message, "more than"));
+    text[SIZE - 2] = '\n';
+    ck_assert(mica_record_read(&r, text, SIZE - 1, &largest));
+    mica_record_free(&r);
+    free(text);
+}
+END_TEST
+
 START_TEST(growth_is_bounded) {
     mica_record r = {0};
     mica_status st = {0};
@@ -90,6 +108,7 @@ int main(void) {
     tcase_add_test(t, lines_come_back);
     tcase_add_test(t, empty_is_a_record);
     tcase_add_test(t, malformed_is_refused);
+    tcase_add_test(t, size_is_bounded);
     tcase_add_test(t, growth_is_bounded);
     suite_add_tcase(s, t);
     return suite_run(s);

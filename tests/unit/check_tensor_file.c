@@ -205,6 +205,14 @@ START_TEST(protobuf) {
         {"raw bfloat16", "\x08\x01\x10\x10\x4a\x02\x80\x3f", 8, 1, {1}},
         {"raw double", "\x08\x01\x10\x0b\x4a\x08\0\0\0\0\0\0\x04\xc0", 14, 1, {-2.5}},
         {"scalar", "\x10\x09\x4a\x01\x01", 5, 1, {1}},
+        {"double", "\x08\x01\x10\x0b\x52\x08\0\0\0\0\0\0\x04\xc0", 14, 1, {-2.5}},
+        {"uint32 in uint64", "\x08\x01\x10\x0c\x5a\x05\xff\xff\xff\xff\x0f", 11, 1, {4294967295.0}},
+        {"uint64", "\x08\x02\x10\x0d\x5a\x02\x03\x04", 8, 2, {3, 4}},
+        {"bool in int32", "\x08\x02\x10\x09\x2a\x02\x00\x07", 8, 2, {0, 1}},
+        {"bfloat16 in int32", "\x08\x01\x10\x10\x2a\x03\x80\x80\x03", 9, 1, {-2}},
+        {"raw uint4", "\x08\x03\x10\x15\x4a\x02\xf1\x08", 8, 3, {1, 15, 8}},
+        {"raw int4", "\x08\x03\x10\x16\x4a\x02\xf1\x08", 8, 3, {1, -1, -8}},
+        {"int4 in int32", "\x08\x02\x10\x16\x2a\x02\xf1\x01", 8, 2, {1, -1}},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         ck_assert_msg(cases[i].n > 0, "%s", cases[i].what);
@@ -226,6 +234,10 @@ START_TEST(protobuf_refused) {
                    MICA_ERR_LIMIT, "elements");
     expect_refused(put("t.pb", "\x4a\xff\xff\xff\xff\x7f", 6), MICA_ERR_FORMAT, "neither");
     expect_refused(put("t.pb", "hello, world", 12), MICA_ERR_FORMAT, "neither");
+    expect_refused(put("t.pb", "\x08\x03\x10\x16\x4a\x01\xf1", 7), MICA_ERR_FORMAT, "holds 1 pairs");
+    expect_refused(
+        put("t.pb", "\x08\1\x08\1\x08\1\x08\1\x08\1\x08\1\x08\1\x08\1\x08\1\x08\1\x08\1\x10\2\x2a\1\1", 27),
+        MICA_ERR_LIMIT, "11 axes");
 }
 END_TEST
 
@@ -363,6 +375,15 @@ START_TEST(named_and_folders) {
 }
 END_TEST
 
+START_TEST(arguments_are_named) {
+    const tensor_spec both[] = {image, other};
+    const char *absent[] = {"picture=absent.npy"};
+    expect_items_refused(both, 2, absent, 1,
+                         "no input of the model has that name; it has \"image\", \"other\"");
+    expect_items_refused(both, 2, NULL, 0, "no input is given");
+}
+END_TEST
+
 START_TEST(calibration_resolves_free_dimensions) {
     const tensor_spec free_spec = {.name = "x", .batched = true, .rank = 2, .dim = {-1, 2}};
     mica_status st = {0}, second = {0};
@@ -424,6 +445,7 @@ int main(void) {
     tcase_add_test(tc, json_refused);
     tcase_add_test(tc, npy_items);
     tcase_add_test(tc, named_and_folders);
+    tcase_add_test(tc, arguments_are_named);
     tcase_add_test(tc, calibration_resolves_free_dimensions);
     tcase_add_test(tc, nothing_is_no_item);
     tcase_add_test(tc, writing_replaces_whole_files);
