@@ -10,62 +10,65 @@
 #include "logup/logup.h"
 #include "logup/logup_schedule.h"
 
-/* Nodes that are worked on at a time; even. The buffers of a few tables of this length stay in the inner
- * caches. */
+/* Nodes that are worked on at a time; even. A few tables of this length stay in the inner caches. */
 #define FRACTION_CHUNK_BITS 8
 #define FRACTION_CHUNK      ((size_t)1 << FRACTION_CHUNK_BITS)
 /* Chunks per thread from which waking it pays off. */
 #define FRACTION_GRAIN ((size_t)16)
 
-typedef struct fraction_leaves {
-    const m31 *p;
-    qvec q;
-    size_t count;
-} fraction_leaves;
-
 /* The numerators of a chunk of nodes, where all children have the same: lookups count 1 each, and what
  * binding variables makes of them is again one value for whole chunks. */
 typedef struct fraction_numerator {
     bool constant;
+    uint32_t slot; /* of those that are not: where they are in the pool */
     qm31 value;
 } fraction_numerator;
+
+/* Numerators of the last layer, by chunks. */
+typedef struct fraction_numerators {
+    fraction_numerator *chunk;
+    m31 *pool; /* FRACTION_SLOT words for each slot: children 0, then children 1 */
+    uint32_t n_slots;
+} fraction_numerators;
+
+#define FRACTION_SLOT (2 * QM31_DEGREE * FRACTION_CHUNK)
 
 typedef struct fraction_layer {
     qvec t[LOGUP_VALUES];
     size_t n;
-    const fraction_leaves *leaves; /* last layer: where its tables are read from; otherwise NULL */
-    /* [chunk]: where constant, the tables' numerators are not set. NULL: nowhere. */
-    fraction_numerator *numerator;
+    fraction_numerators *numerators; /* last layer: instead of t[LOGUP_P0] and t[LOGUP_P1]; otherwise NULL */
 } fraction_layer;
+
+/* Numerators of one chunk, on a worker's stack. */
+typedef struct fraction_buffer {
+    _Alignas(64) m31 word[FRACTION_SLOT];
+} fraction_buffer;
 
 /* Children of some nodes: views of tables. */
 typedef struct fraction_nodes {
     qvec t[LOGUP_VALUES];
-    fraction_numerator numerator; /* if constant, t[LOGUP_P0] and t[LOGUP_P1] are memory not yet set */
+    fraction_numerator numerator; /* if constant, t[LOGUP_P0] and t[LOGUP_P1] are nowhere */
 } fraction_nodes;
 
-/* One chunk of four tables, on a worker's stack. */
-typedef struct fraction_buffer {
-    _Alignas(64) m31 word[LOGUP_VALUES * QM31_DEGREE * FRACTION_CHUNK];
-} fraction_buffer;
+/* Children of nodes from `first` on, as far as their chunk goes. */
+fraction_nodes fraction_children(const fraction_layer *layer, size_t first);
+/* Puts constant numerators of n nodes, n <= FRACTION_CHUNK, into the buffer. */
+void fraction_write_numerators(fraction_nodes *nodes, size_t n, fraction_buffer *buffer);
 
-/* Children of nodes [first, first + n) of `layer`, n <= FRACTION_CHUNK, first + n <= layer->n, all of one
- * chunk: a view of its tables, or of `buffer`, loaded from the leaves. */
-fraction_nodes fraction_children(const fraction_layer *layer, size_t first, size_t n,
-                                 fraction_buffer *buffer);
-/* The same of a layer that is read from leaves, copied out into tables that start at node `first`. */
-fraction_nodes fraction_load_leaves(const fraction_leaves *leaves, size_t first, size_t n,
-                                    const qvec to[LOGUP_VALUES]);
-/* Sets the numerators of n nodes in memory if they are constant. */
-void fraction_write_numerators(fraction_nodes *nodes, size_t n);
+/* Numerators of the leaves; where `whole` is false none are kept as constants. */
+bool fraction_numerators_make(fraction_numerators *p, const logup_leaves *leaves, bool whole,
+                              mica_arena *arena, mica_status *st);
+size_t fraction_numerators_bytes(const logup_leaves *leaves, bool whole);
+/* Numerators of all chunks into the pool: of two at most. */
+void fraction_numerators_settle(fraction_numerators *p, size_t n);
 
 /* Four tables of n entries. */
 bool fraction_tables_alloc(qvec t[LOGUP_VALUES], size_t n, mica_arena *arena, mica_status *st);
 size_t fraction_tables_bytes(size_t n);
 
-/* Builds layer[0..bits) over the leaves; the layers nearer to the root are allocated later. */
-bool fraction_tree_build(fraction_layer *layer, unsigned bits, const fraction_leaves *leaves,
-                         mica_arena *arena, mica_status *st);
+/* Builds layer[0..bits) over the leaves. */
+bool fraction_tree_build(fraction_layer *layer, unsigned bits, const logup_leaves *leaves,
+                         fraction_numerators *numerators, mica_arena *arena, mica_status *st);
 size_t fraction_tree_bytes(size_t count, unsigned bits);
 
 #endif

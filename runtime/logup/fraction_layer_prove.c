@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "base/parallel.h"
 #include "logup/fraction_layer.h"
 #include "simd/kernels.h"
@@ -37,21 +35,6 @@ static void split(qvec x, size_t n, qvec even, qvec odd) {
         split_plane(x.p + j * x.stride, n, even.p + j * even.stride, odd.p + j * odd.stride);
 }
 
-static void split_m31(const m31 *x, size_t n, qvec even, qvec odd) {
-    split_plane(x, n, even.p, odd.p);
-    for (size_t j = 1; j < QM31_DEGREE; j++) {
-        memset(even.p + j * even.stride, 0, half_up(n) * sizeof(m31));
-        memset(odd.p + j * odd.stride, 0, half_up(n) * sizeof(m31));
-    }
-}
-
-static bool all_ones(const m31 *x, size_t n) {
-    m31 other = 0;
-    for (size_t i = 0; i < n; i++)
-        other |= x[i] ^ 1;
-    return other == 0;
-}
-
 /* The odd child that an odd number of nodes lacks. */
 static void complete(size_t children, qvec p1, qvec q1) {
     if (children & 1) {
@@ -60,42 +43,35 @@ static void complete(size_t children, qvec p1, qvec q1) {
     }
 }
 
-fraction_nodes fraction_load_leaves(const fraction_leaves *leaves, size_t first, size_t n,
-                                    const qvec to[LOGUP_VALUES]) {
-    const size_t from = 2 * first;
-    const size_t children = leaves->count - from < 2 * n ? leaves->count - from : 2 * n;
-    fraction_nodes nodes = {.t = {to[LOGUP_P0], to[LOGUP_Q0], to[LOGUP_P1], to[LOGUP_Q1]}};
-    split(qvec_from(leaves->q, from), children, to[LOGUP_Q0], to[LOGUP_Q1]);
-    if (children == 2 * n && all_ones(leaves->p + from, children)) {
-        nodes.numerator = (fraction_numerator){true, qm31_one()};
+static void place(fraction_nodes *nodes, m31 *slot, size_t at) {
+    nodes->t[LOGUP_P0] = (qvec){slot + at, FRACTION_CHUNK};
+    nodes->t[LOGUP_P1] = (qvec){slot + QM31_DEGREE * FRACTION_CHUNK + at, FRACTION_CHUNK};
+}
+
+fraction_nodes fraction_children(const fraction_layer *layer, size_t first) {
+    const fraction_numerators *p = layer->numerators;
+    fraction_nodes nodes = {.numerator.constant = false};
+    nodes.t[LOGUP_Q0] = qvec_from(layer->t[LOGUP_Q0], first);
+    nodes.t[LOGUP_Q1] = qvec_from(layer->t[LOGUP_Q1], first);
+    if (!p) {
+        nodes.t[LOGUP_P0] = qvec_from(layer->t[LOGUP_P0], first);
+        nodes.t[LOGUP_P1] = qvec_from(layer->t[LOGUP_P1], first);
         return nodes;
     }
-    split_m31(leaves->p + from, children, to[LOGUP_P0], to[LOGUP_P1]);
-    complete(children, to[LOGUP_P1], to[LOGUP_Q1]);
+    nodes.numerator = p->chunk[first >> FRACTION_CHUNK_BITS];
+    if (!nodes.numerator.constant)
+        place(&nodes, p->pool + (size_t)nodes.numerator.slot * FRACTION_SLOT, first & (FRACTION_CHUNK - 1));
     return nodes;
 }
 
-fraction_nodes fraction_children(const fraction_layer *layer, size_t first, size_t n,
-                                 fraction_buffer *buffer) {
-    fraction_nodes nodes = {.numerator.constant = false};
-    for (size_t i = 0; i < LOGUP_VALUES; i++)
-        nodes.t[i] = layer->leaves ? (qvec){buffer->word + i * QM31_DEGREE * FRACTION_CHUNK, FRACTION_CHUNK}
-                                   : qvec_from(layer->t[i], first);
-    if (layer->leaves)
-        return fraction_load_leaves(layer->leaves, first, n, nodes.t);
-    if (layer->numerator)
-        nodes.numerator = layer->numerator[first >> FRACTION_CHUNK_BITS];
-    return nodes;
-}
-
-void fraction_write_numerators(fraction_nodes *nodes, size_t n) {
+void fraction_write_numerators(fraction_nodes *nodes, size_t n, fraction_buffer *buffer) {
     if (!nodes->numerator.constant)
         return;
+    place(nodes, buffer->word, 0);
     for (size_t i = 0; i < n; i++) {
         qvec_set(nodes->t[LOGUP_P0], i, nodes->numerator.value);
         qvec_set(nodes->t[LOGUP_P1], i, nodes->numerator.value);
     }
-    nodes->numerator.constant = false;
 }
 
 typedef struct climb {
@@ -106,17 +82,17 @@ typedef struct climb {
 /* Nodes of the layer below, a chunk at a time, are added up and filed as children of the layer above. */
 static void climb_chunks(void *ctx, size_t begin, size_t end, unsigned worker) {
     const climb *c = ctx;
-    fraction_buffer loaded, sums;
+    fraction_buffer sums;
     const qvec p = {sums.word, FRACTION_CHUNK},
                q = {sums.word + QM31_DEGREE * FRACTION_CHUNK, FRACTION_CHUNK};
     (void)worker;
     for (size_t chunk = begin; chunk < end; chunk++) {
         const size_t first = chunk * FRACTION_CHUNK, left = c->below->n - first;
         const size_t n = left < FRACTION_CHUNK ? left : FRACTION_CHUNK;
-        const fraction_nodes nodes = fraction_children(c->below, first, n, &loaded);
+        const fraction_nodes nodes = fraction_children(c->below, first);
         const qvec *t = nodes.t;
         qvec up[LOGUP_VALUES];
-        if (nodes.numerator.constant) /* of leaves: 1 */
+        if (nodes.numerator.constant) /* 1: nothing is bound yet */
             kernels()->fraction_add_ones(t[LOGUP_Q0], t[LOGUP_Q1], p, q, n);
         else
             kernels()->fraction_add(t[LOGUP_P0], t[LOGUP_Q0], t[LOGUP_P1], t[LOGUP_Q1], p, q, n);
@@ -128,9 +104,14 @@ static void climb_chunks(void *ctx, size_t begin, size_t end, unsigned worker) {
     }
 }
 
-bool fraction_tree_build(fraction_layer *layer, unsigned bits, const fraction_leaves *leaves,
-                         mica_arena *arena, mica_status *st) {
-    layer[bits - 1] = (fraction_layer){.n = half_up(leaves->count), .leaves = leaves};
+bool fraction_tree_build(fraction_layer *layer, unsigned bits, const logup_leaves *leaves,
+                         fraction_numerators *numerators, mica_arena *arena, mica_status *st) {
+    fraction_layer *last = &layer[bits - 1];
+    *last = (fraction_layer){.n = half_up(leaves->count), .numerators = numerators};
+    last->t[LOGUP_Q0] = leaves->q[0];
+    last->t[LOGUP_Q1] = leaves->q[1];
+    if (leaves->count & 1) /* the numerator of the child that is missing is 0 in its slot */
+        qvec_set(leaves->q[1], leaves->count / 2, qm31_one());
     for (unsigned k = bits - 1; k-- > 0;) {
         climb c = {&layer[k + 1], &layer[k]};
         layer[k] = (fraction_layer){.n = half_up(layer[k + 1].n)};

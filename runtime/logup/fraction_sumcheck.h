@@ -9,7 +9,7 @@
 bool fraction_sumcheck_prove(mica_channel *ch, const fraction_layer *layer, unsigned k, const qm31 *r,
                              qm31 lambda, qm31 *x, qm31 value[LOGUP_VALUES], mica_arena *arena,
                              mica_status *st);
-/* Bytes of arena for a layer of n nodes with index bits k. */
-size_t fraction_sumcheck_bytes(const fraction_layer *layer, unsigned k);
+/* Bytes of arena for a layer of n nodes. */
+size_t fraction_sumcheck_bytes(size_t n);
 
 #endif

@@ -1,17 +1,18 @@
 #include "logup/fraction_sumcheck.h"
 
+#include <string.h>
+
 #include "base/parallel.h"
 #include "logup/fraction_eq.h"
 #include "poly/mle.h"
 #include "simd/kernels.h"
 
-/* The state between two rounds: tables t over n real entries of 2^vars, the rest 0/1 0/1. While `leaves` is
- * set the tables are still unread and t is only where they will go once a variable is bound. */
+/* The state between two rounds: tables over n real entries of 2^vars, the rest 0/1 0/1. */
 typedef struct sumcheck {
     fraction_layer layer;
     unsigned vars;
     const qm31 *r;
-    qm31 lambda, inv_lambda; /* the latter only with constant numerators */
+    qm31 lambda, inv_lambda; /* the latter only where numerators may be constant; 0 if lambda is */
     fraction_eq eq;
     qvec tail[LOGUP_VALUES]; /* FRACTION_CHUNK entries of the constants 0 1 0 1 */
 } sumcheck;
@@ -37,53 +38,62 @@ static size_t real_entries(size_t n, size_t first, size_t len) {
 }
 
 /* The fractions 0/1, of which `tail` holds the values. */
-static const fraction_nodes not_real = {.numerator = {true, {{0}}}};
+static const fraction_nodes not_real = {.numerator = {.constant = true}};
 
-/* The layer with n real nodes, all in tables. */
-static fraction_layer tables_of(const sumcheck *s, size_t n) {
-    fraction_layer layer = s->layer;
-    layer.n = n;
-    layer.leaves = NULL;
-    return layer;
+/* Whether a chunk's numerators are one value after binding: `len` nodes, of whose partners in the upper half
+ * `real` are real. Constants stand for whole chunks only. */
+static bool is_constant(const fraction_nodes *lo, const fraction_nodes *hi, size_t len, size_t real) {
+    return len == FRACTION_CHUNK && (real == 0 || real == len) && lo->numerator.constant &&
+           hi->numerator.constant;
 }
 
-/* Whether a chunk's numerators stay out of memory: `len` nodes, of whose partners in the upper half `real`
- * are real. */
-static bool is_constant(const sumcheck *s, const fraction_nodes *lo, const fraction_nodes *hi, size_t len,
-                        size_t real) {
-    return s->layer.numerator && len == FRACTION_CHUNK && (real == 0 || real == len) &&
-           lo->numerator.constant && hi->numerator.constant;
+/* t becomes t + x (hi - t), hi being real in the first `real` of len entries. */
+static void bind_table(const sumcheck *s, size_t j, qvec t, qvec hi, qm31 x, size_t len, size_t real) {
+    if (real)
+        kernels()->fold(t, hi, x, real);
+    if (real < len)
+        kernels()->fold(qvec_from(t, real), s->tail[j], x, len - real);
+}
+
+/* The numerators of a chunk that are not constant once bound. They stay in the slot that one of the halves
+ * has; a chunk whose numerators were constant takes over that of its partner, which is not needed any more.
+ */
+static fraction_numerator bind_numerators(const sumcheck *s, qm31 x, fraction_nodes lo, fraction_nodes hi,
+                                          size_t len, size_t real) {
+    fraction_buffer lo_buffer, hi_buffer;
+    const bool moves = lo.numerator.constant;
+    const qvec to[2] = {hi.t[LOGUP_P0], hi.t[LOGUP_P1]};
+    const fraction_numerator bound = {.slot = moves ? hi.numerator.slot : lo.numerator.slot};
+    fraction_write_numerators(&lo, len, &lo_buffer);
+    if (real)
+        fraction_write_numerators(&hi, real, &hi_buffer);
+    for (size_t j = LOGUP_P0, i = 0; j <= LOGUP_P1; j += LOGUP_P1 - LOGUP_P0, i++) {
+        bind_table(s, j, lo.t[j], hi.t[j], x, len, real);
+        for (size_t k = 0; moves && k < QM31_DEGREE; k++)
+            memcpy(to[i].p + k * to[i].stride, lo.t[j].p + k * lo.t[j].stride, len * sizeof(m31));
+    }
+    return bound;
 }
 
 /* Entries [first, first + len) become lo + x (hi - lo), hi being `half` entries further on, where they are
  * real, and constants elsewhere. */
 static void bind_range(const sumcheck *s, qm31 x, size_t half, size_t first, size_t len) {
     const size_t real = real_entries(s->layer.n, first + half, len);
-    fraction_buffer buffer;
-    const fraction_layer tables = tables_of(s, s->layer.n);
-    fraction_nodes lo = fraction_children(&tables, first, len, NULL), hi = not_real;
-    if (s->layer.leaves)
-        lo = fraction_load_leaves(s->layer.leaves, first, len, lo.t);
+    const fraction_numerators *p = s->layer.numerators;
+    fraction_nodes lo = fraction_children(&s->layer, first), hi = not_real;
     if (real)
-        hi = fraction_children(&s->layer, first + half, real, &buffer);
-    const bool constant = is_constant(s, &lo, &hi, len, real);
-    if (constant) {
+        hi = fraction_children(&s->layer, first + half);
+    bind_table(s, LOGUP_Q0, lo.t[LOGUP_Q0], hi.t[LOGUP_Q0], x, len, real);
+    bind_table(s, LOGUP_Q1, lo.t[LOGUP_Q1], hi.t[LOGUP_Q1], x, len, real);
+    fraction_numerator bound = lo.numerator;
+    if (is_constant(&lo, &hi, len, real)) {
         const qm31 slope = qm31_sub(hi.numerator.value, lo.numerator.value);
-        lo.numerator.value = qm31_add(lo.numerator.value, qm31_mul(x, slope));
+        bound.value = qm31_add(lo.numerator.value, qm31_mul(x, slope));
     } else {
-        fraction_write_numerators(&lo, len);
-        fraction_write_numerators(&hi, real);
+        bound = bind_numerators(s, x, lo, hi, len, real);
     }
-    if (s->layer.numerator)
-        s->layer.numerator[first >> FRACTION_CHUNK_BITS] = lo.numerator;
-    for (size_t j = 0; j < LOGUP_VALUES; j++) {
-        if (constant && (j == LOGUP_P0 || j == LOGUP_P1))
-            continue;
-        if (real)
-            kernels()->fold(lo.t[j], hi.t[j], x, real);
-        if (real < len)
-            kernels()->fold(qvec_from(lo.t[j], real), s->tail[j], x, len - real);
-    }
+    if (p)
+        p->chunk[first >> FRACTION_CHUNK_BITS] = bound;
 }
 
 /* The part of nodes [from, from + len) of a chunk in the round's sums, given their halves. */
@@ -117,18 +127,18 @@ static void evaluate_constant(const sumcheck *s, const fraction_nodes *lo, const
 /* Adds the contribution of nodes [first, first + len), all below `half`, to sum. */
 static void evaluate_range(const sweep *w, size_t first, size_t len, qm31 sum[2]) {
     const sumcheck *s = w->s;
-    const fraction_layer bound = w->bind ? tables_of(s, w->n) : s->layer;
     const size_t real = real_entries(w->n, first + w->half, len);
     fraction_buffer lo_buffer, hi_buffer;
     qm31 part[2] = {qm31_zero(), qm31_zero()};
-    fraction_nodes lo = fraction_children(&bound, first, len, &lo_buffer), hi = not_real;
+    fraction_nodes lo = fraction_children(&s->layer, first), hi = not_real;
     if (real)
-        hi = fraction_children(&bound, first + w->half, real, &hi_buffer);
-    if (is_constant(s, &lo, &hi, len, real)) {
+        hi = fraction_children(&s->layer, first + w->half);
+    if (is_constant(&lo, &hi, len, real) && !qm31_is_zero(s->inv_lambda)) {
         evaluate_constant(s, &lo, real ? hi.t : s->tail, hi.numerator.value, part);
     } else {
-        fraction_write_numerators(&lo, len);
-        fraction_write_numerators(&hi, real);
+        fraction_write_numerators(&lo, len, &lo_buffer);
+        if (real)
+            fraction_write_numerators(&hi, real, &hi_buffer);
         if (real)
             evaluate_pairs(s, 0, lo.t, hi.t, real, part);
         if (real < len)
@@ -168,16 +178,6 @@ static void add_tail(const sumcheck *s, unsigned vars, size_t entries, qm31 sum[
     sum[1] = qm31_mul(scale, sum[1]);
 }
 
-/* Numerators of all chunks into the tables, once halves are smaller than chunks. */
-static void write_numerators(sumcheck *s) {
-    for (size_t first = 0; first < s->layer.n; first += FRACTION_CHUNK) {
-        const size_t len = min_size(FRACTION_CHUNK, s->layer.n - first);
-        fraction_nodes nodes = fraction_children(&s->layer, first, len, NULL);
-        fraction_write_numerators(&nodes, len);
-    }
-    s->layer.numerator = NULL;
-}
-
 /* Binds the top variable to *x unless x is NULL, and computes the message of the next one. */
 static void next_message(sumcheck *s, const qm31 *x, qm31 message[2]) {
     sweep w = {.s = s, .bind = x != NULL, .x = x ? *x : qm31_zero()};
@@ -186,8 +186,8 @@ static void next_message(sumcheck *s, const qm31 *x, qm31 message[2]) {
     w.n = min_size(s->layer.n, 2 * w.half);
     const size_t entries = min_size(w.n, w.half);
     fraction_eq_shrink(&s->eq, vars - 1);
-    if (w.half < FRACTION_CHUNK && s->layer.numerator)
-        write_numerators(s);
+    if (w.half < FRACTION_CHUNK && s->layer.numerators) /* of chunks before they are cut into halves */
+        fraction_numerators_settle(s->layer.numerators, s->layer.n);
     parallel_for((entries - 1) / FRACTION_CHUNK + 1, FRACTION_GRAIN, sweep_chunks, &w);
     message[0] = message[1] = qm31_zero();
     for (unsigned i = 0; i < PARALLEL_MAX_WORKERS; i++) {
@@ -198,8 +198,6 @@ static void next_message(sumcheck *s, const qm31 *x, qm31 message[2]) {
         add_tail(s, vars - 1, entries, message);
     s->layer.n = w.n;
     s->vars = vars;
-    if (w.bind)
-        s->layer.leaves = NULL;
 }
 
 static bool init_tail(sumcheck *s, mica_arena *arena, mica_status *st) {
@@ -215,40 +213,21 @@ static bool init_tail(sumcheck *s, mica_arena *arena, mica_status *st) {
     return true;
 }
 
-/* Layers of which binding one variable leaves whole chunks in either half. */
-static bool keeps_numerators(const fraction_layer *layer, unsigned k) {
-    return layer->leaves && k >= FRACTION_CHUNK_BITS + 2;
-}
-
-static bool init_leaves(sumcheck *s, unsigned k, mica_arena *arena, mica_status *st) {
-    const size_t n = min_size(s->layer.n, (size_t)1 << (k - 1)), chunks = n / FRACTION_CHUNK + 1;
-    if (!fraction_tables_alloc(s->layer.t, n, arena, st))
-        return false;
-    if (!keeps_numerators(&s->layer, k) || qm31_is_zero(s->lambda))
-        return true;
-    s->layer.numerator = arena_alloc(arena, chunks, sizeof *s->layer.numerator, st);
-    if (!s->layer.numerator)
-        return false;
-    for (size_t i = 0; i < chunks; i++)
-        s->layer.numerator[i].constant = false;
-    s->inv_lambda = qm31_inv(s->lambda);
-    return true;
-}
-
 static bool run(sumcheck *s, mica_channel *ch, unsigned k, qm31 *x, qm31 value[LOGUP_VALUES],
                 mica_arena *arena, mica_status *st) {
     if (!init_tail(s, arena, st) || !fraction_eq_init(&s->eq, s->r, k - 1, s->layer.n, arena, st))
         return false;
-    if (s->layer.leaves && !init_leaves(s, k, arena, st))
-        return false;
+    if (s->layer.numerators && !qm31_is_zero(s->lambda))
+        s->inv_lambda = qm31_inv(s->lambda);
     for (unsigned i = k; i-- > 0;) {
         qm31 message[2];
         next_message(s, i == k - 1 ? NULL : &x[i + 1], message);
         logup_round(ch, message, &x[i]);
     }
     bind_range(s, x[0], 1, 0, 1);
+    const fraction_nodes node = fraction_children(&s->layer, 0);
     for (size_t j = 0; j < LOGUP_VALUES; j++)
-        value[j] = qvec_get(s->layer.t[j], 0);
+        value[j] = qvec_get(node.t[j], 0);
     return true;
 }
 
@@ -262,13 +241,6 @@ bool fraction_sumcheck_prove(mica_channel *ch, const fraction_layer *layer, unsi
     return ok;
 }
 
-size_t fraction_sumcheck_bytes(const fraction_layer *layer, unsigned k) {
-    const size_t tails = 2 * FRACTION_CHUNK * QM31_DEGREE * sizeof(m31);
-    const size_t n = min_size(layer->n, (size_t)1 << (k - 1));
-    size_t leaves = 0;
-    if (layer->leaves)
-        leaves = fraction_tables_bytes(n);
-    if (keeps_numerators(layer, k))
-        leaves += (n / FRACTION_CHUNK + 1) * sizeof(fraction_numerator) + 64;
-    return tails + fraction_eq_bytes(layer->n) + leaves;
+size_t fraction_sumcheck_bytes(size_t n) {
+    return 2 * FRACTION_CHUNK * QM31_DEGREE * sizeof(m31) + fraction_eq_bytes(n);
 }

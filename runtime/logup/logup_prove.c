@@ -5,8 +5,8 @@
 /* The values of the root's children. */
 static void root_values(const fraction_layer *root, qm31 value[LOGUP_VALUES]) {
     fraction_buffer buffer;
-    fraction_nodes node = fraction_children(root, 0, 1, &buffer);
-    fraction_write_numerators(&node, 1);
+    fraction_nodes node = fraction_children(root, 0);
+    fraction_write_numerators(&node, 1, &buffer);
     for (size_t i = 0; i < LOGUP_VALUES; i++)
         value[i] = qvec_get(node.t[i], 0);
 }
@@ -25,12 +25,20 @@ static bool prove_layer(mica_channel *ch, const fraction_layer *layer, unsigned 
     return true;
 }
 
-static bool prove(mica_channel *ch, const fraction_leaves *leaves, unsigned bits, qm31 *rho, qm31 *p_claim,
+/* Layers of which binding one variable leaves whole chunks in either half. */
+static bool keeps_constants(unsigned bits) {
+    return bits - 1 >= FRACTION_CHUNK_BITS + 2;
+}
+
+static bool prove(mica_channel *ch, const logup_leaves *leaves, unsigned bits, qm31 *rho, qm31 *p_claim,
                   qm31 *q_claim, mica_arena *arena, mica_status *st) {
     fraction_layer layer[LOGUP_MAX_BITS];
+    fraction_numerators numerators;
     qm31 value[LOGUP_VALUES];
+    if (!fraction_numerators_make(&numerators, leaves, keeps_constants(bits), arena, st))
+        return false;
     const size_t mark = arena_mark(arena);
-    if (!fraction_tree_build(layer, bits, leaves, arena, st))
+    if (!fraction_tree_build(layer, bits, leaves, &numerators, arena, st))
         return false;
     root_values(&layer[0], value);
     if (qm31_is_zero(logup_denominator(value)))
@@ -40,29 +48,28 @@ static bool prove(mica_channel *ch, const fraction_leaves *leaves, unsigned bits
     logup_merge(value, rho[0], p_claim, q_claim);
     for (unsigned k = 1; k < bits; k++) {
         if (k == bits - 1)
-            arena_reset(arena, mark); /* the stored layers are used up, the last one lives in the leaves */
+            arena_reset(arena, mark); /* the other layers are used up */
         if (!prove_layer(ch, &layer[k], k, rho, p_claim, q_claim, arena, st))
             return false;
     }
     return true;
 }
 
-bool logup_prove(mica_channel *ch, const m31 *p, qvec q, size_t count, unsigned bits, qm31 *rho,
-                 qm31 *p_claim, qm31 *q_claim, mica_arena *arena, mica_status *st) {
-    MICA_REQUIRE(bits >= 1 && bits <= LOGUP_MAX_BITS && count >= 1 && count <= (size_t)1 << bits);
-    const fraction_leaves leaves = {p, q, count};
+bool logup_prove(mica_channel *ch, const logup_leaves *leaves, unsigned bits, qm31 *rho, qm31 *p_claim,
+                 qm31 *q_claim, mica_arena *arena, mica_status *st) {
+    MICA_REQUIRE(bits >= 1 && bits <= LOGUP_MAX_BITS && leaves->count >= 1 &&
+                 leaves->count <= (size_t)1 << bits && leaves->n_segments >= 1 &&
+                 leaves->segment[0].first == 0);
     const size_t mark = arena_mark(arena);
-    const bool ok = prove(ch, &leaves, bits, rho, p_claim, q_claim, arena, st);
+    const bool ok = prove(ch, leaves, bits, rho, p_claim, q_claim, arena, st);
     arena_reset(arena, mark);
     return ok;
 }
 
-size_t logup_prove_workspace(size_t count, unsigned bits) {
-    const fraction_leaves leaves = {.count = count};
-    const size_t n = count / 2 + (count & 1);
-    const fraction_layer last = {.n = n, .leaves = &leaves}, stored = {.n = n / 2 + (n & 1)};
-    const size_t last_bytes = bits > 1 ? fraction_sumcheck_bytes(&last, bits - 1) : 0;
-    const size_t upper_bytes =
-        fraction_tree_bytes(count, bits) + (bits > 2 ? fraction_sumcheck_bytes(&stored, bits - 2) : 0);
-    return last_bytes > upper_bytes ? last_bytes : upper_bytes;
+size_t logup_prove_workspace(const logup_leaves *leaves, unsigned bits) {
+    const size_t last = leaves->count / 2 + (leaves->count & 1), stored = last / 2 + (last & 1);
+    const size_t upper =
+        fraction_tree_bytes(leaves->count, bits) + (bits > 2 ? fraction_sumcheck_bytes(stored) : 0);
+    const size_t lower = bits > 1 ? fraction_sumcheck_bytes(last) : 0;
+    return fraction_numerators_bytes(leaves, keeps_constants(bits)) + (lower > upper ? lower : upper);
 }

@@ -1,5 +1,6 @@
 #include "protocol/leaves_prove.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/parallel.h"
@@ -151,8 +152,8 @@ typedef struct lookup_job {
     unsigned n_entries;
     qm31 scale[MICA_MAX_ENTRIES]; /* -beta, -beta^2 */
     const m31 *entry[MICA_MAX_ENTRIES];
-    m31 *num;
-    qvec den;
+    const logup_leaves *leaves;
+    size_t first; /* leaf of cell 0 */
 } lookup_job;
 
 static void fill(qvec q, size_t begin, size_t end, qm31 value) {
@@ -163,32 +164,51 @@ static void fill(qvec q, size_t begin, size_t end, qm31 value) {
     }
 }
 
-static void fill_ids(const lookup_job *j, size_t begin, size_t end) {
+/* q[i - begin] for cells [begin, end) */
+static void fill_ids(const lookup_job *j, size_t begin, size_t end, qvec q) {
     const unsigned width = row_bits(j->x);
     for (size_t i = begin; i < end;) {
         const size_t first = i >> width << width, last = first + ((size_t)1 << width);
         const size_t valid = first + row_valid_cells(j->p, j->x, i >> width);
         const bool is_inside = i < valid;
         const size_t part = is_inside ? valid : last, stop = part < end ? part : end;
-        fill(j->den, i, stop, is_inside ? j->inside : j->outside);
+        fill(q, i - begin, stop - begin, is_inside ? j->inside : j->outside);
         i = stop;
+    }
+}
+
+/* Denominators of leaves [first, first + n) to their places. Blocks of more than one leaf begin at even ones.
+ */
+static void file(const logup_leaves *leaves, size_t first, size_t n, qvec q) {
+    for (unsigned k = 0; k < QM31_DEGREE; k++) {
+        const m31 *plane = q.p + k * q.stride;
+        m31 *even = leaves->q[0].p + k * leaves->q[0].stride + first / 2;
+        m31 *odd = leaves->q[1].p + k * leaves->q[1].stride + first / 2;
+        for (size_t i = 0; i < n / 2; i++) {
+            even[i] = plane[2 * i];
+            odd[i] = plane[2 * i + 1];
+        }
+        if (n & 1)
+            (first & 1 ? odd : even)[n / 2] = plane[n - 1];
     }
 }
 
 static void lookup_range(void *ctx, size_t begin, size_t end, unsigned worker) {
     const lookup_job *j = ctx;
+    _Alignas(64) m31 word[QM31_DEGREE * LEAF_CHUNK];
+    const qvec q = {word, LEAF_CHUNK};
     (void)worker;
     for (size_t i = begin; i < end; i += LEAF_CHUNK) {
-        const size_t stop = end - i < LEAF_CHUNK ? end : i + LEAF_CHUNK;
-        fill_ids(j, i, stop);
+        const size_t n = end - i < LEAF_CHUNK ? end - i : LEAF_CHUNK;
+        fill_ids(j, i, i + n, q);
         for (unsigned k = 0; k < j->n_entries; k++)
-            kernels()->axpy_m31(qvec_from(j->den, i), j->scale[k], j->entry[k] + i, stop - i);
-        for (size_t l = i; l < stop; l++)
-            j->num[l] = 1;
+            kernels()->axpy_m31(q, j->scale[k], j->entry[k] + i, n);
+        file(j->leaves, j->first + i, n, q);
     }
 }
 
-static void lookup_leaves(const tensor_store *s, const walk *w, const plan_block *k, m31 *num, qvec den) {
+static void lookup_leaves(const tensor_store *s, const walk *w, const plan_block *k,
+                          const logup_leaves *leaves) {
     const mica_circuit *c = s->plan->circuit;
     const mica_lookup *l = &c->lookup[k->index];
     lookup_job j = {.p = s->plan,
@@ -196,8 +216,8 @@ static void lookup_leaves(const tensor_store *s, const walk *w, const plan_block
                     .inside = qm31_sub(w->alpha, qm31_from_m31(plan_table_id(l->table))),
                     .outside = qm31_sub(w->alpha, qm31_from_m31(PLAN_ZERO_ID)),
                     .n_entries = l->n_entries,
-                    .num = num,
-                    .den = den};
+                    .leaves = leaves,
+                    .first = k->first};
     qm31 power = w->beta;
     for (unsigned i = 0; i < l->n_entries; i++) {
         j.scale[i] = qm31_neg(power);
@@ -207,65 +227,108 @@ static void lookup_leaves(const tensor_store *s, const walk *w, const plan_block
     parallel_for((size_t)1 << k->bits, LEAF_CHUNK, lookup_range, &j);
 }
 
-typedef struct axpy_job {
-    qvec y;
-    qm31 c;
-    const m31 *x;
-} axpy_job;
+/* One table: numerators -count, denominators alpha - id - beta key - beta^2 value. */
+typedef struct table_job {
+    const logup_leaves *leaves;
+    size_t first;
+    qm31 base, by_key, by_value; /* alpha - id, -beta, -beta^2 */
+    int32_t lo_key;
+    const int32_t *value; /* NULL for tables of one column */
+    const m31 *count;
+    m31 *num;
+} table_job;
 
-static void axpy_range(void *ctx, size_t begin, size_t end, unsigned worker) {
-    const axpy_job *j = ctx;
+static void table_range(void *ctx, size_t begin, size_t end, unsigned worker) {
+    const table_job *j = ctx;
+    _Alignas(64) m31 word[QM31_DEGREE * LEAF_CHUNK], column[LEAF_CHUNK];
+    const qvec q = {word, LEAF_CHUNK};
     (void)worker;
-    kernels()->axpy_m31(qvec_from(j->y, begin), j->c, j->x + begin, end - begin);
+    for (size_t i = begin; i < end; i += LEAF_CHUNK) {
+        const size_t n = end - i < LEAF_CHUNK ? end - i : LEAF_CHUNK;
+        fill(q, 0, n, j->base);
+        for (size_t l = 0; l < n; l++)
+            column[l] = m31_from_i64((int64_t)j->lo_key + (int64_t)(i + l));
+        kernels()->axpy_m31(q, j->by_key, column, n);
+        for (size_t l = 0; j->value && l < n; l++)
+            column[l] = m31_from_i32(j->value[i + l]);
+        if (j->value)
+            kernels()->axpy_m31(q, j->by_value, column, n);
+        for (size_t l = 0; l < n; l++)
+            j->num[i + l] = m31_neg(j->count[i + l]);
+        file(j->leaves, j->first + i, n, q);
+    }
 }
 
-/* q -= power * x */
-static void subtract_entry(qvec q, qm31 power, const m31 *x, size_t n) {
-    axpy_job j = {q, qm31_neg(power), x};
-    parallel_for(n, 4096, axpy_range, &j);
-}
-
-static bool table_leaves(const tensor_store *s, const walk *w, const plan_block *k, const int32_t *value,
-                         m31 *num, qvec den) {
+static void table_leaves(const tensor_store *s, const walk *w, const plan_block *k, const int32_t *value,
+                         m31 *num, const logup_leaves *leaves) {
     const mica_table *t = &s->plan->circuit->table[k->index];
-    const size_t n = (size_t)1 << k->bits, mark = arena_mark(s->arena);
-    m31 *column = arena_alloc(s->arena, n, sizeof *column, s->st);
-    if (!column)
-        return false;
-    const m31 *count = s->cells[t->multiplicity];
-    const qm31 base = qm31_sub(w->alpha, qm31_from_m31(plan_table_id(k->index)));
-    for (size_t i = 0; i < n; i++) {
-        num[i] = m31_neg(count[i]);
-        qvec_set(den, i, base);
-        column[i] = m31_from_i64((int64_t)t->def.lo_key + (int64_t)i);
-    }
-    subtract_entry(den, w->beta, column, n);
-    if (mica_table_width(&t->def) > 1) {
-        for (size_t i = 0; i < n; i++)
-            column[i] = m31_from_i32(value[i]);
-        subtract_entry(den, qm31_mul(w->beta, w->beta), column, n);
-    }
-    arena_reset(s->arena, mark);
-    return true;
+    table_job j = {.leaves = leaves,
+                   .first = k->first,
+                   .base = qm31_sub(w->alpha, qm31_from_m31(plan_table_id(k->index))),
+                   .by_key = qm31_neg(w->beta),
+                   .by_value = qm31_neg(qm31_mul(w->beta, w->beta)),
+                   .lo_key = t->def.lo_key,
+                   .value = mica_table_width(&t->def) > 1 ? value : NULL,
+                   .count = s->cells[t->multiplicity],
+                   .num = num};
+    parallel_for((size_t)1 << k->bits, LEAF_CHUNK, table_range, &j);
 }
 
-bool leaves_build(const tensor_store *s, const walk *w, const int32_t *const *table, m31 **num, qvec *den) {
-    const plan *p = s->plan;
-    *num = arena_alloc(s->arena, p->leaves, sizeof **num, s->st);
-    *den = qvec_alloc(s->arena, p->leaves, s->st);
-    if (!*num || !den->p)
-        return false;
+/* Rows of all tables, and the zero tuple's. */
+static size_t varying_leaves(const plan *p) {
+    size_t n = 0;
+    for (uint32_t i = 0; i < p->n_blocks; i++)
+        n += p->block[i].kind == BLOCK_LOOKUP ? 0 : (size_t)1 << p->block[i].bits;
+    return n;
+}
+
+/* Segment i is block i; numerators one after the other in `num`. */
+static void set_segments(const plan *p, logup_segment *segment, const m31 *num) {
     for (uint32_t i = 0; i < p->n_blocks; i++) {
         const plan_block *k = &p->block[i];
+        segment[i] = (logup_segment){k->first, k->kind == BLOCK_LOOKUP ? NULL : num};
+        num += num && k->kind != BLOCK_LOOKUP ? (size_t)1 << k->bits : 0;
+    }
+}
+
+bool leaves_build(const tensor_store *s, const walk *w, const int32_t *const *table, logup_leaves *leaves) {
+    const plan *p = s->plan;
+    logup_segment *segment = arena_alloc(s->arena, p->n_blocks, sizeof *segment, s->st);
+    m31 *num = arena_alloc(s->arena, varying_leaves(p), sizeof *num, s->st);
+    *leaves = (logup_leaves){.count = p->leaves, .segment = segment, .n_segments = p->n_blocks};
+    for (size_t i = 0; i < 2; i++)
+        leaves->q[i] = qvec_alloc(s->arena, p->leaves / 2 + (p->leaves & 1), s->st);
+    if (!segment || !num || !leaves->q[0].p || !leaves->q[1].p)
+        return false;
+    set_segments(p, segment, num);
+    for (uint32_t i = 0; i < p->n_blocks; i++) {
+        const plan_block *k = &p->block[i];
+        m31 *at = (m31 *)(uintptr_t)segment[i].p;
         if (k->kind == BLOCK_LOOKUP) {
-            lookup_leaves(s, w, k, *num + k->first, qvec_from(*den, k->first));
+            lookup_leaves(s, w, k, leaves);
         } else if (k->kind == BLOCK_TABLE) {
-            if (!table_leaves(s, w, k, table[k->index], *num + k->first, qvec_from(*den, k->first)))
-                return false;
+            table_leaves(s, w, k, table[k->index], at, leaves);
         } else {
-            (*num)[k->first] = m31_neg(m31_reduce64(p->zero_lookups));
-            qvec_set(*den, k->first, qm31_sub(w->alpha, qm31_from_m31(PLAN_ZERO_ID)));
+            *at = m31_neg(m31_reduce64(p->zero_lookups));
+            qvec_set(leaves->q[k->first & 1], k->first / 2, qm31_sub(w->alpha, qm31_from_m31(PLAN_ZERO_ID)));
         }
     }
     return true;
+}
+
+size_t leaves_workspace(const plan *p) {
+    const size_t half = (p->leaves / 2 + 1 + 15) / 16 * 16, blocks = p->n_blocks;
+    size_t bytes = 0;
+    logup_segment *segment = malloc((blocks + 1) * sizeof *segment);
+    if (segment) {
+        static const m31 somewhere = 0; /* only whether there are numerators counts here */
+        set_segments(p, segment, NULL);
+        for (size_t i = 0; i < blocks; i++)
+            segment[i].p = p->block[i].kind == BLOCK_LOOKUP ? NULL : &somewhere;
+        const logup_leaves leaves = {.count = p->leaves, .segment = segment, .n_segments = blocks};
+        bytes = logup_prove_workspace(&leaves, p->lookup_bits);
+    }
+    free(segment);
+    return bytes + blocks * sizeof(logup_segment) + varying_leaves(p) * sizeof(m31) +
+           2 * half * QM31_DEGREE * sizeof(m31) + 4 * 64;
 }

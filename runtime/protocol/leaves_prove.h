@@ -2,6 +2,7 @@
 #ifndef MICA_PROTOCOL_LEAVES_PROVE_H
 #define MICA_PROTOCOL_LEAVES_PROVE_H
 
+#include "logup/logup.h"
 #include "protocol/tensor_prove.h"
 
 /* Counts how often each row of each table is looked up, from the integer cells, and checks on the way that
@@ -11,7 +12,9 @@
 bool leaves_count(const plan *p, int32_t *const *value, const int32_t *const *table, mica_arena *arena,
                   mica_status *st);
 
-/* Numerators (M31) and denominators of all leaves, from field cells (leaves_verify.h states them). */
-bool leaves_build(const tensor_store *s, const walk *w, const int32_t *const *table, m31 **num, qvec *den);
+/* Numerators and denominators of all leaves, from field cells (leaves_verify.h states them), in the arena. */
+bool leaves_build(const tensor_store *s, const walk *w, const int32_t *const *table, logup_leaves *leaves);
+/* Bytes of arena for the leaves and for logup_prove. */
+size_t leaves_workspace(const plan *p);
 
 #endif

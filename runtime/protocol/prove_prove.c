@@ -105,8 +105,7 @@ static size_t workspace(const plan *p) {
     for (uint32_t i = 0; i < p->n_instances; i++)
         tables += (size_t)8 * sizeof(qm31) << p->instance[i].vars;
     size_t need = cells * (sizeof(m31) + 4 * sizeof(qm31)) + tables;
-    need += p->leaves * (sizeof(m31) + sizeof(qm31)) +
-            (p->lookup_bits ? logup_prove_workspace(p->leaves, p->lookup_bits) : 0);
+    need += p->lookup_bits ? leaves_workspace(p) : 0;
     for (uint32_t i = 0; i < c->n_tables; i++) /* multiplicities are counted by each worker, table by table */
         counts = c->table[i].def.bits > counts ? c->table[i].def.bits : counts;
     need += parallel_workers() * (sizeof(int32_t) << counts);
@@ -212,12 +211,11 @@ static bool prove_lookups(proving *g) {
     end_phase(g, MICA_PHASE_GRINDING, 0.22);
     walk_lookup_challenges(w);
     PROTOCOL_CHEAT(lookup_challenges, w);
-    m31 *num;
-    qvec den;
+    logup_leaves leaves;
     const size_t mark = arena_mark(&g->p->arena);
-    if (!leaves_build(&g->store, w, (const int32_t *const *)g->p->table, &num, &den) ||
-        !logup_prove(&g->ch, num, den, p->leaves, p->lookup_bits, w->challenge, &w->leaf_p, &w->leaf_q,
-                     &g->p->arena, g->st))
+    if (!leaves_build(&g->store, w, (const int32_t *const *)g->p->table, &leaves) ||
+        !logup_prove(&g->ch, &leaves, p->lookup_bits, w->challenge, &w->leaf_p, &w->leaf_q, &g->p->arena,
+                     g->st))
         return false;
     arena_reset(&g->p->arena, mark);
     end_phase(g, MICA_PHASE_LOOKUP, 0.6);

@@ -125,13 +125,55 @@ typedef struct outcome {
     size_t size;
 } outcome;
 
+/* Leaves as the prover takes them: denominators by parity, runs of numerators 1 as segments without memory.
+ */
+typedef struct prover_leaves {
+    logup_leaves l;
+    logup_segment *segment;
+    mica_arena arena;
+} prover_leaves;
+
+static prover_leaves make_leaves(const instance *in) {
+    enum { SHORTEST = 5 };
+    prover_leaves k = {.segment = malloc((in->count + 1) * sizeof *k.segment)};
+    const size_t half = (in->count + 1) / 2;
+    mica_status st = {0};
+    size_t n = 0;
+    ck_assert(arena_create(&k.arena, 1024 + 32 * (half + 16), &st));
+    k.l = (logup_leaves){.count = in->count, .segment = k.segment};
+    for (size_t j = 0; j < 2; j++)
+        k.l.q[j] = qvec_alloc(&k.arena, half, &st);
+    for (size_t i = 0; i < in->count; i++)
+        qvec_set(k.l.q[i & 1], i / 2, qvec_get(in->q, i));
+    for (size_t i = 0, end; i < in->count; i = end) {
+        for (end = i; end < in->count && in->p[end] == 1; end++) {
+        }
+        if (end - i >= SHORTEST) {
+            k.segment[n++] = (logup_segment){i, NULL};
+            continue;
+        }
+        end = end > i ? end : i + 1;
+        if (n == 0 || !k.segment[n - 1].p)
+            k.segment[n++] = (logup_segment){i, in->p + i};
+    }
+    k.l.n_segments = n;
+    return k;
+}
+
+static void free_leaves(prover_leaves *k) {
+    free(k->segment);
+    arena_destroy(&k->arena);
+}
+
 static outcome run_prover(const instance *in, uint8_t *proof) {
     outcome o = {0};
     mica_arena arena;
     mica_channel ch;
-    ck_assert(arena_create(&arena, logup_prove_workspace(in->count, in->bits), &o.status));
+    prover_leaves k = make_leaves(in);
+    ck_assert(arena_create(&arena, logup_prove_workspace(&k.l, in->bits), &o.status));
     channel_init_write(&ch, proof, MAX_PROOF);
-    o.ok = logup_prove(&ch, in->p, in->q, in->count, in->bits, o.rho, &o.p, &o.q, &arena, &o.status);
+    o.ok = logup_prove(&ch, &k.l, in->bits, o.rho, &o.p, &o.q, &arena, &o.status);
+    free_leaves(&k);
     ck_assert_uint_eq(arena_mark(&arena), 0);
     o.transcript = ch.transcript;
     o.size = ch.out_size;
@@ -556,9 +598,11 @@ START_TEST(small_workspace_is_reported) {
     mica_arena arena;
     mica_channel ch;
     outcome o;
-    ck_assert(arena_create(&arena, logup_prove_workspace(5000, 13) / 2, &st));
+    prover_leaves k = make_leaves(&in);
+    ck_assert(arena_create(&arena, logup_prove_workspace(&k.l, 13) / 2, &st));
     channel_init_write(&ch, proof, MAX_PROOF);
-    ck_assert(!logup_prove(&ch, in.p, in.q, in.count, in.bits, o.rho, &o.p, &o.q, &arena, &st));
+    ck_assert(!logup_prove(&ch, &k.l, in.bits, o.rho, &o.p, &o.q, &arena, &st));
+    free_leaves(&k);
     ck_assert_int_eq(st.code, MICA_ERR_MEMORY);
     arena_destroy(&arena);
     free_instance(&in);
