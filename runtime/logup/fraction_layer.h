@@ -1,6 +1,7 @@
 /* The prover's fraction tree. Layer k, 0 <= k < bits, holds the children of its nodes as four tables p0 q0 p1
  * q1 (index 0: even child, 1: odd child) over the first n of 2^k nodes; the nodes beyond n have the children
- * 0/1, 0/1 and take no memory. The tables of the last layer are not stored: they are read from the leaves.
+ * 0/1, 0/1 and take no memory. The last layer's denominators are the leaves' own, its numerators are
+ * constants but for chunks of nodes that tables have a part in.
  */
 #ifndef MICA_LOGUP_FRACTION_LAYER_H
 #define MICA_LOGUP_FRACTION_LAYER_H
