@@ -1,8 +1,7 @@
 #include "circuit/table_eval.h"
 
-#include <stddef.h>
-
 #include "base/require.h"
+#include "circuit/table_value.h"
 #include "poly/mle.h"
 
 /* max(key, 0). Keys from -2^(bits-1): the top bit of the row tells the sign, the others are the key if it is
@@ -14,38 +13,65 @@ static qm31 eval_relu(const mica_table_def *def, const qm31 *z) {
     return qm31_mul(z[top], mle_identity(z, top));
 }
 
-/* Four products of canonical elements add to at most 4 (p - 1)^2 < 2^64, folded to less than 2^34; 2^20 rows
- * sum to less than 2^52. */
-static qm31 eval_dense(const qm31 *eq, const int32_t *values, size_t n) {
-    uint64_t sum[QM31_DEGREE] = {0};
-    qm31 rest = qm31_zero();
-    size_t j = 0;
-    for (; j + 4 <= n; j += 4) {
-        m31 v[4];
-        for (unsigned k = 0; k < 4; k++)
-            v[k] = m31_from_i32(values[j + k]);
-        for (unsigned c = 0; c < QM31_DEGREE; c++) {
-            const uint64_t four = (uint64_t)eq[j].v[c] * v[0] + (uint64_t)eq[j + 1].v[c] * v[1] +
-                                  (uint64_t)eq[j + 2].v[c] * v[2] + (uint64_t)eq[j + 3].v[c] * v[3];
-            sum[c] += (four & M31_P) + (four >> 31);
-        }
+/* Whether the value is the key between two bounds. With equal scales round(key in_scale / out_scale) is the
+ * key; max(key, 0) between lo and hi is the key between the clamp of 0 and hi; a clip's bounds are rounded
+ * and saturated, as in mica_table_fill. */
+static bool clamp_bounds(const mica_table_def *def, int32_t *lo, int32_t *hi) {
+    if (def->in_scale.mantissa != def->out_scale.mantissa ||
+        def->in_scale.exponent != def->out_scale.exponent)
+        return false;
+    *lo = def->lo_value;
+    *hi = def->hi_value;
+    switch (def->kind) {
+    case MICA_TABLE_IDENTITY:
+        return true;
+    case MICA_TABLE_RELU_SCALED:
+        *lo = table_clamp(0, def->lo_value, def->hi_value);
+        return true;
+    case MICA_TABLE_CLIP:
+        *lo = table_clamp(table_round(def, def->param[0]), def->lo_value, def->hi_value);
+        *hi = table_clamp(table_round(def, def->param[1]), def->lo_value, def->hi_value);
+        return true;
+    default:
+        return false;
     }
-    for (; j < n; j++)
-        rest = qm31_add(rest, qm31_mul_i32(eq[j], values[j]));
-    const qm31 all = {
-        {m31_reduce64(sum[0]), m31_reduce64(sum[1]), m31_reduce64(sum[2]), m31_reduce64(sum[3])}};
-    return qm31_add(all, rest);
 }
 
-void table_eval(const mica_table_def *def, const qm31 *z, const qm31 *eq, const int32_t *values, qm31 *key,
-                qm31 *value) {
+/* The row of key `bound`, or the nearest of 0 and 2^bits. */
+static uint32_t row_of(const mica_table_def *def, int32_t bound) {
+    const int64_t row = (int64_t)bound - def->lo_key, rows = (int64_t)1 << def->bits;
+    return (uint32_t)(row < 0 ? 0 : row > rows ? rows : row);
+}
+
+/* lo over rows [0, a), the key over [a, b), hi over [b, 2^bits). */
+static qm31 eval_clamp(const mica_table_def *def, int32_t lo, int32_t hi, const qm31 *z) {
+    const uint32_t a = row_of(def, lo), b = row_of(def, hi);
+    const qm31 below_a = mle_less_than(z, def->bits, a), below_b = mle_less_than(z, def->bits, b);
+    const qm31 rows = qm31_sub(mle_identity_below(z, def->bits, b), mle_identity_below(z, def->bits, a));
+    const qm31 keys = qm31_add(rows, qm31_mul_i32(qm31_sub(below_b, below_a), def->lo_key));
+    const qm31 flat = qm31_add(qm31_mul_i32(below_a, lo), qm31_mul_i32(qm31_sub(qm31_one(), below_b), hi));
+    return qm31_add(keys, flat);
+}
+
+size_t table_eval_rows(const mica_table_def *def) {
+    int32_t lo, hi;
+    const bool closed = mica_table_is_structured(def) || clamp_bounds(def, &lo, &hi);
+    return closed ? 0 : (size_t)1 << def->bits;
+}
+
+void table_eval(const mica_table_def *def, const qm31 *z, int32_t *values, qm31 *key, qm31 *value) {
+    int32_t lo, hi;
     *key = qm31_add(qm31_from_i32(def->lo_key), mle_identity(z, def->bits));
     if (def->kind == MICA_TABLE_RANGE) {
         *value = qm31_zero();
     } else if (def->kind == MICA_TABLE_RELU) {
         *value = eval_relu(def, z);
+    } else if (clamp_bounds(def, &lo, &hi)) {
+        *value = eval_clamp(def, lo, hi, z);
     } else {
-        MICA_REQUIRE(eq != NULL && values != NULL);
-        *value = eval_dense(eq, values, (size_t)1 << def->bits);
+        MICA_REQUIRE(values != NULL && def->bits <= MICA_MAX_DENSE_BITS);
+        qm31 scratch[2 << (MICA_MAX_DENSE_BITS + 1) / 2]; /* 16 KiB; >= mle_eval_scratch */
+        mica_table_fill(def, values);
+        *value = mle_eval_i32(values, (uint64_t)1 << def->bits, z, def->bits, scratch);
     }
 }

@@ -2,18 +2,17 @@
 #ifndef MICA_CIRCUIT_TABLE_EVAL_H
 #define MICA_CIRCUIT_TABLE_EVAL_H
 
+#include <stddef.h>
+
 #include "field/qm31.h"
 #include "mica/table.h"
 
-/* Whether both columns are evaluated in O(bits) from the point alone. */
-static inline bool table_is_structured(const mica_table_def *def) {
-    return def->kind == MICA_TABLE_RANGE || def->kind == MICA_TABLE_RELU;
-}
+/* Rows that table_eval has to write down: 0 for tables evaluated in O(bits), which are the structured ones
+ * and CLIP with equal scales; else all 2^bits. */
+size_t table_eval_rows(const mica_table_def *def);
 
 /* *key and *value: the multilinear extensions of row -> key and row -> value at z[0..bits), a valid
- * definition given. A structured table costs O(bits) and reads neither array; any other needs eq[j] = eq(z,
- * j) and value[j] as mica_table_fill leaves it, 2^bits of each. RANGE has value 0. */
-void table_eval(const mica_table_def *def, const qm31 *z, const qm31 *eq, const int32_t *values, qm31 *key,
-                qm31 *value);
+ * definition given. `values` is room for table_eval_rows elements, NULL if that is 0. RANGE has value 0. */
+void table_eval(const mica_table_def *def, const qm31 *z, int32_t *values, qm31 *key, qm31 *value);
 
 #endif

@@ -1,7 +1,5 @@
 #include "poly/mle.h"
 
-#include <stddef.h>
-
 #include "base/require.h"
 
 static qm31 one_minus(qm31 x) {
@@ -60,11 +58,66 @@ qm31 mle_identity(const qm31 *z, unsigned n) {
     return sum;
 }
 
+/* With W_i as L_i above but of index eq, and I_i the identity of the low i variables: bit 0:
+ * W_(i+1) = (1 - z_i) W_i; bit 1: W_(i+1) = (1 - z_i) I_i + z_i (W_i + 2^i L_i). */
+qm31 mle_identity_below(const qm31 *z, unsigned n, uint32_t bound) {
+    MICA_REQUIRE(n <= 31 && (uint64_t)bound <= (uint64_t)1 << n);
+    qm31 less = qm31_zero(), sum = qm31_zero(), identity = qm31_zero();
+    if ((uint64_t)bound >> n)
+        return mle_identity(z, n);
+    for (unsigned i = 0; i < n; i++) {
+        const m31 unit = (m31)1 << i; /* i < 31 */
+        if (bound >> i & 1) {
+            const qm31 upper = qm31_add(sum, qm31_mul_m31(less, unit));
+            sum = qm31_add(identity, qm31_mul(z[i], qm31_sub(upper, identity)));
+            less = qm31_add(one_minus(z[i]), qm31_mul(z[i], less));
+        } else {
+            sum = qm31_sub(sum, qm31_mul(z[i], sum));
+            less = qm31_sub(less, qm31_mul(z[i], less));
+        }
+        identity = qm31_add(identity, qm31_mul_m31(z[i], unit));
+    }
+    return sum;
+}
+
+/* v or v + p, without a branch on the sign: <= p. */
+static inline m31 lift(int32_t v) {
+    return (uint32_t)v + (M31_P & (uint32_t)(v >> 31));
+}
+
+/* Four products of at most (p - 1) p add to less than 2^64; the two parts of such a sum, 31 bits and 33, to
+ * less than 2^34, so 2^30 of them fit in 64 bits. */
+qm31 mle_dot_i32(const qm31 *x, const int32_t *value, size_t n) {
+    uint64_t sum[QM31_DEGREE] = {0};
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        const uint64_t v0 = lift(value[i]), v1 = lift(value[i + 1]), v2 = lift(value[i + 2]),
+                       v3 = lift(value[i + 3]);
+        for (unsigned c = 0; c < QM31_DEGREE; c++) {
+            const uint64_t four =
+                x[i].v[c] * v0 + x[i + 1].v[c] * v1 + x[i + 2].v[c] * v2 + x[i + 3].v[c] * v3;
+            sum[c] += (four & M31_P) + (four >> 31);
+        }
+    }
+    qm31 out;
+    for (unsigned c = 0; c < QM31_DEGREE; c++)
+        out.v[c] = m31_reduce64(sum[c]);
+    for (; i < n; i++)
+        out = qm31_add(out, qm31_mul_i32(x[i], value[i]));
+    return out;
+}
+
+/* eq(z, 2^k high + low) = eq(z_high, high) eq(z_low, low): two small tables, and one product per block. */
 qm31 mle_eval_i32(const int32_t *value, uint64_t count, const qm31 *z, unsigned n, qm31 *scratch) {
     MICA_REQUIRE(n < 64 && count <= (uint64_t)1 << n);
-    qm31 sum = qm31_zero();
-    mle_eq_table(z, n, scratch);
-    for (uint64_t i = 0; i < count; i++)
-        sum = qm31_add(sum, qm31_mul_i32(scratch[i], value[i]));
+    const unsigned k = n - n / 2;
+    const size_t block = (size_t)1 << k;
+    qm31 sum = qm31_zero(), *low = scratch, *high = scratch + block;
+    mle_eq_table(z, k, low);
+    mle_eq_table(z + k, n - k, high);
+    for (uint64_t first = 0; first < count; first += block, high++) {
+        const size_t size = count - first < block ? (size_t)(count - first) : block;
+        sum = qm31_add(sum, qm31_mul(*high, mle_dot_i32(low, value + first, size)));
+    }
     return sum;
 }

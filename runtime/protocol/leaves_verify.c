@@ -1,7 +1,5 @@
 #include "protocol/leaves_verify.h"
 
-#include <limits.h>
-
 #include "circuit/table_eval.h"
 #include "poly/mle.h"
 
@@ -25,36 +23,19 @@ static fraction lookup_block(const walk *w, const plan_block *k) {
     return (fraction){qm31_one(), qm31_sub(w->alpha, fp)};
 }
 
-/* Memory for evaluating tables. Blocks come by descending size, so that tables of one size share an eq table.
- */
-typedef struct table_memory {
-    qm31 *eq;
-    int32_t *values;
-    unsigned eq_bits; /* size of the table in eq, UINT_MAX: none yet */
-} table_memory;
-
-static bool table_memory_make(const walk *w, table_memory *m) {
-    unsigned bits = 0;
-    for (uint32_t i = 0; i < w->plan->circuit->n_tables; i++) {
-        const unsigned b = w->plan->circuit->table[i].def.bits;
-        bits = b > bits ? b : bits;
+/* Rows of the largest table that is written down to be evaluated. */
+static size_t most_rows(const plan *p) {
+    size_t most = 0;
+    for (uint32_t i = 0; i < p->circuit->n_tables; i++) {
+        const size_t rows = table_eval_rows(&p->circuit->table[i].def);
+        most = rows > most ? rows : most;
     }
-    m->eq = arena_alloc(w->arena, (size_t)1 << bits, sizeof *m->eq, w->st);
-    m->values = arena_alloc(w->arena, (size_t)1 << bits, sizeof *m->values, w->st);
-    m->eq_bits = UINT_MAX;
-    return m->eq && m->values;
+    return most;
 }
 
-static fraction table_block(const walk *w, const plan_block *k, table_memory *m) {
-    const mica_table_def *def = &w->plan->circuit->table[k->index].def;
+static fraction table_block(const walk *w, const plan_block *k, int32_t *values) {
     qm31 key, value;
-    if (!table_is_structured(def)) {
-        if (m->eq_bits != def->bits)
-            mle_eq_table(w->challenge, def->bits, m->eq);
-        m->eq_bits = def->bits;
-        mica_table_fill(def, m->values);
-    }
-    table_eval(def, w->challenge, m->eq, m->values, &key, &value);
+    table_eval(&w->plan->circuit->table[k->index].def, w->challenge, values, &key, &value);
     qm31 fp = qm31_add(qm31_from_m31(plan_table_id(k->index)), qm31_mul(w->beta, key));
     fp = qm31_add(fp, qm31_mul(qm31_mul(w->beta, w->beta), value));
     return (fraction){qm31_neg(w->value[k->claim[0]]), qm31_sub(w->alpha, fp)};
@@ -69,8 +50,8 @@ bool leaves_verify(const walk *w, mica_verdict *verdict) {
     const plan *p = w->plan;
     qm31 num = qm31_zero(), den = qm31_zero(), covered = qm31_zero();
     const size_t mark = arena_mark(w->arena);
-    table_memory memory;
-    if (!table_memory_make(w, &memory))
+    int32_t *values = arena_alloc(w->arena, most_rows(p) + 1, sizeof *values, w->st);
+    if (!values)
         return false;
     for (uint32_t i = 0; i < p->n_blocks; i++) {
         const plan_block *k = &p->block[i];
@@ -80,7 +61,7 @@ bool leaves_verify(const walk *w, mica_verdict *verdict) {
         else if (k->kind == BLOCK_ZERO)
             f = zero_block(w);
         else
-            f = table_block(w, k, &memory);
+            f = table_block(w, k, values);
         const qm31 at = mle_eq_index(w->challenge + k->bits, p->lookup_bits - k->bits, k->first >> k->bits);
         num = qm31_add(num, qm31_mul(at, f.p));
         den = qm31_add(den, qm31_mul(at, f.q));
@@ -94,11 +75,5 @@ bool leaves_verify(const walk *w, mica_verdict *verdict) {
 }
 
 size_t leaves_verify_workspace(const plan *p) {
-    size_t most = 0;
-    for (uint32_t i = 0; i < p->circuit->n_tables; i++) {
-        const size_t rows = (size_t)1 << p->circuit->table[i].def.bits;
-        const size_t need = rows * (sizeof(qm31) + sizeof(int32_t)) + 256;
-        most = need > most ? need : most;
-    }
-    return most;
+    return (most_rows(p) + 1) * sizeof(int32_t) + 128; /* 128: alignment */
 }

@@ -88,6 +88,51 @@ START_TEST(less_than_wide) {
 }
 END_TEST
 
+START_TEST(identity_below) {
+    for (unsigned n = 0; n <= 8; n++) {
+        qm31 z[8], sum = qm31_zero();
+        random_point(z, n, 350 + n);
+        for (uint32_t bound = 0; bound <= 1u << n; bound++) {
+            assert_qm31(mle_identity_below(z, n, bound), sum, "mle_identity_below", n, bound);
+            if (bound < 1u << n)
+                sum = qm31_add(sum, qm31_mul_m31(slow_eq_index(z, n, bound), bound));
+        }
+    }
+    uint64_t seed = 11; /* wide points: the index itself on the hypercube, or 0 */
+    for (unsigned n = 9; n <= 31; n++) {
+        const uint32_t index = (uint32_t)(random_u64(&seed) & (((uint64_t)1 << n) - 1));
+        const uint32_t bounds[] = {index, index + 1, (uint32_t)(((uint64_t)1 << n) - 1), (uint32_t)1 << n, 0};
+        qm31 z[31];
+        for (unsigned i = 0; i < n; i++)
+            z[i] = qm31_from_m31((m31)(index >> i & 1));
+        for (size_t b = 0; b < sizeof bounds / sizeof *bounds; b++)
+            assert_qm31(mle_identity_below(z, n, bounds[b]),
+                        qm31_from_m31(index < bounds[b] ? index % M31_P : 0), "mle_identity_below", n,
+                        bounds[b]);
+    }
+}
+END_TEST
+
+/* Every length up to two blocks of four and more, values at their extremes. */
+START_TEST(dot_i32) {
+    uint64_t seed = 12;
+    for (unsigned n = 0; n <= 37; n++) {
+        qm31 x[37], sum = qm31_zero();
+        int32_t value[37];
+        random_point(x, n, 500 + n);
+        for (unsigned i = 0; i < n; i++) {
+            static const int32_t extreme[] = {INT32_MAX, -INT32_MAX, 0, -1, INT32_MAX - 1, 1};
+            value[i] =
+                n % 2 ? extreme[random_u64(&seed) % 6] : (int32_t)(random_u64(&seed) >> 33) - (1 << 30);
+            if (n % 3 == 0)
+                x[i] = (qm31){{M31_P - 1, M31_P - 1, M31_P - 1, 0}};
+            sum = qm31_add(sum, qm31_mul_i32(x[i], value[i]));
+        }
+        assert_qm31(mle_dot_i32(x, value, n), sum, "mle_dot_i32", n, 0);
+    }
+}
+END_TEST
+
 START_TEST(identity) {
     for (unsigned n = 0; n <= MAX_VARS; n++) {
         qm31 z[MAX_VARS], sum = qm31_zero();
@@ -112,8 +157,8 @@ START_TEST(eval_i32) {
     static qm31 scratch[1 << MAX_VARS];
     uint64_t seed = 11;
     for (size_t i = 0; i < 1 << MAX_VARS; i++)
-        value[i] = (int32_t)random_u64(&seed);
-    value[0] = INT32_MIN;
+        value[i] = (int32_t)(random_u64(&seed) >> 33) - (1 << 30);
+    value[0] = -INT32_MAX;
     value[1] = INT32_MAX;
     for (unsigned n = 0; n <= MAX_VARS; n++) {
         qm31 z[MAX_VARS];
@@ -158,6 +203,8 @@ int main(void) {
     tcase_add_test(t, less_than);
     tcase_add_test(t, less_than_wide);
     tcase_add_test(t, identity);
+    tcase_add_test(t, identity_below);
+    tcase_add_test(t, dot_i32);
     tcase_add_test(t, eval_i32);
     tcase_add_loop_test(t, eq_table, MICA_CPU_PORTABLE, MICA_CPU_AVX512 + 1);
     suite_add_tcase(s, t);

@@ -2,6 +2,7 @@
  * verifier's evaluation against the definition of the multilinear extension. */
 #include "../golden/table_vectors.h"
 #include "circuit/table_eval.h"
+#include "poly/mle.h"
 #include "table_kit.h"
 
 #define N_VECTORS   (sizeof table_vectors / sizeof *table_vectors)
@@ -208,8 +209,10 @@ static void check_eval(const mica_table_def *def) {
         key = qm31_add(key, qm31_mul_i32(eq[j], def->lo_key + (int32_t)j));
         value = qm31_add(value, qm31_mul_i32(eq[j], values[j]));
     }
-    const bool structured = table_is_structured(def);
-    table_eval(def, z, structured ? NULL : eq, structured ? NULL : values, &got_key, &got_value);
+    int32_t room[512];
+    ck_assert(table_eval_rows(def) == 0 || table_eval_rows(def) == rows);
+    ck_assert(!mica_table_is_structured(def) || table_eval_rows(def) == 0);
+    table_eval(def, z, table_eval_rows(def) ? room : NULL, &got_key, &got_value);
     ck_assert_msg(qm31_eq(key, got_key), "key of kind %d, %u bits", (int)def->kind, def->bits);
     ck_assert_msg(qm31_eq(value, got_value), "value of kind %d, %u bits", (int)def->kind, def->bits);
 }
@@ -231,6 +234,66 @@ START_TEST(evaluation_is_the_multilinear_extension) {
 }
 END_TEST
 
+/* Equal scales: every pair of bounds that lies at, between or beyond the keys, keys centred and from 0. */
+START_TEST(clamps_are_evaluated_from_their_bounds) {
+    static const mica_table_kind kinds[] = {MICA_TABLE_IDENTITY, MICA_TABLE_RELU_SCALED, MICA_TABLE_CLIP};
+    random_state = 700;
+    for (unsigned bits = 0; bits <= 4; bits++) {
+        for (int from_zero = bits == 0; from_zero <= 1; from_zero++) {
+            const int32_t lo_key = from_zero ? 0 : -(1 << (bits - 1)), end = lo_key + (1 << bits);
+            for (int32_t lo = lo_key - 2; lo <= end + 1; lo++) {
+                for (int32_t hi = lo; hi <= end + 1; hi++) {
+                    for (int k = 0; k < 3; k++) {
+                        mica_table_def def = scaled_def(kinds[k], bits, 0.75, 0.75);
+                        def.lo_key = lo_key;
+                        def.lo_value = lo;
+                        def.hi_value = hi;
+                        if (kinds[k] == MICA_TABLE_CLIP) { /* between keys as well */
+                            def.param[0] = dyadic(0.25 * random_in(-40, 40));
+                            def.param[1] = dyadic(0.25 * random_in(-40, 40));
+                            order(def.param);
+                        }
+                        ck_assert_uint_eq(table_eval_rows(&def), 0);
+                        check_eval(&def);
+                    }
+                }
+            }
+        }
+    }
+    for (int k = 0; k < 3; k++) { /* saturation at its largest, scales at their extremes */
+        mica_table_def def = scaled_def(kinds[k], 9, 1, 1);
+        def.in_scale.exponent = def.out_scale.exponent = k ? 96 : -96;
+        check_eval(&def);
+        def.lo_value = def.hi_value = TOP;
+        check_eval(&def);
+        def.lo_value = def.hi_value = -TOP;
+        check_eval(&def);
+    }
+}
+END_TEST
+
+/* Tables too large for the tests above, written down, against the closed form. */
+START_TEST(large_clamps_equal_their_rows) {
+    random_state = 800;
+    const size_t rows = (size_t)1 << MICA_MAX_TABLE_BITS;
+    int32_t *values = malloc(rows * sizeof *values);
+    qm31 z[MICA_MAX_TABLE_BITS], scratch[2 << (MICA_MAX_TABLE_BITS + 1) / 2];
+    for (unsigned bits = 10; bits <= MICA_MAX_TABLE_BITS; bits++) {
+        mica_table_def def = scaled_def(bits % 2 ? MICA_TABLE_IDENTITY : MICA_TABLE_RELU_SCALED, bits, 2, 2);
+        qm31 key, value;
+        def.lo_value = random_in(-(1 << bits), 1 << bits);
+        def.hi_value = random_in(def.lo_value, 1 << bits);
+        for (unsigned i = 0; i < bits; i++)
+            z[i] = random_qm31();
+        mica_table_fill(&def, values);
+        table_eval(&def, z, NULL, &key, &value);
+        ck_assert_msg(qm31_eq(value, mle_eval_i32(values, (uint64_t)1 << bits, z, bits, scratch)), "%u bits",
+                      bits);
+    }
+    free(values);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("table");
     TCase *t = tcase_create("table");
@@ -242,6 +305,8 @@ int main(void) {
     tcase_add_test(t, validate_is_strict);
     tcase_add_test(t, clip_bounds_are_ordered);
     tcase_add_test(t, evaluation_is_the_multilinear_extension);
+    tcase_add_test(t, clamps_are_evaluated_from_their_bounds);
+    tcase_add_test(t, large_clamps_equal_their_rows);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
