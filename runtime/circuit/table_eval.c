@@ -1,7 +1,7 @@
 #include "circuit/table_eval.h"
 
 #include "base/require.h"
-#include "circuit/table_value.h"
+#include "circuit/table_eval_line.h"
 #include "poly/mle.h"
 
 /* max(key, 0). Keys from -2^(bits-1): the top bit of the row tells the sign, the others are the key if it is
@@ -13,28 +13,9 @@ static qm31 eval_relu(const mica_table_def *def, const qm31 *z) {
     return qm31_mul(z[top], mle_identity(z, top));
 }
 
-/* Whether the value is the key between two bounds. With equal scales round(key in_scale / out_scale) is the
- * key; max(key, 0) between lo and hi is the key between the clamp of 0 and hi; a clip's bounds are rounded
- * and saturated, as in mica_table_fill. */
-static bool clamp_bounds(const mica_table_def *def, int32_t *lo, int32_t *hi) {
-    if (def->in_scale.mantissa != def->out_scale.mantissa ||
-        def->in_scale.exponent != def->out_scale.exponent)
-        return false;
-    *lo = def->lo_value;
-    *hi = def->hi_value;
-    switch (def->kind) {
-    case MICA_TABLE_IDENTITY:
-        return true;
-    case MICA_TABLE_RELU_SCALED:
-        *lo = table_clamp(0, def->lo_value, def->hi_value);
-        return true;
-    case MICA_TABLE_CLIP:
-        *lo = table_clamp(table_round(def, def->param[0]), def->lo_value, def->hi_value);
-        *hi = table_clamp(table_round(def, def->param[1]), def->lo_value, def->hi_value);
-        return true;
-    default:
-        return false;
-    }
+static bool equal_scales(const mica_table_def *def) {
+    return def->in_scale.mantissa == def->out_scale.mantissa &&
+           def->in_scale.exponent == def->out_scale.exponent;
 }
 
 /* The row of key `bound`, or the nearest of 0 and 2^bits. */
@@ -54,24 +35,32 @@ static qm31 eval_clamp(const mica_table_def *def, int32_t lo, int32_t hi, const 
 }
 
 size_t table_eval_rows(const mica_table_def *def) {
+    table_line l;
     int32_t lo, hi;
-    const bool closed = mica_table_is_structured(def) || clamp_bounds(def, &lo, &hi);
-    return closed ? 0 : (size_t)1 << def->bits;
+    const bool exact = def->kind == MICA_TABLE_RANGE || def->kind == MICA_TABLE_RELU;
+    const bool line = !exact && table_line_bounds(def, &lo, &hi) && table_line_make(&l, def);
+    return exact || line ? 0 : (size_t)1 << def->bits;
+}
+
+static qm31 eval_dense(const mica_table_def *def, const qm31 *z, int32_t *values) {
+    MICA_REQUIRE(values != NULL && def->bits <= MICA_MAX_DENSE_BITS);
+    qm31 scratch[2 << (MICA_MAX_DENSE_BITS + 1) / 2]; /* 16 KiB; >= mle_eval_scratch */
+    mica_table_fill(def, values);
+    return mle_eval_i32(values, (uint64_t)1 << def->bits, z, def->bits, scratch);
 }
 
 void table_eval(const mica_table_def *def, const qm31 *z, int32_t *values, qm31 *key, qm31 *value) {
+    table_line l;
     int32_t lo, hi;
     *key = qm31_add(qm31_from_i32(def->lo_key), mle_identity(z, def->bits));
-    if (def->kind == MICA_TABLE_RANGE) {
+    if (def->kind == MICA_TABLE_RANGE)
         *value = qm31_zero();
-    } else if (def->kind == MICA_TABLE_RELU) {
+    else if (def->kind == MICA_TABLE_RELU)
         *value = eval_relu(def, z);
-    } else if (clamp_bounds(def, &lo, &hi)) {
+    else if (!table_line_bounds(def, &lo, &hi) || !table_line_make(&l, def))
+        *value = eval_dense(def, z, values);
+    else if (equal_scales(def)) /* the line is the key */
         *value = eval_clamp(def, lo, hi, z);
-    } else {
-        MICA_REQUIRE(values != NULL && def->bits <= MICA_MAX_DENSE_BITS);
-        qm31 scratch[2 << (MICA_MAX_DENSE_BITS + 1) / 2]; /* 16 KiB; >= mle_eval_scratch */
-        mica_table_fill(def, values);
-        *value = mle_eval_i32(values, (uint64_t)1 << def->bits, z, def->bits, scratch);
-    }
+    else
+        *value = table_eval_line(&l, def->bits, lo, hi, z);
 }

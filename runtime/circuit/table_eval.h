@@ -7,8 +7,9 @@
 #include "field/qm31.h"
 #include "mica/table.h"
 
-/* Rows that table_eval has to write down: 0 for tables evaluated in O(bits), which are the structured ones
- * and CLIP with equal scales; else all 2^bits. */
+/* Rows that table_eval has to write down: 0 for RANGE and RELU, for the linear kinds with equal scales (all
+ * in O(bits)), and for those with other scales unless these are very far apart (in O(2^(bits/2) bits)); else
+ * all 2^bits. */
 size_t table_eval_rows(const mica_table_def *def);
 
 /* *key and *value: the multilinear extensions of row -> key and row -> value at z[0..bits), a valid

@@ -272,23 +272,101 @@ START_TEST(clamps_are_evaluated_from_their_bounds) {
 }
 END_TEST
 
-/* Tables too large for the tests above, written down, against the closed form. */
-START_TEST(large_clamps_equal_their_rows) {
+/* The rows of a table too large for the tests above, written down, against the evaluation without them. */
+static void check_large(const mica_table_def *def, int32_t *values) {
+    qm31 z[MICA_MAX_TABLE_BITS], scratch[2 << (MICA_MAX_TABLE_BITS + 1) / 2], key, value;
+    for (unsigned i = 0; i < def->bits; i++)
+        z[i] = random_qm31();
+    mica_table_fill(def, values);
+    ck_assert_uint_eq(table_eval_rows(def), 0);
+    table_eval(def, z, NULL, &key, &value);
+    ck_assert_msg(qm31_eq(value, mle_eval_i32(values, (uint64_t)1 << def->bits, z, def->bits, scratch)),
+                  "kind %d, %u bits", (int)def->kind, def->bits);
+}
+
+START_TEST(large_lines_equal_their_rows) {
+    static const mica_table_kind kinds[] = {MICA_TABLE_IDENTITY, MICA_TABLE_RELU_SCALED, MICA_TABLE_CLIP};
     random_state = 800;
-    const size_t rows = (size_t)1 << MICA_MAX_TABLE_BITS;
-    int32_t *values = malloc(rows * sizeof *values);
-    qm31 z[MICA_MAX_TABLE_BITS], scratch[2 << (MICA_MAX_TABLE_BITS + 1) / 2];
-    for (unsigned bits = 10; bits <= MICA_MAX_TABLE_BITS; bits++) {
-        mica_table_def def = scaled_def(bits % 2 ? MICA_TABLE_IDENTITY : MICA_TABLE_RELU_SCALED, bits, 2, 2);
-        qm31 key, value;
-        def.lo_value = random_in(-(1 << bits), 1 << bits);
-        def.hi_value = random_in(def.lo_value, 1 << bits);
-        for (unsigned i = 0; i < bits; i++)
-            z[i] = random_qm31();
+    int32_t *values = malloc(sizeof *values << MICA_MAX_TABLE_BITS);
+    for (unsigned bits = 1; bits <= MICA_MAX_TABLE_BITS; bits++) {
+        for (int trial = 0; trial < 15; trial++) {
+            const bool equal = bits > MICA_MAX_DENSE_BITS || trial == 0;
+            mica_table_def def =
+                scaled_def(kinds[bits > MICA_MAX_DENSE_BITS ? trial % 2 : trial % 3], bits, 2, 2);
+            if (!equal)
+                def.in_scale = random_scale(-40, -20);
+            if (trial % 4 == 1) /* quotients that divide evenly */
+                def.in_scale = dyadic(random_in(1, 64) / 8.0);
+            if (trial % 4 == 2)
+                def.out_scale = random_scale(-30, -29);
+            if (equal)
+                def.in_scale = def.out_scale;
+            if (trial % 5 == 4)
+                def.lo_key = 0;
+            if (trial % 3) {
+                def.lo_value = random_in(-(1 << bits), 1 << bits);
+                def.hi_value = random_in(def.lo_value, 1 << bits);
+            }
+            if (def.kind == MICA_TABLE_CLIP) {
+                def.param[0] = dyadic(random_in(-(1 << bits), 0));
+                def.param[1] = dyadic(random_in(0, 1 << bits));
+            }
+            if (abs(def.in_scale.exponent - def.out_scale.exponent) <= 10)
+                check_large(&def, values);
+        }
+    }
+    free(values);
+}
+END_TEST
+
+/* Ratios of scales from 2^-29 to 2^10, the extremes of what is evaluated as a line, over all small sizes. */
+START_TEST(lines_of_every_slope) {
+    random_state = 900;
+    for (int exponent = -29; exponent <= 10; exponent++) {
+        for (unsigned bits = 0; bits <= 9; bits++) {
+            mica_table_def def = scaled_def(
+                (mica_table_kind)random_in(MICA_TABLE_IDENTITY, MICA_TABLE_RELU_SCALED), bits, 1, 1);
+            const int base = random_in(-60, 60);
+            def.in_scale = random_scale(base + exponent, base + exponent);
+            def.out_scale = random_scale(base, base);
+            if (random_in(0, 1))
+                def.lo_key = 0;
+            if (random_in(0, 1)) {
+                def.lo_value = random_in(-200, 200);
+                def.hi_value = random_in(def.lo_value, 200);
+            }
+            ck_assert_uint_eq(table_eval_rows(&def), 0);
+            check_eval(&def);
+        }
+    }
+}
+END_TEST
+
+/* Kinds that are filled from coarse to fine: every row, at scales from all values distinct to few, and keys
+ * as close and as far as may be. */
+START_TEST(large_tables_equal_their_values) {
+    static const mica_table_kind kinds[] = {MICA_TABLE_SIGMOID, MICA_TABLE_TANH, MICA_TABLE_EXP,
+                                            MICA_TABLE_LOG,     MICA_TABLE_POW,  MICA_TABLE_CLIP,
+                                            MICA_TABLE_IDENTITY};
+    const mica_table_kind kind = kinds[_i];
+    random_state = 1000 + (uint64_t)_i;
+    int32_t *values = malloc(sizeof *values << 13);
+    for (int trial = 0; trial < 60; trial++) {
+        mica_table_def def = scaled_def(kind, (unsigned)random_in(10, 13), 1, 1);
+        def.in_scale = trial % 3 == 0   ? random_scale(-96, 96)
+                       : trial % 3 == 1 ? random_scale(-82, -78)
+                                        : random_scale(-45, -35);
+        def.out_scale = random_scale(trial % 2 ? -60 : -42, -30);
+        if (trial % 7 == 0)
+            def.lo_key = 0;
+        if (kind == MICA_TABLE_POW)
+            def.param[0] = trial % 2 ? dyadic(random_in(-6, 6) / 2.0) : random_scale(-33, -28);
+        if (kind == MICA_TABLE_POW && trial % 4 == 0)
+            def.param[0].mantissa = -def.param[0].mantissa;
         mica_table_fill(&def, values);
-        table_eval(&def, z, NULL, &key, &value);
-        ck_assert_msg(qm31_eq(value, mle_eval_i32(values, (uint64_t)1 << bits, z, bits, scratch)), "%u bits",
-                      bits);
+        for (int j = 0; j < 1 << def.bits; j++)
+            ck_assert_msg(values[j] == mica_table_value(&def, def.lo_key + j), "kind %d, trial %d, row %d",
+                          (int)kind, trial, j);
     }
     free(values);
 }
@@ -306,7 +384,9 @@ int main(void) {
     tcase_add_test(t, clip_bounds_are_ordered);
     tcase_add_test(t, evaluation_is_the_multilinear_extension);
     tcase_add_test(t, clamps_are_evaluated_from_their_bounds);
-    tcase_add_test(t, large_clamps_equal_their_rows);
+    tcase_add_test(t, large_lines_equal_their_rows);
+    tcase_add_test(t, lines_of_every_slope);
+    tcase_add_loop_test(t, large_tables_equal_their_values, 0, 7);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
