@@ -59,6 +59,12 @@ void blake2s_init(blake2s *s, const char *key) {
     }
 }
 
+void blake2s_resume(blake2s *s, const uint32_t h[8]) {
+    memcpy(s->h, h, sizeof s->h);
+    s->counted = BLAKE2S_BLOCK;
+    s->filled = 0;
+}
+
 void blake2s_update(blake2s *s, const void *bytes, size_t size) {
     const uint8_t *at = bytes;
     while (size) {

@@ -24,6 +24,8 @@ void blake2s_final(blake2s *s, uint8_t out[BLAKE2S_BYTES]);
 /* --- for hashing many short messages under one key --- */
 /* The state after the key block (64 bytes counted). Right only for messages of at least one byte. */
 void blake2s_keyed_state(uint32_t h[8], const char *key);
+/* s as blake2s_init leaves it for that key, but for the key block, which h has absorbed. */
+void blake2s_resume(blake2s *s, const uint32_t h[8]);
 /* Absorbs one block of 16 words; counted includes it. `last` is 0, or 1 for the final block. */
 void blake2s_compress(uint32_t h[8], const uint32_t block[16], uint64_t counted, int last);
 

@@ -36,7 +36,8 @@ bool merkle_open(const merkle_tree *t, const uint32_t *leaf, size_t n, mica_chan
 /* Blake2s states every leaf of n_rows >= 1 words, and every node, starts from. */
 void merkle_leaf_state(uint32_t h[8], size_t n_rows);
 void merkle_node_state(uint32_t h[8]);
-void merkle_leaf(const m31 *column, size_t n_rows, uint8_t digest[MERKLE_DIGEST]);
+/* h0: merkle_leaf_state of n_rows. */
+void merkle_leaf(const uint32_t h0[8], const m31 *column, size_t n_rows, uint8_t digest[MERKLE_DIGEST]);
 /* digest: n >= 1 leaf digests for sorted distinct leaves below 2^log_leaves (overwritten). Reads the
  * multiproof from ch and compares with root; false after a rejection (MICA_REJECT_MERKLE, or MALFORMED for a
  * short proof). scratch: n indices. 0 <= log_leaves <= MERKLE_MAX_LOG_LEAVES. */

@@ -20,10 +20,10 @@ void merkle_node_state(uint32_t h[8]) {
     blake2s_keyed_state(h, "mica node v1");
 }
 
-void merkle_leaf(const m31 *column, size_t n_rows, uint8_t digest[MERKLE_DIGEST]) {
+void merkle_leaf(const uint32_t h0[8], const m31 *column, size_t n_rows, uint8_t digest[MERKLE_DIGEST]) {
     uint32_t h[8];
     uint64_t counted = MERKLE_LEAF_COUNTED;
-    merkle_leaf_state(h, n_rows);
+    memcpy(h, h0, sizeof h);
     while (n_rows) {
         uint32_t block[16] = {0};
         const size_t take = n_rows < 16 ? n_rows : 16;

@@ -26,13 +26,14 @@ static void begin(blake2s *s, const transcript *t, uint32_t op, transcript_tag t
     store_u32(head, op);
     store_u32(head + 4, (uint32_t)tag);
     store_u64(head + 8, number);
-    blake2s_init(s, TRANSCRIPT_KEY);
+    blake2s_resume(s, t->keyed);
     blake2s_update(s, t->state, sizeof t->state);
     blake2s_update(s, head, sizeof head);
 }
 
 void transcript_init(transcript *t) {
     memset(t->state, 0, sizeof t->state);
+    blake2s_keyed_state(t->keyed, TRANSCRIPT_KEY);
 }
 
 void transcript_absorb(transcript *t, transcript_tag tag, const void *bytes, size_t size) {

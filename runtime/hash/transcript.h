@@ -40,6 +40,7 @@ typedef enum transcript_tag {
 
 typedef struct transcript {
     uint8_t state[32];
+    uint32_t keyed[8]; /* the hash after the transcript's key, where all of its hashes start */
 } transcript;
 
 void transcript_init(transcript *t);

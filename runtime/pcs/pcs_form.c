@@ -67,7 +67,14 @@ qm31 pcs_term_at(const pcs_term *term, const qm31 *message, qm31 *scratch) {
     const qm31 *part = message + term->offset;
     if (!term->t)
         return extension_at(part, term->z, term->vars, scratch);
-    m31 *w = (m31 *)(void *)scratch; /* 2^vars words fit in the room of 2^vars elements */
-    expand_powers(term->t, term->vars, w);
-    return pcs_dot_m31(part, w, (size_t)1 << term->vars);
+    /* prod_j t_j^{i_j} as the product of a low and a high part: weights of a block, and of the blocks. */
+    const unsigned high_vars = term->vars > 6 ? 3 : 0, low_vars = term->vars - high_vars;
+    const size_t block = (size_t)1 << low_vars;
+    m31 *low = (m31 *)(void *)scratch, high[8]; /* 2^vars words fit in the room of 2^vars elements */
+    expand_powers(term->t, low_vars, low);
+    expand_powers(term->t + low_vars, high_vars, high);
+    qm31 sum = qm31_zero();
+    for (size_t h = 0; h < (size_t)1 << high_vars; h++)
+        sum = qm31_add(sum, qm31_mul_m31(pcs_dot_m31(part + h * block, low, block), high[h]));
+    return sum;
 }

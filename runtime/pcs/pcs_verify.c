@@ -161,10 +161,12 @@ static qm31 fold_column(const opening *o, unsigned step, size_t n_words) {
 static bool read_source(opening *o, unsigned step, const pcs_source *s, const uint8_t root[MERKLE_DIGEST]) {
     const unsigned k = s->col_vars + s->rate_bits;
     const size_t n = pcs_draw_queries(o->ch, s, o->index);
+    uint32_t leaf_state[8];
+    merkle_leaf_state(leaf_state, s->n_words);
     for (size_t i = 0; i < n; i++) {
         if (!channel_raw_m31(o->ch, o->column, s->n_words))
             return false;
-        merkle_leaf(o->column, s->n_words, o->digest + MERKLE_DIGEST * i);
+        merkle_leaf(leaf_state, o->column, s->n_words, o->digest + MERKLE_DIGEST * i);
         line_functional(line_domain_at(k, o->index[i]), s->col_vars, o->power);
         o->query[o->n_queries] = (pcs_term){.offset = s->offset, .vars = s->col_vars, .t = o->power};
         o->folded[o->n_queries++] = fold_column(o, step, s->n_words);

@@ -1,5 +1,7 @@
 #include "placement/placement_verify.h"
 
+#include <string.h>
+
 #include "placement/placement.h"
 #include "poly/mle.h"
 #include "sumcheck/sumcheck.h"
@@ -17,7 +19,33 @@ static bool axis_tables(const walk *w, const mica_tensor *x, const qm31 *point, 
     return true;
 }
 
-/* M_f at (z, s): sum over the factor's entries of weight * prod eq(z, out) * prod eq(s, src). */
+/* The axes of one side but the last: its index in each, as of the last change of any on either side. */
+typedef struct outer_axes {
+    unsigned n;
+    qm31 *const *eq;
+    uint32_t index[MICA_MAX_RANK];
+} outer_axes;
+
+static bool outer_moved(const outer_axes *o, const uint32_t *index) {
+    return memcmp(o->index, index, o->n * sizeof *index) != 0;
+}
+
+static qm31 outer_product(outer_axes *o, const uint32_t *index) {
+    qm31 product = qm31_one();
+    for (unsigned i = 0; i < o->n; i++) {
+        product = qm31_mul(product, o->eq[i][index[i]]);
+        o->index[i] = index[i];
+    }
+    return product;
+}
+
+/* eq of the last axis of a side, 1 if the side has none. */
+static qm31 last_eq(qm31 *const *eq, const uint32_t *index, unsigned n) {
+    return n ? eq[n - 1][index[n - 1]] : qm31_one();
+}
+
+/* M_f at (z, s): sum over the factor's entries of weight * prod eq(z, out) * prod eq(s, src). Entries that
+ * differ in the last axes only are summed before they are multiplied by what they share. */
 static bool factor_eval(const walk *w, uint32_t tensor, const mica_factor *f, const qm31 *z, const qm31 *s,
                         qm31 *out) {
     const mica_circuit *c = w->plan->circuit;
@@ -29,17 +57,24 @@ static bool factor_eval(const walk *w, uint32_t tensor, const mica_factor *f, co
         !axis_tables(w, src, s, f->src_axis, f->n_src, eq_src))
         return false;
     factor_rows r;
+    outer_axes outer_out = {f->n_out ? f->n_out - 1u : 0, eq_out, {0}};
+    outer_axes outer_src = {f->n_src ? f->n_src - 1u : 0, eq_src, {0}};
+    qm31 run = qm31_zero(), shared = qm31_zero();
+    bool first = true;
     *out = qm31_zero();
     for (factor_rows_begin(&r, c, tensor, f); factor_rows_next(&r);) {
         if (!r.weight)
             continue;
-        qm31 entry = qm31_from_m31(r.weight);
-        for (unsigned i = 0; i < f->n_out; i++)
-            entry = qm31_mul(entry, eq_out[i][r.out[i]]);
-        for (unsigned i = 0; i < f->n_src; i++)
-            entry = qm31_mul(entry, eq_src[i][r.src[i]]);
-        *out = qm31_add(*out, entry);
+        if (first || outer_moved(&outer_out, r.out) || outer_moved(&outer_src, r.src)) {
+            *out = qm31_add(*out, qm31_mul(shared, run));
+            shared = qm31_mul(outer_product(&outer_out, r.out), outer_product(&outer_src, r.src));
+            run = qm31_zero();
+            first = false;
+        }
+        const qm31 entry = qm31_mul(last_eq(eq_out, r.out, f->n_out), last_eq(eq_src, r.src, f->n_src));
+        run = qm31_add(run, r.weight == 1 ? entry : qm31_mul_m31(entry, r.weight));
     }
+    *out = qm31_add(*out, qm31_mul(shared, run));
     arena_reset(w->arena, mark);
     return true;
 }

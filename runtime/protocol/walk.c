@@ -115,12 +115,10 @@ bool walk_public_eval(const walk *w, const mica_tensor *x, const int32_t *values
         outer *= dim[i];
     qm31 sum = qm31_zero();
     for (uint64_t o = 0; o < outer; o++, values += inner) {
-        qm31 row = qm31_zero(), weight = qm31_one();
-        for (uint64_t j = 0; j < inner; j++)
-            row = qm31_add(row, qm31_mul_i32(eq[axes - 1][j], values[j]));
+        qm31 row = mle_dot_i32(eq[axes - 1], values, inner);
         for (unsigned i = 0; i + 1 < axes; i++)
-            weight = qm31_mul(weight, eq[i][index[i]]);
-        sum = qm31_add(sum, qm31_mul(weight, row));
+            row = dim[i] > 1 ? qm31_mul(row, eq[i][index[i]]) : row; /* eq of no variables is 1 */
+        sum = qm31_add(sum, row);
         for (unsigned i = axes - 1; i-- > 0 && ++index[i] == dim[i];)
             index[i] = 0;
     }
