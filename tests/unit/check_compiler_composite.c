@@ -310,7 +310,7 @@ static const op_case cases[] = {
     {"powers_of_zero", powers_of_zero, false, 0.005, 0.05},
     {"powers_of_integers", powers_of_integers, false, EXACT, EXACT},
     {"remainders", remainders, true, 0.02, 1},
-    {"functions", functions, true, 0.01, 0.03},
+    {"functions", functions, true, 0.01, 0.05},
     {"bitwise_not", bitwise_not, false, EXACT, EXACT},
     {"lp_normalization", lp_normalization, true, 0.003, 0.01},
     {"classifiers", classifiers, true, 0.003, 0.01},
