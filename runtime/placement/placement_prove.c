@@ -7,6 +7,8 @@
 #include "poly/eq_prove.h"
 #include "simd/kernels.h"
 
+#define OUTER_GRAIN ((size_t)4096) /* cells of an outer product per worker below which it runs inline */
+
 /* --- folding a source, factor by factor --- */
 
 /* A table whose axes are named: axes of the placed tensor, or axes of the source that no factor has consumed
@@ -292,28 +294,75 @@ static bool factor_vector(const tensor_store *s, uint32_t t, const mica_factor *
 }
 
 /* out[src] += lambda prod_f row_f[src_f] over the kept source axes, row-major. */
-static void add_outer_product(const mica_tensor *src, const mica_factor *const *factor, const qvec *row,
-                              unsigned n, unsigned kept, qm31 lambda, qvec out, unsigned vars) {
-    for (size_t i = 0; i < (size_t)1 << vars; i++) {
-        size_t index[MICA_MAX_RANK] = {0}, rest = i;
-        for (unsigned a = src->rank; a-- > 0;) {
-            const unsigned bits = mica_log2_ceil(src->dim[a]);
-            if (kept >> a & 1) {
+typedef struct outer_product {
+    const mica_tensor *src;
+    const mica_factor *const *factor;
+    const qvec *row; /* of each factor */
+    unsigned n, kept;
+    qm31 lambda;
+    unsigned inner; /* factor whose last axis is the innermost kept one, over which its row is contiguous */
+    unsigned inner_axis, inner_bits;
+    qvec out;
+} outer_product;
+
+/* Where the row of factor f is read: its indices, row-major. */
+static size_t row_index(const outer_product *p, const mica_factor *f, const size_t *index) {
+    size_t at = 0;
+    for (unsigned j = 0; j < f->n_src; j++) {
+        const unsigned a = f->src_axis[j];
+        at = at << mica_log2_ceil(p->src->dim[a]) | index[a];
+    }
+    return at;
+}
+
+/* Runs [begin, end) of the innermost axis. */
+static void outer_range(void *ctx, size_t begin, size_t end, unsigned worker) {
+    const outer_product *p = ctx;
+    const size_t len = (size_t)1 << p->inner_bits;
+    (void)worker;
+    for (size_t run = begin; run < end; run++) {
+        size_t index[MICA_MAX_RANK] = {0}, rest = run;
+        for (unsigned a = p->inner_axis; a-- > 0;) {
+            const unsigned bits = mica_log2_ceil(p->src->dim[a]);
+            if (p->kept >> a & 1) {
                 index[a] = rest & (((size_t)1 << bits) - 1);
                 rest >>= bits;
             }
         }
-        qm31 product = lambda;
-        for (unsigned k = 0; k < n; k++) {
-            size_t at = 0;
-            for (unsigned j = 0; j < factor[k]->n_src; j++) {
-                const unsigned a = factor[k]->src_axis[j];
-                at = at << mica_log2_ceil(src->dim[a]) | index[a];
-            }
-            product = qm31_mul(product, qvec_get(row[k], at));
+        qm31 product = p->lambda;
+        for (unsigned k = 0; k < p->n; k++) {
+            if (k != p->inner)
+                product = qm31_mul(product, qvec_get(p->row[k], row_index(p, p->factor[k], index)));
         }
-        qvec_set(out, i, qm31_add(qvec_get(out, i), product));
+        kernels()->axpy(qvec_from(p->out, run * len), product,
+                        qvec_from(p->row[p->inner], row_index(p, p->factor[p->inner], index)), len);
     }
+}
+
+/* The innermost axis is a run of one cell where no factor's row is contiguous over it. */
+static void add_outer_product(outer_product *p, unsigned vars) {
+    if (p->n == 0) { /* all axes pass through */
+        qvec_set(p->out, 0, qm31_add(qvec_get(p->out, 0), p->lambda));
+        return;
+    }
+    p->inner = p->n;
+    p->inner_axis = p->src->rank;
+    p->inner_bits = 0;
+    while (p->inner_axis > 0 && !(p->kept >> (p->inner_axis - 1) & 1))
+        p->inner_axis--;
+    for (unsigned k = 0; k < p->n; k++) {
+        const mica_factor *f = p->factor[k];
+        if (f->n_src && f->src_axis[f->n_src - 1] + 1u == p->inner_axis)
+            p->inner = k;
+    }
+    if (p->inner == p->n) {
+        p->inner = 0;
+    } else {
+        p->inner_axis--;
+        p->inner_bits = mica_log2_ceil(p->src->dim[p->inner_axis]);
+    }
+    const size_t runs = (size_t)1 << (vars - p->inner_bits);
+    parallel_for(runs, (OUTER_GRAIN >> p->inner_bits) + 1, outer_range, p);
 }
 
 bool placement_instance(const tensor_store *s, const walk *w, const plan_instance *k, const qm31 *lambda,
@@ -346,7 +395,8 @@ bool placement_instance(const tensor_store *s, const walk *w, const plan_instanc
                 return false;
             n++;
         }
-        add_outer_product(src, factor, row, n, kept, lambda[j], out->table[0], k->vars);
+        outer_product product = {src, factor, row, n, kept, lambda[j], 0, 0, 0, out->table[0]};
+        add_outer_product(&product, k->vars);
         out->claim = qm31_add(out->claim, qm31_mul(lambda[j], w->value[claim]));
         arena_reset(s->arena, mark);
     }
