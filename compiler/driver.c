@@ -193,10 +193,10 @@ static bool run_emission(compilation *c, const toolchain *t, const workplace *w,
                                   .weights_size = c->weights_size,
                                   .embed_limit = c->request->embed_limit};
     progress(c->request, "generating code");
-    return emit_sources(&request, w->temporary, st) &&
-           check_model_c(&c->program, w->temporary, c->name, t->include, st) &&
-           check_support_c(w->temporary, "model_data.c", t->include, st) &&
-           check_support_c(w->temporary, "main.c", t->include, st);
+    return emit_sources(&request, w->directory, st) &&
+           check_model_c(&c->program, w->directory, c->name, t->include, st) &&
+           check_support_c(w->directory, "model_data.c", t->include, st) &&
+           check_support_c(w->directory, "main.c", t->include, st);
 }
 
 static bool run_certificate(compilation *c, mica_status *st) {
@@ -207,11 +207,13 @@ static bool run_certificate(compilation *c, mica_status *st) {
 
 static bool run_build(compilation *c, const toolchain *t, const workplace *w, const sample_set *samples,
                       mica_status *st) {
+    char executable[PATH_BYTES];
     progress(c->request, "compiling the generated code");
-    if (!build_executable(t, c->name, w->temporary, w->executable, !c->request->no_cache, &c->build, st))
+    if (!workplace_path(w, OUTPUTS_EXECUTABLE, executable, st) ||
+        !build_executable(t, c->name, w->directory, executable, !c->request->no_cache, &c->build, st))
         return false;
     progress(c->request, "self-test: proving and verifying one sample");
-    if (!self_test(c, samples, w->temporary, w->executable, &c->tested, st))
+    if (!self_test(c, samples, w->directory, executable, &c->tested, st))
         return false;
     progress(c->request, "self-test passed");
     return true;
@@ -273,7 +275,7 @@ bool compile_model(const compile_request *request, mica_status *st) {
     if (ok)
         outputs_list(&c);
     ok = ok && (!request->json || summary_print_json(&c, st));
-    outputs_end(&w, c.name);
+    workplace_close(&w);
     interrupt_release();
     sample_set_free(&samples);
     compilation_free(&c);

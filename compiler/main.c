@@ -6,6 +6,7 @@
 #include "mica/float_model.h"
 #include "mica/model.h"
 #include "mica/statement.h"
+#include "mica/streams.h"
 
 typedef struct subcommand {
     const char *name;
@@ -38,32 +39,33 @@ static void show_help(FILE *out) {
     (void)fprintf(out, "\n'mica COMMAND --help' says more; 'mica --version' shows the version.\n");
 }
 
-static int finish(int code) {
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        (void)fprintf(stderr, "error: standard output could not be written\n");
-        return 2;
-    }
-    return code;
-}
-
-int main(int argc, char **argv) {
+static int dispatch(int argc, char **argv) {
     if (argc < 2) {
         show_help(stderr);
         return 2;
     }
     if (strcmp(argv[1], "--version") == 0) {
         show_version();
-        return finish(0);
+        return 0;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         show_help(stdout);
-        return finish(0);
+        return 0;
     }
     for (size_t i = 0; i < N_SUBCOMMANDS; i++) {
         if (strcmp(argv[1], subcommands[i].name) == 0)
-            return finish(subcommands[i].run(argc - 1, argv + 1));
+            return subcommands[i].run(argc - 1, argv + 1);
     }
     (void)fprintf(stderr, "error: unknown command '%s'\n", argv[1]);
     show_help(stderr);
+    return 2;
+}
+
+int main(int argc, char **argv) {
+    mica_streams_open();
+    const int code = dispatch(argc, argv);
+    if (mica_streams_said())
+        return code;
+    (void)fprintf(stderr, "error: standard output could not be written\n");
     return 2;
 }

@@ -1,6 +1,7 @@
 #include "outputs.h"
 
 #include "interrupt.h"
+#include "publish.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,8 +15,8 @@ static const char *const members[] = {"%s.c",  "%s.h",       "model_data.c", "ma
                                       "%s.vk", "%s.weights", "program.txt",  "MANIFEST"};
 #define N_MEMBERS (sizeof members / sizeof *members)
 
-static bool join(char *out, const char *format, const char *a, const char *b, mica_status *st) {
-    const int n = snprintf(out, PATH_BYTES, "%s%s%s", a, format, b);
+static bool join(char *out, const char *a, const char *b, mica_status *st) {
+    const int n = snprintf(out, PATH_BYTES, "%s%s", a, b);
     return (n > 0 && n < PATH_BYTES) || mica_fail(st, MICA_ERR_IO, "%s: path is too long", a);
 }
 
@@ -28,92 +29,91 @@ bool outputs_check(const compilation *c, mica_status *st) {
                          "'%s': an output's name has letters, digits, '_', '-' and '.' only and "
                          "starts with a letter or digit; -o NAME chooses one",
                          c->name);
-    if (!join(path, ".", output, "", st)) /* at least as long as the folder's */
+    if (!join(path, output, ".", st)) /* at least as long as the folder's */
         return false;
     (void)snprintf(path, sizeof path, "%.*s", slash ? (int)(slash - output + 1) : 1, slash ? output : ".");
     if (stat(path, &info) != 0 || access(path, W_OK | X_OK) != 0)
         return mica_fail(st, MICA_ERR_IO, "%s: nothing can be written to the folder %s: %s", output, path,
                          strerror(errno));
-    if (!join(path, "-src", output, "", st))
+    if (!join(path, output, "-src", st))
         return false;
     if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
         return mica_fail(st, MICA_ERR_IO, "%s: %s is no folder", output, path);
-    if (!join(path, "-prover", output, "", st))
+    if (!join(path, output, "-prover", st))
         return false;
     return stat(path, &info) != 0 || !S_ISDIR(info.st_mode) ||
            mica_fail(st, MICA_ERR_IO, "%s: %s is a folder", output, path);
 }
 
 bool outputs_begin(workplace *w, const compilation *c, mica_status *st) {
-    const char *output = c->request->output;
-    if (!join(w->sources, "-src", output, "", st) || !join(w->temporary, "-src.XXXXXX", output, "", st))
-        return false;
     interrupt_hold();
-    if (!mkdtemp(w->temporary)) {
-        const int error = errno;
-        w->temporary[0] = 0;
-        return mica_fail(st, MICA_ERR_IO, "%s: %s", output, strerror(error));
+    return workplace_open(w, c->request->output, c->request->quiet, st);
+}
+
+/* Writes `bytes` to the workplace, to be moved to the output's name with `ending`. Without bytes, a file of
+ * an earlier compilation is not left beside new ones. */
+static bool stage(publication *p, const compilation *c, const char *ending, const uint8_t *bytes, size_t size,
+                  mica_status *st) {
+    char file[64], path[PATH_BYTES], to[PATH_BYTES];
+    (void)snprintf(file, sizeof file, "staged%s", ending);
+    return join(to, c->request->output, ending, st) && workplace_path(p->place, file, path, st) &&
+           (!bytes || file_write(path, bytes, size, st)) && publish_add(p, bytes ? file : NULL, to, st);
+}
+
+static bool stage_sources(publication *p, const compilation *c, const char *folder, mica_status *st) {
+    char file[MICA_NAME_BYTES + 16], to[PATH_BYTES];
+    for (size_t i = 0; i < N_MEMBERS; i++) {
+        const char *hole = strstr(members[i], "%s");
+        (void)snprintf(file, sizeof file, "%s%s", hole ? c->name : members[i], hole ? hole + 2 : "");
+        const int n = snprintf(to, sizeof to, "%s/%s", folder, file);
+        if (n < 0 || (size_t)n >= sizeof to)
+            return mica_fail(st, MICA_ERR_IO, "%.800s: path is too long", folder);
+        if (!publish_add(p, file, to, st))
+            return false;
     }
-    /* An absolute or slash-containing path, so that the self-test does not search PATH. */
-    return join(w->executable, "/executable", w->temporary, "", st);
+    return true;
 }
 
-static void member_path(char *out, const char *directory, const char *member, const char *name) {
-    char file[MICA_NAME_BYTES + 16];
-    const char *hole = strstr(member, "%s");
-    if (hole)
-        (void)snprintf(file, sizeof file, "%s%s", name, hole + 2);
-    else
-        (void)snprintf(file, sizeof file, "%s", member);
-    (void)snprintf(out, PATH_BYTES, "%.4000s/%s", directory, file);
+static bool stage_report(publication *p, const compilation *c, const toolchain *t, mica_status *st) {
+    static const char file[] = "staged.report.html";
+    char path[PATH_BYTES], to[PATH_BYTES];
+    return workplace_path(p->place, file, path, st) && report_html_write(c, t->templates, path, st) &&
+           join(to, c->request->output, ".report.html", st) && publish_add(p, file, to, st);
 }
 
-/* One of other parameters is not left beside new ones. */
-static bool publish_certificate(const compilation *c, mica_status *st) {
+/* What running takes; the executable last. */
+static bool stage_executable(publication *p, const compilation *c, mica_status *st) {
     char to[PATH_BYTES];
-    if (!join(to, ".cert", c->request->output, "", st))
+    const bool mapped = c->weights_size > c->request->embed_limit;
+    return c->request->emit_only ||
+           (stage(p, c, ".weights", mapped ? c->weights : NULL, c->weights_size, st) &&
+            join(to, c->request->output, "-prover", st) && publish_add(p, OUTPUTS_EXECUTABLE, to, st));
+}
+
+/* All files are written before the first of them gets its name. */
+static bool publish_in(publication *p, const compilation *c, const toolchain *t, mica_status *st) {
+    char folder[PATH_BYTES];
+    if (!join(folder, c->request->output, "-src", st) || !stage_sources(p, c, folder, st) ||
+        !stage(p, c, ".vk", c->vk_bytes, c->vk_size, st) ||
+        !stage(p, c, ".float", c->float_bytes, c->float_size, st) ||
+        !stage(p, c, ".cert", c->certificate.bytes, c->certificate.size, st) || !stage_report(p, c, t, st) ||
+        !stage_executable(p, c, st))
         return false;
-    if (c->certificate.bytes)
-        return file_write(to, c->certificate.bytes, c->certificate.size, st);
-    return unlink(to) == 0 || errno == ENOENT || mica_fail(st, MICA_ERR_IO, "%s: %s", to, strerror(errno));
+    const bool made = mkdir(folder, 0777) == 0;
+    if (!made && errno != EEXIST)
+        return mica_fail(st, MICA_ERR_IO, "%s: %s", folder, strerror(errno));
+    if (publish_all(p, st))
+        return true;
+    if (made)
+        (void)rmdir(folder);
+    return false;
 }
 
 bool outputs_publish(const compilation *c, const toolchain *t, const workplace *w, mica_status *st) {
-    char from[PATH_BYTES], to[PATH_BYTES];
-    if (mkdir(w->sources, 0777) != 0 && errno != EEXIST)
-        return mica_fail(st, MICA_ERR_IO, "%s: %s", w->sources, strerror(errno));
-    for (size_t i = 0; i < N_MEMBERS; i++) {
-        member_path(from, w->temporary, members[i], c->name);
-        member_path(to, w->sources, members[i], c->name);
-        if (rename(from, to) != 0)
-            return mica_fail(st, MICA_ERR_IO, "%s: %s", to, strerror(errno));
-    }
-    if (!join(to, ".vk", c->request->output, "", st) || !file_write(to, c->vk_bytes, c->vk_size, st) ||
-        !publish_certificate(c, st) || !join(to, ".report.html", c->request->output, "", st) ||
-        !report_html_write(c, t->templates, to, st))
-        return false;
-    if (!join(to, ".float", c->request->output, "", st) || !file_write(to, c->float_bytes, c->float_size, st))
-        return false;
-    if (c->request->emit_only)
-        return true;
-    if (c->weights_size > c->request->embed_limit && (!join(to, ".weights", c->request->output, "", st) ||
-                                                      !file_write(to, c->weights, c->weights_size, st)))
-        return false;
-    if (!join(to, "-prover", c->request->output, "", st))
-        return false;
-    return rename(w->executable, to) == 0 || mica_fail(st, MICA_ERR_IO, "%s: %s", to, strerror(errno));
-}
-
-void outputs_end(const workplace *w, const char *name) {
-    char path[PATH_BYTES];
-    if (!w->temporary[0])
-        return;
-    for (size_t i = 0; i < N_MEMBERS; i++) {
-        member_path(path, w->temporary, members[i], name);
-        (void)unlink(path);
-    }
-    (void)unlink(w->executable);
-    (void)rmdir(w->temporary);
+    publication p;
+    const bool ok = publish_begin(&p, w, st) && publish_in(&p, c, t, st);
+    publish_end(&p);
+    return ok;
 }
 
 void outputs_list(const compilation *c) {

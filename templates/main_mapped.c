@@ -13,6 +13,7 @@ extern const mica_model MODEL_DATA;
 
 #include "mica/prover_main.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,20 +33,27 @@ static int weight_path(char *path, size_t size) {
     return 1;
 }
 
+static int fail(const char *path, const char *why) {
+    fprintf(stderr, "error: %s: %s\n", path, why);
+    return 2;
+}
+
 int main(int argc, char **argv) {
     char path[4096];
     struct stat info;
     mica_model model = MODEL_DATA;
-    const int file = weight_path(path, sizeof path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (file < 0 || fstat(file, &info) != 0 || info.st_size != WEIGHT_SIZE) {
-        fprintf(stderr, "error: WEIGHT_FILE must lie beside the executable\n");
-        return 2;
-    }
+    if (!weight_path(path, sizeof path))
+        return fail("WEIGHT_FILE", "the executable's own folder, where it must lie, is not known");
+    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0 || fstat(file, &info) != 0)
+        return fail(path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return fail(path, "is not a regular file");
+    if (info.st_size != WEIGHT_SIZE)
+        return fail(path, "is not WEIGHT_SIZE bytes long: damaged, or the weights of another model");
     void *cells = mmap(NULL, WEIGHT_SIZE, PROT_READ, MAP_PRIVATE, file, 0);
-    if (cells == MAP_FAILED) {
-        fprintf(stderr, "error: WEIGHT_FILE cannot be mapped\n");
-        return 2;
-    }
+    if (cells == MAP_FAILED)
+        return fail(path, strerror(errno));
     model.weights = cells;
     model.weights_size = WEIGHT_SIZE;
     return mica_prover_main(argc, argv, &model);

@@ -9,6 +9,7 @@
 #define VK_SYMBOL     lenet_vk
 #define VK_SIZE       100
 #define FLOAT_FILE    lenet.float
+#define WEIGHT_FILE   lenet.weights
 #define VK_FILE       lenet.vk
 /*@end*/
 void RUN_MODEL(const mica_frame *frame);
@@ -26,5 +27,5 @@ __asm__(".pushsection .rodata\n"
         ".popsection\n");
 extern const uint8_t VK_SYMBOL[VK_SIZE];
 
-const mica_model MODEL_DATA = {VK_SYMBOL, VK_SIZE, NULL, 0, SCRATCH_NAME, RUN_MODEL, "FLOAT_FILE"};
+const mica_model MODEL_DATA = {VK_SYMBOL, VK_SIZE, NULL, 0, SCRATCH_NAME, RUN_MODEL, "FLOAT_FILE", "WEIGHT_FILE"};
 /*@end*/

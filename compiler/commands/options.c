@@ -51,6 +51,8 @@ static const mica_option options[] = {
      "do not use or fill the cache of built executables", ON_FILES},
     {"no-certificate", 0, MICA_OPTION_FLAG, FIELD(no_certificate), 0, 0, NULL,
      "do not make NAME.cert, the proof that the weights lie in the ranges of NAME.vk", ON_FILES},
+    {"weights-file", 0, MICA_OPTION_FLAG, FIELD(weights_file), 0, 0, NULL,
+     "weights go to NAME.weights beside the executable, not into it (default: from 256 MB on)", ON_FILES},
     {"quiet", 'q', MICA_OPTION_FLAG, FIELD(quiet), 0, 0, NULL, "print errors only", ON_FILES},
     {"json", 0, MICA_OPTION_FLAG, FIELD(json), 0, 0, NULL, "print the summary as one line of JSON", ON_FILES},
     {"dump", 0, MICA_OPTION_TEXT, FIELD(dump), 0, 0, "PASS",
@@ -184,6 +186,8 @@ bool options_finish(compile_request *r, mica_status *st) {
         return false;
     if (r->model_id && strlen(r->model_id) >= MICA_NAME_BYTES)
         return mica_fail(st, MICA_ERR_USAGE, "--model-id: at most %d bytes", MICA_NAME_BYTES - 1);
+    if (r->weights_file)
+        r->embed_limit = 0;
     if (r->dump && !known_pass(r->dump))
         return mica_fail(st, MICA_ERR_USAGE, "--dump %s: no such pass; see mica compile --help", r->dump);
     return parse_targets(r, st) && parse_ranges(r, st) && bind_dims(r, st) && read_constants(r, st);

@@ -29,6 +29,7 @@ typedef struct compile_request {
     const char *max_error, *min_agreement; /* percentages as given; NULL: the compiler's own target */
     const char *ranges; /* max, mse or percentile=P; NULL: max, or mse where max falls short */
     size_t embed_limit; /* EMIT_EMBED_LIMIT */
+    bool weights_file;  /* embed_limit is 0 */
     bool emit_only, no_cache, no_certificate, quiet, json, help;
 
     /* An audit's: NAME=FILE of constants of which the record has the digest. */

@@ -102,10 +102,10 @@ static bool write_data_c(folder *f) {
     scope_set(s, "VK_SIZE", "%zu", r->vk_size);
     scope_set(s, "VK_FILE", "%s.vk", r->name);
     scope_set(s, "FLOAT_FILE", "%s.float", r->name);
+    scope_set(s, "WEIGHT_FILE", "%s.weights", r->name);
     if (!f->mapped) {
         scope_set(s, "WEIGHT_SYMBOL", "%s_weights", f->model);
         scope_set(s, "WEIGHT_SIZE", "%zu", r->weights_size);
-        scope_set(s, "WEIGHT_FILE", "%s.weights", r->name);
     }
     return write_rendered(f, f->mapped ? "model_data_mapped.c" : "model_data.c", s, "model_data.c", true);
 }

@@ -19,8 +19,13 @@ bool libclang_open(mica_status *st) {
     void *opened = dlopen(MICA_LIBCLANG, RTLD_LAZY | RTLD_LOCAL);
     if (!opened)
         opened = dlopen(MICA_LIBCLANG_PATH, RTLD_LAZY | RTLD_LOCAL);
-    if (!opened)
-        return mica_fail(st, MICA_ERR_IO, "libclang is needed to check generated code: %s", dlerror());
+    if (!opened) {
+        const char *why = dlerror();
+        const bool memory = why && strstr(why, "failed to map"); /* the loader's words, whatever the file */
+        return mica_fail(st, memory ? MICA_ERR_MEMORY : MICA_ERR_IO,
+                         "libclang is needed to check generated code: %s%.800s",
+                         memory ? "out of memory: " : "", why ? why : "");
+    }
     bool all = true;
 #define LIBCLANG_FIND(name) all &= find(opened, "clang_" #name, &libclang.name, sizeof libclang.name);
     LIBCLANG_FUNCTIONS(LIBCLANG_FIND)

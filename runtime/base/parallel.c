@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -99,13 +100,24 @@ unsigned parallel_workers(void) {
     return n;
 }
 
+/* Signals are for the threads of the caller: those of the pool block them all. */
+static bool start_thread(unsigned worker) {
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+        return false;
+    const bool started =
+        pthread_create(&pool.thread[worker - 1], NULL, pool_thread, (void *)(uintptr_t)worker) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
 /* Starts the missing threads and returns how many workers there are. A thread that cannot be started leaves
  * fewer workers, never work undone. The pool is owned. */
 static unsigned start_threads(void) {
     pthread_mutex_lock(&pool.lock);
     const unsigned wanted = workers_locked() - 1;
-    while (pool.threads < wanted && pthread_create(&pool.thread[pool.threads], NULL, pool_thread,
-                                                   (void *)(uintptr_t)(pool.threads + 1)) == 0)
+    while (pool.threads < wanted && start_thread(pool.threads + 1))
         pool.threads++;
     const unsigned workers = (pool.threads < wanted ? pool.threads : wanted) + 1;
     pthread_mutex_unlock(&pool.lock);

@@ -7,6 +7,7 @@
 #include "io/whole_file.h"
 #include "mica/float_model.h"
 #include "mica/statement.h"
+#include "mica/streams.h"
 
 typedef struct subcommand {
     const char *name;
@@ -71,7 +72,7 @@ static int show_version(const mica_model *model) {
     return 0;
 }
 
-int mica_prover_main(int argc, char **argv, const mica_model *model) {
+static int dispatch(int argc, char **argv, const mica_model *model) {
     const char *program = argc > 0 ? argv[0] : "prover";
     if (argc < 2) {
         show_help(stderr, program);
@@ -83,17 +84,20 @@ int mica_prover_main(int argc, char **argv, const mica_model *model) {
     }
     if (strcmp(argv[1], "--version") == 0)
         return show_version(model);
-    whole_file_cleanup_on_signals();
     for (size_t i = 0; i < N_SUBCOMMANDS; i++)
-        if (strcmp(argv[1], subcommands[i].name) == 0) {
-            int code = subcommands[i].run(argc - 1, argv + 1, model);
-            if (fflush(stdout) != 0 || ferror(stdout)) {
-                (void)fprintf(stderr, "error: standard output could not be written\n");
-                return 2;
-            }
-            return code;
-        }
+        if (strcmp(argv[1], subcommands[i].name) == 0)
+            return subcommands[i].run(argc - 1, argv + 1, model);
     (void)fprintf(stderr, "error: unknown command '%s'\n", argv[1]);
     show_help(stderr, program);
+    return 2;
+}
+
+int mica_prover_main(int argc, char **argv, const mica_model *model) {
+    mica_streams_open();
+    whole_file_cleanup_on_signals();
+    const int code = dispatch(argc, argv, model);
+    if (mica_streams_said())
+        return code;
+    (void)fprintf(stderr, "error: standard output could not be written\n");
     return 2;
 }

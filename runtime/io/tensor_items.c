@@ -125,6 +125,14 @@ static bool is_folder(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+/* Members of folders are regular files: reading a pipe or a device among them might never end. */
+static bool read_member(tensor_data *d, const char *path, mica_status *st) {
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return mica_fail(st, MICA_ERR_IO, "%s: is not a regular file", path);
+    return tensor_file_read(d, path, st);
+}
+
 /* Path of <folder>/<stem>_<k>.pb or .npy; false if there is neither. */
 static bool find_member(char out[PATH_BYTES], const char *folder, const char *stem, uint32_t k) {
     static const char *const ending[] = {"pb", "npy"};
@@ -151,7 +159,7 @@ static bool read_case(tensor_items *t, const char *folder, const char *stem, mic
         ok = find_member(s.path[k], folder, stem, k) ||
              mica_fail(st, MICA_ERR_IO, "%s: no %s_%u.npy or %s_%u.pb for %s \"%s\"", folder, stem, k, stem,
                        k, stem, t->spec[k].name);
-        ok = ok && tensor_file_read(&s.data[k], s.path[k], st);
+        ok = ok && read_member(&s.data[k], s.path[k], st);
     }
     ok = ok && append_set(t, s.data, stem, s.path_pointer, st);
     set_free(&s, t->n_ports);

@@ -13,6 +13,9 @@
 /* The temporary file a signal handler has to remove; written only while `pending` is 0. */
 static char pending_path[PATH_MAX];
 static volatile sig_atomic_t pending;
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+#define N_SIGNALS (sizeof signals / sizeof *signals)
+#define ENDING    ".mica-tmp" /* what a temporary file is called that outlived its process */
 
 static void on_signal(int number) {
     if (pending)
@@ -25,9 +28,25 @@ void whole_file_cleanup_on_signals(void) {
     memset(&action, 0, sizeof action);
     action.sa_handler = on_signal;
     (void)sigemptyset(&action.sa_mask);
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
-    (void)sigaction(SIGHUP, &action, NULL);
+    for (size_t i = 0; i < N_SIGNALS; i++) {
+        struct sigaction before;
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            (void)sigaction(signals[i], &action, NULL);
+    }
+}
+
+/* A private file beside `path`, known to the signal handler from its first moment; -1 with errno set. */
+static int open_pending(void) {
+    sigset_t held, before;
+    (void)sigemptyset(&held);
+    for (size_t i = 0; i < N_SIGNALS; i++)
+        (void)sigaddset(&held, signals[i]);
+    (void)sigprocmask(SIG_BLOCK, &held, &before);
+    const int fd = mkstemps(pending_path, sizeof ENDING - 1), error = errno;
+    pending = fd >= 0;
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return fd;
 }
 
 /* Reads until the end of the stream; the size is not trusted to be known beforehand (pipes). */
@@ -107,13 +126,12 @@ bool whole_file_write(const char *path, const void *bytes, size_t size, mica_sta
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
         return S_ISDIR(info.st_mode) ? mica_fail(st, MICA_ERR_IO, "%s: is a folder", path)
                                      : write_special(path, bytes, size, st);
-    int length = snprintf(pending_path, sizeof pending_path, "%s.XXXXXX", path);
+    int length = snprintf(pending_path, sizeof pending_path, "%s.XXXXXX" ENDING, path);
     if (length < 0 || (size_t)length >= sizeof pending_path)
         return mica_fail(st, MICA_ERR_IO, "%s: path too long", path);
-    int fd = mkstemp(pending_path);
+    int fd = open_pending();
     if (fd < 0)
         return mica_fail(st, MICA_ERR_IO, "%s: %s", path, strerror(errno));
-    pending = 1;
     bool ok = write_all(fd, bytes, size) && fchmod(fd, default_mode()) == 0 && fsync(fd) == 0;
     int error = errno;
     if (close(fd) != 0 && ok) {

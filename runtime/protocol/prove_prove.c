@@ -124,8 +124,10 @@ static bool reserve(mica_prover *p, mica_status *st) {
     const size_t need = workspace(&p->plan);
     if (p->arena.size < need) {
         arena_destroy(&p->arena);
-        if (!arena_create(&p->arena, need, st))
-            return false;
+        mica_status said = {0};
+        if (!arena_create(&p->arena, need, &said))
+            return mica_fail(st, said.code, "a proof of a batch of %u takes up to %zu MB of memory: %.800s",
+                             p->plan.batch, (need + 999999) / 1000000, said.message);
     }
     arena_reset(&p->arena, 0);
     p->arena.peak = 0;

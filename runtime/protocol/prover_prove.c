@@ -25,6 +25,15 @@ bool prover_fill_tables(mica_prover *p, mica_status *st) {
 
 static bool forward(const mica_prover *p, mica_statement *s, int32_t *const *value, mica_status *st);
 
+/* The weights of the model, where they do not fit said with their file. */
+static bool load_weights(mica_prover *p, mica_status *st) {
+    const mica_model *m = p->model;
+    mica_status said = {0};
+    return weights_load(&p->weights, &p->vk, m->weights, m->weights_size, &said) ||
+           mica_fail(st, said.code, "%s%s%.800s", m->weight_file ? m->weight_file : "",
+                     m->weight_file ? ": " : "", said.message);
+}
+
 mica_prover *mica_prover_create(const mica_model *model, uint32_t max_batch, mica_status *st) {
     mica_prover *p = calloc(1, sizeof *p);
     if (!p) {
@@ -35,9 +44,7 @@ mica_prover *mica_prover_create(const mica_model *model, uint32_t max_batch, mic
     p->forward = forward;
     if (mica_vk_read(&p->vk, model->vk, model->vk_size, st)) {
         p->max_batch = max_batch ? max_batch : p->vk.circuit.max_batch;
-        if (max_batch <= p->vk.circuit.max_batch &&
-            weights_load(&p->weights, &p->vk, model->weights, model->weights_size, st) &&
-            prover_fill_tables(p, st))
+        if (max_batch <= p->vk.circuit.max_batch && load_weights(p, st) && prover_fill_tables(p, st))
             return p;
         mica_fail(st, MICA_ERR_LIMIT, "a batch of %u; these parameters allow at most %u", max_batch,
                   p->vk.circuit.max_batch);

@@ -5,9 +5,11 @@
 
 #include "base/bytes.h"
 #include "circuit/circuit_shapes.h"
+#include "hash/blake2s.h"
 #include "mica/prove.h"
 
-#define WEIGHTS_MAGIC "MICAWGT\n"
+#define WEIGHTS_MAGIC  "MICAWGT\n"
+#define WEIGHTS_DOMAIN "mica weight file"
 
 static uint64_t valid_cells(const mica_tensor *x) {
     uint64_t n = 1;
@@ -127,6 +129,26 @@ static bool read_tensors(weight_store *s, const mica_circuit *c, byte_reader *r,
     return true;
 }
 
+/* Of a weight file, which ends with it: damage that the commitment's root does not show. */
+static void file_digest(const uint8_t *bytes, size_t size, uint8_t digest[BLAKE2S_BYTES]) {
+    blake2s h;
+    blake2s_init(&h, WEIGHTS_DOMAIN);
+    blake2s_update(&h, bytes, size);
+    blake2s_final(&h, digest);
+}
+
+/* Takes the digest off the end. */
+static bool check_digest(byte_reader *r, const uint8_t *file, size_t size, mica_status *st) {
+    uint8_t digest[BLAKE2S_BYTES];
+    if (r->left < sizeof digest)
+        return mica_fail(st, MICA_ERR_FORMAT, "the weights are truncated");
+    file_digest(file, size - sizeof digest, digest);
+    if (memcmp(file + size - sizeof digest, digest, sizeof digest) != 0)
+        return mica_fail(st, MICA_ERR_FORMAT, "the weights are damaged: their digest is another");
+    r->left -= sizeof digest;
+    return true;
+}
+
 bool weights_load(weight_store *s, const mica_vk *vk, const uint8_t *file, size_t size, mica_status *st) {
     memset(s, 0, sizeof *s);
     if (!place(s, vk, st))
@@ -143,7 +165,8 @@ bool weights_load(weight_store *s, const mica_vk *vk, const uint8_t *file, size_
         return mica_fail(st, MICA_ERR_FORMAT,
                          "a weight file of format version %u; this program reads version %u", version,
                          MICA_WEIGHTS_VERSION);
-    if (!read_tensors(s, &vk->circuit, &r, st) || !shape(s, vk, st) || !make_narrow(s, st))
+    if (!check_digest(&r, file, size, st) || !read_tensors(s, &vk->circuit, &r, st) || !shape(s, vk, st) ||
+        !make_narrow(s, st))
         return false;
     const size_t nodes = (size_t)2 * MERKLE_DIGEST << s->group.tree.log_leaves;
     if (r.left != nodes)
@@ -178,6 +201,11 @@ static bool commit(weight_store *s, mica_vk *vk, const int32_t *const *weight, b
             write_cells(w, weight[t], valid_cells(&c->tensor[t]), cell_width(&c->tensor[t]));
     }
     write_bytes(w, s->group.tree.node, (size_t)2 * MERKLE_DIGEST << s->group.tree.log_leaves);
+    if (!w->failed) {
+        uint8_t digest[BLAKE2S_BYTES];
+        file_digest(w->data, w->size, digest);
+        write_bytes(w, digest, sizeof digest);
+    }
     return !w->failed || mica_fail(st, MICA_ERR_MEMORY, "out of memory for the weight file");
 }
 

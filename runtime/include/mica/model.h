@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MICA_WEIGHTS_VERSION 1u /* of the weight file's format */
+#define MICA_WEIGHTS_VERSION 2u /* of the weight file's format */
 #define MICA_MODEL_VERSION                                                                                   \
-    2u /* of what generated code and the runtime agree on: this header and mica/layer.h */
+    3u /* of what generated code and the runtime agree on: this header and mica/layer.h */
 
 /* What one call of `run` sees. value[t] points at tensor t's cells for this item (weights: the whole tensor),
  * for every tensor that is materialised (mica_tensor_is_materialised), NULL for the others. table[k] points
@@ -36,7 +36,8 @@ typedef struct mica_model {
     size_t weights_size;
     size_t scratch_bytes; /* per call of run */
     void (*run)(const mica_frame *frame);
-    const char *float_file; /* name of the float model's file beside the executable; NULL: there is none */
+    const char *float_file;  /* name of the float model's file beside the executable; NULL: there is none */
+    const char *weight_file; /* name of the weights' file beside the executable; NULL: they are part of it */
 } mica_model;
 
 #endif
