@@ -70,6 +70,9 @@ echo "== end to end"
 python3 tests/e2e.py --build "$build/release" --work "$build/e2e" --zoo "$MICA_ZOO" \
     --results "$results/e2e.json" || true
 
+echo "== faults"
+python3 tests/faults.py --build "$build/release" --work "$build/faults" --jobs "$jobs" --results "$results/faults.json" || true
+
 echo "== larger models, the two smallest of them (tests/models.sh has all)"
 MICA_BUILD=$build tests/models.sh --short --results "$results/models.json" || true
 
@@ -98,4 +101,5 @@ bad=$(grep -c 'FOUND' "$results/fuzz.txt" || true)
 echo "{\"passed\": $ok, \"failed\": $bad, \"skipped\": 0}" > "$results/fuzz.json"
 
 exec python3 tests/summary.py "$results/ctest-release.xml" "$results/ctest-sanitize.xml" "$results/e2e.json" \
-    "$results/models.json" "$results/nodes.json" "$results/lint.json" "$results/fuzz.json" "$results/tsan.json"
+    "$results/faults.json" "$results/models.json" "$results/nodes.json" "$results/lint.json" "$results/fuzz.json" \
+    "$results/tsan.json"
