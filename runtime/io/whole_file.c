@@ -49,6 +49,10 @@ static int open_pending(void) {
     return fd;
 }
 
+static bool fail_size(const char *path, size_t max_bytes, mica_status *st) {
+    return mica_fail(st, MICA_ERR_LIMIT, "%s: larger than the limit of %zu bytes", path, max_bytes);
+}
+
 /* Reads until the end of the stream; the size is not trusted to be known beforehand (pipes). */
 static bool read_stream(FILE *f, const char *path, size_t max_bytes, uint8_t **bytes, size_t *size,
                         mica_status *st) {
@@ -63,7 +67,7 @@ static bool read_stream(FILE *f, const char *path, size_t max_bytes, uint8_t **b
         }
         if (used > max_bytes) {
             free(data);
-            return mica_fail(st, MICA_ERR_LIMIT, "%s: larger than the limit of %zu bytes", path, max_bytes);
+            return fail_size(path, max_bytes, st);
         }
         if (used < capacity) { /* end of file */
             data[used] = 0;
@@ -87,7 +91,10 @@ bool whole_file_read(const char *path, size_t max_bytes, uint8_t **bytes, size_t
     FILE *f = fopen(path, "rb");
     if (!f)
         return mica_fail(st, MICA_ERR_IO, "%s: %s", path, strerror(errno));
-    bool ok = read_stream(f, path, max_bytes, bytes, size, st);
+    struct stat info;
+    bool ok = fstat(fileno(f), &info) != 0 || !S_ISREG(info.st_mode) || (uint64_t)info.st_size <= max_bytes ||
+              fail_size(path, max_bytes, st); /* before it is read */
+    ok = ok && read_stream(f, path, max_bytes, bytes, size, st);
     (void)fclose(f);
     return ok;
 }

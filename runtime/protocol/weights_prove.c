@@ -118,7 +118,9 @@ static bool read_tensors(weight_store *s, const mica_circuit *c, byte_reader *r,
             continue;
         const uint64_t n = valid_cells(x);
         int32_t *dense = malloc(n * sizeof *dense);
-        const bool ok = dense && read_cells(r, dense, n, cell_width(x)) && in_range(c, t, dense, st);
+        if (!dense)
+            return mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
+        const bool ok = read_cells(r, dense, n, cell_width(x)) && in_range(c, t, dense, st);
         if (ok)
             copy_padded(x, dense, s->value[t]);
         free(dense);
