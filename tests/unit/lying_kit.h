@@ -148,7 +148,7 @@ static inline void seal(sealed *m, net *t, widths wide) {
                                       &m->weights_size, &st) &&
                       mica_vk_write(&m->vk, &m->bytes, &m->size, &st),
                   "%s", st.message);
-    m->model = (mica_model){m->bytes, m->size, m->weights, m->weights_size, 64, run_with_lie, NULL};
+    m->model = (mica_model){m->bytes, m->size, m->weights, m->weights_size, 64, run_with_lie, NULL, NULL};
     lie.p = &m->p;
     lie.step = m->p.n_steps;
     m->prover = mica_prover_create(&m->model, 1, &st);
