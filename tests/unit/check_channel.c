@@ -225,7 +225,7 @@ START_TEST(pow_of_zero_bits_is_nothing) {
     mica_channel in, out;
     uint64_t nonce = 5;
     uint8_t byte;
-    const transcript fresh = {{0}};
+    const transcript fresh = {.state = {0}};
     channel_init_write(&out, &byte, 0);
     ck_assert(channel_pow(&out, 0, &nonce));
     ck_assert_uint_eq(out.out_size, 0);

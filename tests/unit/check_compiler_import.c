@@ -285,7 +285,7 @@ START_TEST(deep_nesting) {
     }
     bytes model = {0};
     put_message(&model, 7, &inner);
-    expect_refused_bytes(model.p, model.n, MICA_ERR_FORMAT, "not an ONNX model");
+    expect_refused_bytes(model.p, model.n, MICA_ERR_LIMIT, "messages within one another");
     free(model.p);
 }
 END_TEST

@@ -78,7 +78,7 @@ static mica_status prover_error(void) {
 START_TEST(weights) {
     c.weights[VERSION_AT] = 9;
     mica_status st = prover_error();
-    expect_words(&st, "a weight file of format version 9; this program reads version 1");
+    expect_words(&st, "a weight file of format version 9; this program reads version 2");
     c.weights[0] = 'X';
     st = prover_error();
     expect_words(&st, "foreign magic");
