@@ -58,7 +58,12 @@ static u128 divide(u128 a, uint64_t b, uint64_t *remainder) {
     const uint64_t leading = (b >> drop) + (drop > 0);
     uint64_t r = 0;
     u128 q = 0;
-    for (int shift = 96; shift >= 0; shift -= 32) {
+    int shift = 96;
+    if ((uint64_t)(a >> 64) < b) { /* the first two digits are zero */
+        r = (uint64_t)(a >> 64);
+        shift = 32;
+    }
+    for (; shift >= 0; shift -= 32) {
         u128 n = (u128)r << 32 | (uint32_t)(a >> shift);
         uint64_t digit = n < b ? 0 : (uint64_t)(n >> drop) / leading; /* n >> drop < 2^64 */
         for (n -= (u128)digit * b; n >= b; n -= b)

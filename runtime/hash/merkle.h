@@ -38,6 +38,8 @@ void merkle_leaf_state(uint32_t h[8], size_t n_rows);
 void merkle_node_state(uint32_t h[8]);
 /* h0: merkle_leaf_state of n_rows. */
 void merkle_leaf(const uint32_t h0[8], const m31 *column, size_t n_rows, uint8_t digest[MERKLE_DIGEST]);
+/* Digests of n columns of n_rows words, one after another. */
+void merkle_leaves(const uint32_t h0[8], const m31 *columns, size_t n_rows, size_t n, uint8_t *digest);
 /* digest: n >= 1 leaf digests for sorted distinct leaves below 2^log_leaves (overwritten). Reads the
  * multiproof from ch and compares with root; false after a rejection (MICA_REJECT_MERKLE, or MALFORMED for a
  * short proof). scratch: n indices. 0 <= log_leaves <= MERKLE_MAX_LOG_LEAVES. */

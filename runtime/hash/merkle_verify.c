@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/require.h"
 #include "hash/blake2s.h"
+#include "hash/blake2s_lanes.h"
 #include "hash/merkle.h"
 
 #define NOWHERE UINT32_MAX
@@ -37,37 +38,97 @@ void merkle_leaf(const uint32_t h0[8], const m31 *column, size_t n_rows, uint8_t
         store_u32(digest + 4 * i, h[i]);
 }
 
-static void node_hash(const uint32_t h0[8], const uint8_t *left, const uint8_t *right, uint8_t *parent) {
-    uint32_t h[8], block[16];
-    memcpy(h, h0, sizeof h);
-    for (size_t i = 0; i < 8; i++) {
-        block[i] = load_u32(left + 4 * i);
-        block[8 + i] = load_u32(right + 4 * i);
+/* One block of the four columns from `column` on, `take` words of each. */
+static void load_lanes(blake2s_vec m[16], const m31 *column, size_t n_rows, size_t take) {
+    for (size_t i = 0; i < 16; i++) {
+        m[i] = (blake2s_vec){0};
+        for (size_t lane = 0; i < take && lane < BLAKE2S_LANES; lane++)
+            m[i][lane] = column[lane * n_rows + i];
     }
-    blake2s_compress(h, block, MERKLE_NODE_COUNTED + 2 * MERKLE_DIGEST, 1);
+}
+
+static void start_lanes(blake2s_vec h[8], const uint32_t h0[8]) {
     for (size_t i = 0; i < 8; i++)
-        store_u32(parent + 4 * i, h[i]);
+        h[i] = (blake2s_vec){0} + h0[i];
+}
+
+static void store_lane(const blake2s_vec h[8], size_t lane, uint8_t *digest) {
+    for (size_t i = 0; i < 8; i++)
+        store_u32(digest + 4 * i, h[i][lane]);
+}
+
+static void four_leaves(const uint32_t h0[8], const m31 *columns, size_t n_rows, uint8_t *digest) {
+    blake2s_vec h[8], m[16];
+    start_lanes(h, h0);
+    for (size_t row = 0; row < n_rows; row += 16) {
+        const size_t take = n_rows - row < 16 ? n_rows - row : 16;
+        load_lanes(m, columns + row, n_rows, take);
+        blake2s_compress_lanes(h, m, MERKLE_LEAF_COUNTED + 4 * (row + take), row + take == n_rows);
+    }
+    for (size_t lane = 0; lane < BLAKE2S_LANES; lane++)
+        store_lane(h, lane, digest + MERKLE_DIGEST * lane);
+}
+
+void merkle_leaves(const uint32_t h0[8], const m31 *columns, size_t n_rows, size_t n, uint8_t *digest) {
+    size_t i = 0;
+    for (; i + BLAKE2S_LANES <= n; i += BLAKE2S_LANES)
+        four_leaves(h0, columns + i * n_rows, n_rows, digest + MERKLE_DIGEST * i);
+    for (; i < n; i++)
+        merkle_leaf(h0, columns + i * n_rows, n_rows, digest + MERKLE_DIGEST * i);
+}
+
+/* Parents that wait until four are known. Their children are copied, so that parents may be written over
+ * digests that were read before. */
+typedef struct pending_nodes {
+    const uint32_t *h0;
+    uint32_t child[BLAKE2S_LANES][16];
+    uint8_t *parent[BLAKE2S_LANES];
+    unsigned n;
+} pending_nodes;
+
+static void flush_nodes(pending_nodes *p) {
+    blake2s_vec h[8], m[16];
+    start_lanes(h, p->h0);
+    for (size_t i = 0; i < 16; i++)
+        m[i] = (blake2s_vec){p->child[0][i], p->child[1][i], p->child[2][i], p->child[3][i]};
+    blake2s_compress_lanes(h, m, MERKLE_NODE_COUNTED + 2 * MERKLE_DIGEST, 1);
+    for (size_t lane = 0; lane < p->n; lane++)
+        store_lane(h, lane, p->parent[lane]);
+    p->n = 0;
+}
+
+static void push_node(pending_nodes *p, const uint8_t *left, const uint8_t *right, uint8_t *parent) {
+    for (size_t i = 0; i < 8; i++) {
+        p->child[p->n][i] = load_u32(left + 4 * i);
+        p->child[p->n][8 + i] = load_u32(right + 4 * i);
+    }
+    p->parent[p->n++] = parent;
+    if (p->n == BLAKE2S_LANES)
+        flush_nodes(p);
 }
 
 /* Replaces the n known digests of one level, at sorted indices, by their parents' and returns how many those
  * are. Parent k is stored no later than the children it came from: k <= i. */
 static size_t ascend(const uint32_t h0[8], uint32_t *index, size_t n, uint8_t *digest, mica_channel *ch) {
+    pending_nodes pending = {.h0 = h0};
     size_t parents = 0;
     for (size_t i = 0; i < n; parents++) {
         const uint32_t at = index[i];
         uint8_t *own = digest + MERKLE_DIGEST * i, *parent = digest + MERKLE_DIGEST * parents;
         if (at % 2 == 0 && i + 1 < n && index[i + 1] == at + 1) {
-            node_hash(h0, own, own + MERKLE_DIGEST, parent);
+            push_node(&pending, own, own + MERKLE_DIGEST, parent);
             i += 2;
         } else {
             uint8_t sibling[MERKLE_DIGEST];
             if (!channel_raw_bytes(ch, sibling, sizeof sibling))
                 return 0;
-            node_hash(h0, at % 2 ? sibling : own, at % 2 ? own : sibling, parent);
+            push_node(&pending, at % 2 ? sibling : own, at % 2 ? own : sibling, parent);
             i += 1;
         }
         index[parents] = at / 2;
     }
+    if (pending.n)
+        flush_nodes(&pending);
     return parents;
 }
 

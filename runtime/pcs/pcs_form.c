@@ -1,5 +1,7 @@
 #include "pcs/pcs_form.h"
 
+#include "poly/mle.h"
+
 static qm31 one_minus(qm31 x) {
     return qm31_sub(qm31_one(), x);
 }
@@ -51,30 +53,28 @@ static void expand_powers(const m31 *t, unsigned vars, m31 *w) {
     }
 }
 
-/* The multilinear extension of x[2^vars] at z, top variable first. */
-static qm31 extension_at(const qm31 *x, const qm31 *z, unsigned vars, qm31 *scratch) {
-    if (vars == 0)
-        return x[0];
-    for (unsigned v = vars; v-- > 0; x = scratch) {
-        const size_t half = (size_t)1 << v;
-        for (size_t i = 0; i < half; i++)
-            scratch[i] = qm31_add(x[i], qm31_mul(z[v], qm31_sub(x[half + i], x[i])));
-    }
-    return scratch[0];
-}
+/* The tensor is the product of one on its low variables and one on its high variables: weights within a
+ * block, and of the blocks, of which there are at most 8. */
+#define MAX_BLOCKS 8
 
 qm31 pcs_term_at(const pcs_term *term, const qm31 *message, qm31 *scratch) {
     const qm31 *part = message + term->offset;
-    if (!term->t)
-        return extension_at(part, term->z, term->vars, scratch);
-    /* prod_j t_j^{i_j} as the product of a low and a high part: weights of a block, and of the blocks. */
     const unsigned high_vars = term->vars > 6 ? 3 : 0, low_vars = term->vars - high_vars;
-    const size_t block = (size_t)1 << low_vars;
-    m31 *low = (m31 *)(void *)scratch, high[8]; /* 2^vars words fit in the room of 2^vars elements */
-    expand_powers(term->t, low_vars, low);
-    expand_powers(term->t + low_vars, high_vars, high);
+    const size_t block = (size_t)1 << low_vars, blocks = (size_t)1 << high_vars;
     qm31 sum = qm31_zero();
-    for (size_t h = 0; h < (size_t)1 << high_vars; h++)
-        sum = qm31_add(sum, qm31_mul_m31(pcs_dot_m31(part + h * block, low, block), high[h]));
+    if (term->t) {
+        m31 *low = (m31 *)(void *)scratch,
+            high[MAX_BLOCKS]; /* 2^vars words fit in the room of 2^vars elements */
+        expand_powers(term->t, low_vars, low);
+        expand_powers(term->t + low_vars, high_vars, high);
+        for (size_t h = 0; h < blocks; h++)
+            sum = qm31_add(sum, qm31_mul_m31(pcs_dot_m31(part + h * block, low, block), high[h]));
+    } else {
+        qm31 *low = scratch, high[MAX_BLOCKS];
+        mle_eq_table(term->z, low_vars, low);
+        mle_eq_table(term->z + low_vars, high_vars, high);
+        for (size_t h = 0; h < blocks; h++)
+            sum = qm31_add(sum, qm31_mul(mle_dot(part + h * block, low, block), high[h]));
+    }
     return sum;
 }

@@ -8,6 +8,8 @@
 
 #define NOWHERE UINT32_MAX
 
+#define COLUMNS 4 /* that are hashed at once */
+
 typedef struct opening {
     mica_channel *ch;
     const pcs_params *p;
@@ -25,7 +27,7 @@ typedef struct opening {
     size_t n_queries;
     /* one source */
     qm31 *row_weight; /* eq(r, row) of the rows that are present */
-    m31 *column;
+    m31 *column;      /* [COLUMNS * words] */
     uint8_t *digest;
     uint32_t *index, *index_scratch;
 } opening;
@@ -65,9 +67,10 @@ size_t pcs_verify_workspace(const pcs_params *p, size_t n_claims) {
     const extent e = extent_of(p, n_claims);
     return block(e.terms, sizeof(pcs_term)) + block(e.powers + 1, sizeof(m31)) +
            2 * block(e.clear, sizeof(qm31)) + block(e.step_queries, sizeof(pcs_term)) +
-           block(e.step_queries, sizeof(qm31)) + block(e.rows, sizeof(qm31)) + block(e.words, sizeof(m31)) +
-           block(e.source_queries, MERKLE_DIGEST) + 2 * block(e.source_queries, sizeof(uint32_t)) +
-           2 * block(n_claims, sizeof(uint32_t)) + 64; /* 64: alignment of the first */
+           block(e.step_queries, sizeof(qm31)) + block(e.rows, sizeof(qm31)) +
+           block(COLUMNS * e.words, sizeof(m31)) + block(e.source_queries, MERKLE_DIGEST) +
+           2 * block(e.source_queries, sizeof(uint32_t)) + 2 * block(n_claims, sizeof(uint32_t)) +
+           64; /* 64: alignment of the first */
 }
 
 static bool opening_alloc(opening *o, size_t n_claims, mica_arena *arena, mica_status *st) {
@@ -79,7 +82,7 @@ static bool opening_alloc(opening *o, size_t n_claims, mica_arena *arena, mica_s
            (o->query = arena_alloc(arena, e.step_queries, sizeof *o->query, st)) &&
            (o->folded = arena_alloc(arena, e.step_queries, sizeof *o->folded, st)) &&
            (o->row_weight = arena_alloc(arena, e.rows, sizeof *o->row_weight, st)) &&
-           (o->column = arena_alloc(arena, e.words, sizeof *o->column, st)) &&
+           (o->column = arena_alloc(arena, COLUMNS * e.words, sizeof *o->column, st)) &&
            (o->digest = arena_alloc(arena, e.source_queries, MERKLE_DIGEST, st)) &&
            (o->index = arena_alloc(arena, e.source_queries, sizeof *o->index, st)) &&
            (o->index_scratch = arena_alloc(arena, e.source_queries, sizeof *o->index_scratch, st));
@@ -144,13 +147,13 @@ static void weigh_group_rows(opening *o, const pcs_shape *s) {
 }
 
 /* <eq(r), column>: of words in a group, of elements in a level. */
-static qm31 fold_column(const opening *o, unsigned step, size_t n_words) {
+static qm31 fold_column(const opening *o, unsigned step, const m31 *column, size_t n_words) {
     if (step == 0)
-        return pcs_dot_m31(o->row_weight, o->column, n_words);
+        return pcs_dot_m31(o->row_weight, column, n_words);
     qm31 sum = qm31_zero();
     for (size_t i = 0; i < n_words / QM31_DEGREE; i++) {
         qm31 x;
-        memcpy(x.v, o->column + QM31_DEGREE * i, sizeof x.v);
+        memcpy(x.v, column + QM31_DEGREE * i, sizeof x.v);
         sum = qm31_add(sum, qm31_mul(o->row_weight[i], x));
     }
     return sum;
@@ -164,12 +167,15 @@ static bool read_source(opening *o, unsigned step, const pcs_source *s, const ui
     uint32_t leaf_state[8];
     merkle_leaf_state(leaf_state, s->n_words);
     for (size_t i = 0; i < n; i++) {
-        if (!channel_raw_m31(o->ch, o->column, s->n_words))
+        m31 *column = o->column + i % COLUMNS * s->n_words;
+        if (!channel_raw_m31(o->ch, column, s->n_words))
             return false;
-        merkle_leaf(leaf_state, o->column, s->n_words, o->digest + MERKLE_DIGEST * i);
+        if (i % COLUMNS == COLUMNS - 1 || i == n - 1)
+            merkle_leaves(leaf_state, o->column, s->n_words, i % COLUMNS + 1,
+                          o->digest + MERKLE_DIGEST * (i - i % COLUMNS));
         line_functional(line_domain_at(k, o->index[i]), s->col_vars, o->power);
         o->query[o->n_queries] = (pcs_term){.offset = s->offset, .vars = s->col_vars, .t = o->power};
-        o->folded[o->n_queries++] = fold_column(o, step, s->n_words);
+        o->folded[o->n_queries++] = fold_column(o, step, column, s->n_words);
         o->power += s->col_vars;
     }
     if (merkle_check(k, o->index, n, o->digest, o->index_scratch, root, o->ch))

@@ -107,6 +107,32 @@ qm31 mle_dot_i32(const qm31 *x, const int32_t *value, size_t n) {
     return out;
 }
 
+/* One pass for each component a of x, over all components of y, sums as in mle_dot_i32; then sum_a e_a (sum_i
+ * x_i,a y_i) with the basis e = 1, i, u, iu. */
+qm31 mle_dot(const qm31 *x, const qm31 *y, size_t n) {
+    qm31 out = qm31_zero();
+    const size_t whole = n - n % 4;
+    for (unsigned a = 0; a < QM31_DEGREE; a++) {
+        uint64_t sum[QM31_DEGREE] = {0};
+        for (size_t i = 0; i < whole; i += 4) {
+            const uint64_t x0 = x[i].v[a], x1 = x[i + 1].v[a], x2 = x[i + 2].v[a], x3 = x[i + 3].v[a];
+            for (unsigned c = 0; c < QM31_DEGREE; c++) {
+                const uint64_t four =
+                    y[i].v[c] * x0 + y[i + 1].v[c] * x1 + y[i + 2].v[c] * x2 + y[i + 3].v[c] * x3;
+                sum[c] += (four & M31_P) + (four >> 31);
+            }
+        }
+        qm31 basis = qm31_zero(), part;
+        basis.v[a] = 1;
+        for (unsigned c = 0; c < QM31_DEGREE; c++)
+            part.v[c] = m31_reduce64(sum[c]);
+        out = qm31_add(out, qm31_mul(basis, part));
+    }
+    for (size_t i = whole; i < n; i++)
+        out = qm31_add(out, qm31_mul(x[i], y[i]));
+    return out;
+}
+
 /* eq(z, 2^k high + low) = eq(z_high, high) eq(z_low, low): two small tables, and one product per block. */
 qm31 mle_eval_i32(const int32_t *value, uint64_t count, const qm31 *z, unsigned n, qm31 *scratch) {
     MICA_REQUIRE(n < 64 && count <= (uint64_t)1 << n);

@@ -351,6 +351,29 @@ START_TEST(workspace_too_small) {
 }
 END_TEST
 
+/* Several columns at once, whole groups of lanes and not, columns of less and more than a block. */
+START_TEST(leaves_equal_single_leaves) {
+    m31 columns[9 * 40];
+    for (size_t i = 0; i < 9 * 40; i++)
+        columns[i] = (m31)(i * 2654435761u % M31_P);
+    for (size_t n_rows = 1; n_rows <= 40; n_rows++) {
+        uint32_t h0[8];
+        merkle_leaf_state(h0, n_rows);
+        for (size_t n = 0; n <= 9; n++) {
+            uint8_t digest[10][MERKLE_DIGEST], expected[MERKLE_DIGEST];
+            memset(digest, 0xa5, sizeof digest);
+            merkle_leaves(h0, columns, n_rows, n, digest[0]);
+            for (size_t i = 0; i < n; i++) {
+                merkle_leaf(h0, columns + i * n_rows, n_rows, expected);
+                ck_assert_msg(memcmp(digest[i], expected, MERKLE_DIGEST) == 0, "%zu rows, leaf %zu of %zu",
+                              n_rows, i, n);
+            }
+            ck_assert_msg(digest[n][0] == 0xa5 && digest[n][31] == 0xa5, "more than %zu digests", n);
+        }
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("merkle");
     TCase *tc = tcase_create("merkle");
@@ -362,6 +385,7 @@ int main(void) {
     tcase_add_test(tc, wrong_indices);
     tcase_add_test(tc, wrong_depth);
     tcase_add_test(tc, leaf_binds_its_row_count);
+    tcase_add_test(tc, leaves_equal_single_leaves);
     tcase_add_test(tc, proof_buffer_too_small);
     tcase_add_test(tc, workspace_too_small);
     suite_add_tcase(suite, tc);
