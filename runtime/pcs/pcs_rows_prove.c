@@ -11,7 +11,8 @@
 #include "simd/kernels.h"
 #include "simd/limbs.h"
 
-#define TILE 2048 /* columns of y per pass over the rows: 32 KiB */
+#define TILE         2048 /* columns of y per pass over the rows: 32 KiB */
+#define ROWS_AT_ONCE 8    /* neighbours that are added to y together: as many streams of memory */
 
 /* Drops the top coordinates that are exactly 0 or 1: eq(z, .) is eq of the rest on the block at *at, zero
  * elsewhere. */
@@ -318,9 +319,14 @@ static void combine_range(void *ctx, size_t begin, size_t end, unsigned worker) 
     (void)worker;
     for (size_t at = begin; at < end; at += TILE) {
         const size_t n = end - at < TILE ? end - at : TILE;
-        for (uint32_t i = 0; i < s->n_present; i++) {
+        for (uint32_t i = 0, rows; i < s->n_present; i += rows) {
             const m31 *row = job->group->matrix + ((size_t)s->present[i] << s->col_vars);
-            kernels()->axpy_m31(qvec_from(job->y, at), job->weight[i], row + at, n);
+            for (rows = 1; rows < ROWS_AT_ONCE && i + rows < s->n_present; rows++) {
+                if (s->present[i + rows] != s->present[i] + rows)
+                    break;
+            }
+            kernels()->axpys_m31(qvec_from(job->y, at), job->weight + i, row + at, (size_t)1 << s->col_vars,
+                                 rows, n);
         }
     }
 }
