@@ -29,7 +29,7 @@ static size_t padded(size_t n) {
 
 /* Panel of limb d of forms [COLUMNS * i, COLUMNS * (i + 1)). */
 static int16_t *panel_of(const row_forms *f, size_t i, unsigned d) {
-    return f->panel + (i * LIMBS + d) * (COLUMNS << f->low_vars);
+    return f->panel + (i * LIMBS + d) * ((size_t)COLUMNS << f->low_vars);
 }
 
 size_t row_forms_bytes(unsigned low_vars, size_t n) {
