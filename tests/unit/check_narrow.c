@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
+
 enum { MAX_SCALES = 3, CHUNK_CELLS = 1 << NARROW_CHUNK_VARS, BLOCK_CELLS = 1 << NARROW_BLOCK_VARS };
 
 static uint64_t rng_state;
@@ -248,9 +250,5 @@ int main(void) {
     tcase_add_test(c, extreme_combinations_do_not_wrap);
     tcase_add_test(c, extreme_narrow_cells_do_not_wrap);
     suite_add_tcase(s, c);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }
