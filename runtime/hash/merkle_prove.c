@@ -44,7 +44,7 @@ typedef struct node_job {
 static void hash_level(void *ctx, size_t begin, size_t end, unsigned worker) {
     const node_job *job = ctx;
     (void)worker;
-    kernels()->hash_nodes(job->h0, MERKLE_NODE_COUNTED, job->child + 2 * MERKLE_DIGEST * begin, end - begin,
+    kernels()->hash_nodes(job->h0, MERKLE_NODE_COUNTED, job->child + begin * 2 * MERKLE_DIGEST, end - begin,
                           job->parent + MERKLE_DIGEST * begin);
 }
 

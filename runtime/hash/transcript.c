@@ -50,7 +50,7 @@ void transcript_absorb_qm31(transcript *t, transcript_tag tag, const qm31 *x, si
     begin(&s, t, OP_ABSORB, tag, (uint64_t)n * QM31_BYTES);
     for (size_t i = 0; i < n; i++) {
         uint8_t b[QM31_BYTES];
-        for (unsigned j = 0; j < QM31_DEGREE; j++)
+        for (size_t j = 0; j < QM31_DEGREE; j++)
             store_u32(b + 4 * j, x[i].v[j]);
         blake2s_update(&s, b, sizeof b);
     }

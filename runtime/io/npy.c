@@ -108,7 +108,7 @@ static bool parse_shape(tensor_data *t, cursor *c) {
 }
 
 static bool parse_entry(npy_header *h, tensor_data *t, cursor *c, const char *path, mica_status *st) {
-    char key[32], descr[32];
+    char key[32] = "", descr[32] = "";
     if (!accept_string(c, key, sizeof key) || !accept_char(c, ':'))
         return mica_fail(st, MICA_ERR_FORMAT, "%s: malformed .npy header", path);
     if (strcmp(key, "descr") == 0 && !h->has_descr) {

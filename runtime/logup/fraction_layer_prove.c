@@ -17,7 +17,7 @@ bool fraction_tables_alloc(qvec t[LOGUP_VALUES], size_t n, mica_arena *arena, mi
 
 size_t fraction_tables_bytes(size_t n) {
     const size_t stride = (n + 15) & ~(size_t)15; /* that of qvec_alloc */
-    return LOGUP_VALUES * QM31_DEGREE * stride * sizeof(m31);
+    return stride * LOGUP_VALUES * QM31_DEGREE * sizeof(m31);
 }
 
 /* even[i] = x[2i] for i < half_up(n), odd[i] = x[2i + 1] for i < n/2 */

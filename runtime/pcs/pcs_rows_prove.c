@@ -95,7 +95,7 @@ static void wide_range(void *ctx, size_t begin, size_t end, unsigned worker) {
     const wide_job *job = ctx;
     const pcs_shape *s = &job->group->shape;
     const size_t padded = job->forms.padded;
-    m31 *acc = job->acc + worker * QM31_DEGREE * padded;
+    m31 *acc = job->acc + (size_t)worker * QM31_DEGREE * padded;
     for (size_t i = begin; i < end; i++) {
         const size_t row = s->present[i];
         memset(acc, 0, QM31_DEGREE * padded * sizeof *acc);
@@ -175,7 +175,7 @@ static bool contract_wide(opening *o, wide_job *job, unsigned g) {
 
 static size_t wide_workspace(const pcs_params *p, unsigned g) {
     const unsigned b = p->group[g].col_vars;
-    const size_t n = WIDE_CLASSES * QM31_DEGREE, size = (size_t)1 << ROW_FORMS_LOW_MAX,
+    const size_t n = (size_t)WIDE_CLASSES * QM31_DEGREE, size = (size_t)1 << ROW_FORMS_LOW_MAX,
                  workers = parallel_workers();
     if (b < ROW_FORMS_LOW_MAX)
         return 0;

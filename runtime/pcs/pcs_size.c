@@ -64,7 +64,7 @@ size_t pcs_proof_bytes(const pcs_params *p, size_t *expected) {
     uint64_t rounds = pcs_row_vars(p), fixed = 0, mean = 0, most = 0;
     for (unsigned l = 0; l < p->n_levels; l++)
         rounds += p->level[l].row_vars;
-    fixed += rounds * PCS_ROUND_VALUES * QM31_BYTES + p->n_levels * MERKLE_DIGEST;
+    fixed += rounds * PCS_ROUND_VALUES * QM31_BYTES + (uint64_t)p->n_levels * MERKLE_DIGEST;
     fixed += (p->n_levels + 1) * (p->query_pow_bits ? sizeof(uint64_t) : 0);
     fixed += pcs_clear_size(p) * QM31_BYTES;
     for (unsigned step = 0; step <= p->n_levels; step++) {
