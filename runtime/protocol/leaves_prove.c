@@ -34,13 +34,17 @@ static uint32_t row_valid_cells(const plan *p, const mica_tensor *x, uint64_t ro
 #ifdef MICA_CHEAT
 /* Tests of soundness only: lookups that fail go on, and the hook may change cells and multiplicities. */
 void (*leaves_cheat)(const plan *p, int32_t *const *value);
+/* Lookups of the last proof that have failed, and the layer of the first. */
+unsigned leaves_failed;
+uint32_t leaves_failed_layer;
 #endif
 
 /* The first cell that is not in its table ends the proof, but for tests of lying provers. */
 static bool mismatch(const plan *p, uint32_t lookup, uint64_t cell, mica_status *st) {
 #ifdef MICA_CHEAT
-    (void)lookup;
     (void)cell;
+    if (leaves_failed++ == 0)
+        leaves_failed_layer = p->circuit->lookup[lookup].layer;
     return true;
 #endif
     const mica_lookup *l = &p->circuit->lookup[lookup];
@@ -124,6 +128,9 @@ bool leaves_count(const plan *p, int32_t *const *value, const int32_t *const *ta
                   mica_status *st) {
     const mica_circuit *c = p->circuit;
     const size_t mark = arena_mark(arena);
+#ifdef MICA_CHEAT
+    leaves_failed = 0;
+#endif
     for (uint32_t i = 0; i < c->n_tables; i++)
         memset(value[c->table[i].multiplicity], 0, sizeof(int32_t) << c->table[i].def.bits);
     for (uint32_t i = 0; i < c->n_lookups; i++) {

@@ -1,5 +1,6 @@
 #include "circuit_kit.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -359,10 +360,12 @@ static void run_step(const kit *k, const mica_frame *f, const kit_step *s) {
     } while (next_index(x->dim, x->rank, index));
 }
 
+static atomic_bool told; /* the lie, in this proof */
+
 static void kit_run(const mica_frame *f) {
     for (uint32_t i = 0; i < running->n_steps; i++) {
         run_step(running, f, &running->step[i]);
-        if (i == running->cheat_step)
+        if (i == running->cheat_step && (!running->cheat_once || !atomic_exchange(&told, true)))
             f->value[running->cheat_tensor][running->cheat_cell] += running->cheat_by;
     }
 }
@@ -393,10 +396,13 @@ void kit_free(kit *k) {
 
 bool kit_prove(kit *k, uint32_t batch, uint64_t seed, uint8_t **file, size_t *size, mica_status *st) {
     running = k;
+    atomic_store(&told, false);
     mica_prover *p = mica_prover_create(&k->model, 0, st);
     mica_statement s;
     bool ok = p && mica_statement_create(&s, &k->c, batch, st);
     if (ok) {
+        if (k->cheat_prover)
+            k->cheat_prover(p);
         for (uint32_t i = 0; i < k->c.n_inputs; i++) {
             const mica_tensor *x = &k->tensor[k->input[i].tensor];
             for (uint64_t j = 0; j < cells_of(x) * batch; j++)

@@ -36,6 +36,9 @@ typedef struct kit {
      * by cheat_by */
     uint32_t cheat_step, cheat_tensor, cheat_cell;
     int32_t cheat_by;
+    bool cheat_once; /* in one item of the batch, whichever is computed first; else in all */
+    /* whatever else is to be done to the prover before it proves, unless NULL */
+    void (*cheat_prover)(mica_prover *p);
     /* made by kit_finish */
     mica_vk vk;
     uint8_t *vk_bytes, *weights;
