@@ -8,12 +8,17 @@
 #include "mica/prove.h"
 #include "mica/verify.h"
 
+/* Of leaves_cheat.c: lookups of the last proof that have failed, and the layer of the first. */
+extern unsigned leaves_failed;
+extern uint32_t leaves_failed_layer;
+
 /* --- one lie --- */
 
 static struct {
     const program *p;
     uint32_t step, tensor, cell;
     int32_t by;
+    uint32_t item, items;          /* told in this item of the batch; items computed so far */
     void (*tell)(int32_t **value); /* what is done instead of adding `by` to a cell, unless NULL */
     bool told;                     /* the lie was told in this run */
     uint32_t broken, layer;        /* lookups that the lie leaves without a row, and the layer of the first */
@@ -79,8 +84,9 @@ static inline void run_with_lie(const mica_frame *f) {
     for (uint32_t t = 0; t < c->n_tensors; t++)
         value[t] =
             f->value[t] ? f->value[t] : calloc((size_t)1 << mica_item_bits(&c->tensor[t]), sizeof(int32_t));
-    const bool honest = lie.step == lie.p->n_steps;
-    run_steps(0, honest ? lie.step : lie.step + 1, value);
+    const bool honest = lie.step == lie.p->n_steps || lie.items++ != lie.item;
+    const uint32_t before = honest ? lie.p->n_steps : lie.step + 1;
+    run_steps(0, before, value);
     if (!honest) {
         if (lie.tell)
             lie.tell(value);
@@ -101,7 +107,10 @@ static inline void run_with_lie(const mica_frame *f) {
 
 /* --- models --- */
 
+#define MOST_ITEMS 4
+
 typedef struct sealed {
+    uint32_t batch; /* 0: 1 */
     program p;
     mica_vk vk;
     uint8_t *bytes, *weights;
@@ -120,6 +129,8 @@ typedef enum widths {
 
 static inline void seal(sealed *m, net *t, widths wide) {
     mica_status st = {0};
+    m->batch = m->batch ? m->batch : 1;
+    (void)setenv("MICA_THREADS", "1", 1); /* items in order: a lie has no context of its own */
     const graph *g = &t->g;
     calibration cal;
     const lowering_options options = {.activation_bits = wide == SPLIT  ? 14
@@ -128,17 +139,22 @@ static inline void seal(sealed *m, net *t, widths wide) {
                                       .weight_bits = wide == SPLIT ? 16 : 0,
                                       .fine = wide == FINE,
                                       .split = wide == SPLIT,
-                                      .max_batch = 1};
+                                      .max_batch = m->batch};
     ck_assert_msg(graph_infer_shapes(&t->g, &st) && graph_fold_constants(&t->g, &st) &&
                       graph_canonicalise(&t->g, &st),
                   "%s", st.message);
     const uint64_t n = graph_elements(&g->value[g->input[0]]);
-    m->sample = malloc(n * sizeof *m->sample);
-    for (uint64_t i = 0; i < n; i++)
+    m->sample = malloc(m->batch * n * sizeof *m->sample);
+    for (uint64_t i = 0; i < m->batch * n; i++)
         m->sample[i] = sample(t, &g->value[g->input[0]], 0);
-    const double *inputs[1] = {m->sample};
-    const double *const *samples[1] = {inputs};
-    ck_assert_msg(calibration_collect(&cal, g, samples, 1, &st) &&
+    ck_assert_uint_le(m->batch, MOST_ITEMS);
+    const double *inputs[MOST_ITEMS][1];
+    const double *const *samples[MOST_ITEMS];
+    for (uint32_t i = 0; i < m->batch; i++) {
+        inputs[i][0] = m->sample + i * n;
+        samples[i] = inputs[i];
+    }
+    ck_assert_msg(calibration_collect(&cal, g, samples, m->batch, &st) &&
                       lower_graph(&m->p, NULL, g, &cal, &options, &st),
                   "%s", st.message);
     calibration_free(&cal);
@@ -151,7 +167,7 @@ static inline void seal(sealed *m, net *t, widths wide) {
     m->model = (mica_model){m->bytes, m->size, m->weights, m->weights_size, 64, run_with_lie, NULL, NULL};
     lie.p = &m->p;
     lie.step = m->p.n_steps;
-    m->prover = mica_prover_create(&m->model, 1, &st);
+    m->prover = mica_prover_create(&m->model, m->batch, &st);
     ck_assert_msg(m->prover != NULL, "%s", st.message);
 }
 
@@ -170,8 +186,13 @@ static inline bool accepted(sealed *m, mica_verdict *v) {
     uint8_t *file = NULL;
     size_t size, used;
     const mica_verify_options options = {.min_security_bits = 40};
-    ck_assert(mica_statement_create(&s, &m->vk.circuit, 1, &st));
-    ck_assert(mica_port_quantise(&m->vk.circuit, &m->vk.circuit.input[0], m->sample, s.input[0], NULL, &st));
+    const mica_port *x = &m->vk.circuit.input[0];
+    const size_t cells = (size_t)mica_port_cells(&m->vk.circuit, x);
+    ck_assert(mica_statement_create(&s, &m->vk.circuit, m->batch, &st));
+    for (uint32_t i = 0; i < m->batch; i++)
+        ck_assert(
+            mica_port_quantise(&m->vk.circuit, x, m->sample + i * cells, s.input[0] + i * cells, NULL, &st));
+    lie.items = 0;
     ck_assert_msg(mica_prover_prove(m->prover, &s, &file, &size, NULL, NULL, NULL, &st), "%s", st.message);
     mica_statement_free(&s, &m->vk.circuit);
     *v = (mica_verdict){0};
@@ -181,6 +202,89 @@ static inline bool accepted(sealed *m, mica_verdict *v) {
     mica_statement_free(&s, &m->vk.circuit);
     free(file);
     return ok;
+}
+
+/* --- every step, every tensor, some cells --- */
+
+static inline bool in_box(const mica_tensor *x, uint32_t cell) {
+    for (unsigned i = x->rank; i-- > 0; cell >>= mica_log2_ceil(x->dim[i])) {
+        if ((cell & ((1u << mica_log2_ceil(x->dim[i])) - 1)) >= x->dim[i])
+            return false;
+    }
+    return true;
+}
+
+/* Cells that carry no claim: the padding of a virtual tensor that only the statement or placements of valid
+ * cells read is not told apart here, so lies are told in the valid box only; check_protocol_cheat has the
+ * padding. What items share is computed by each of them, so that the next would undo the lie. */
+static inline bool lie_matters(const sealed *m, uint32_t t, uint32_t cell) {
+    const mica_tensor *x = &m->p.circuit.tensor[t];
+    return mica_tensor_is_materialised(&m->p.circuit, t) && in_box(x, cell) && (x->batched || m->batch == 1);
+}
+
+/* A tuple that is not in its table breaks the sum of the lookups; if all are in their tables, the definition
+ * of the tensor that was changed is broken, in its layer. What follows from the lie can fail in a later
+ * layer's lookups, whose sum is checked before definitions are. Outputs that leave their range are refused
+ * before everything. */
+static inline mica_verdict_code expected_reason(const mica_tensor *x) {
+    if (leaves_failed)
+        return MICA_REJECT_LOGUP_ROOT;
+    return x->kind == MICA_TENSOR_PLACEMENT  ? MICA_REJECT_PLACEMENT
+           : x->kind == MICA_TENSOR_CONTRACT ? MICA_REJECT_CONTRACT
+                                             : MICA_REJECT_LINEAR;
+}
+
+static inline void expect_reason(const sealed *m, const char *name, const mica_verdict *v) {
+    const mica_tensor *x = &m->p.circuit.tensor[lie.tensor];
+    const mica_verdict_code reason = expected_reason(x);
+    const uint32_t layer = leaves_failed ? leaves_failed_layer : v->layer;
+    if (v->code == MICA_REJECT_STATEMENT)
+        return;
+    ck_assert_msg(v->code == reason, "%s: step %u, tensor %u, cell %u: expected %s, not %s: %s", name,
+                  lie.step, lie.tensor, lie.cell, mica_verdict_name(reason), mica_verdict_name(v->code),
+                  v->detail);
+    ck_assert_msg(leaves_failed ? layer >= x->layer : layer == x->layer,
+                  "%s: step %u, tensor %u, cell %u: found in layer %u, told in layer %u", name, lie.step,
+                  lie.tensor, lie.cell, layer, x->layer);
+}
+
+/* Proofs with a lie about `per_tensor` cells of every tensor that a step writes. */
+static inline void try_all(sealed *m, const char *name, uint32_t per_tensor) {
+    unsigned tried = 0, reasons[32] = {0};
+    mica_verdict v;
+    ck_assert_msg(accepted(m, &v), "%s: the honest proof is rejected: %s", name, v.detail);
+    for (uint32_t s = 0; s < m->p.n_steps; s++) {
+        for (unsigned k = 0; k < STEP_MAX_TENSORS; k++) {
+            const uint32_t t = m->p.step[s].tensor[k];
+            if (t >= m->p.circuit.n_tensors || m->p.circuit.tensor[t].kind == MICA_TENSOR_INPUT)
+                continue;
+            const uint32_t cells = 1u << mica_item_bits(&m->p.circuit.tensor[t]);
+            for (uint32_t cell = 0; cell < cells; cell += cells / per_tensor + 1) {
+                if (!lie_matters(m, t, cell))
+                    continue;
+                for (int32_t by = -1; by <= 1; by += 2) {
+                    lie.step = s;
+                    lie.tensor = t;
+                    lie.cell = cell;
+                    lie.by = by;
+                    lie.told = false;
+                    ck_assert_msg(!accepted(m, &v), "%s: accepted: step %u, tensor %u, cell %u, by %d", name,
+                                  s, t, cell, by);
+                    ck_assert(lie.told);
+                    expect_reason(m, name, &v);
+                    reasons[v.code < 32 ? v.code : 0]++;
+                    tried++;
+                }
+            }
+        }
+    }
+    (void)printf("%-16s %4u lies rejected:", name, tried);
+    for (unsigned i = 1; i < 32; i++) {
+        if (reasons[i])
+            (void)printf(" %s %u", mica_verdict_name((mica_verdict_code)i), reasons[i]);
+    }
+    (void)printf("\n");
+    ck_assert_uint_gt(tried, 0);
 }
 
 #endif
