@@ -167,6 +167,7 @@ static bool run_lowering(compilation *c, const sample_set *samples, mica_status 
 
 static bool run_commitment(compilation *c, const sample_set *samples, mica_status *st) {
     const compile_request *r = c->request;
+    mica_memory memory;
     progress(r, "committing to the weights");
     c->vk.circuit = c->program.circuit;
     c->vk.security_bits = r->security_bits;
@@ -175,8 +176,10 @@ static bool run_commitment(compilation *c, const sample_set *samples, mica_statu
     if (!make_record(&c->vk.record, c, samples, st) ||
         !mica_weights_commit(&c->vk, (const int32_t *const *)c->program.weight, &c->weights, &c->weights_size,
                              st) ||
-        !mica_vk_write(&c->vk, &c->vk_bytes, &c->vk_size, st) || !mica_report_make(&c->vk, 1, &c->report, st))
+        !mica_vk_write(&c->vk, &c->vk_bytes, &c->vk_size, st) ||
+        !mica_report_make(&c->vk, 1, &c->report, st) || !mica_prover_memory(&c->vk, 1, false, &memory, st))
         return false;
+    c->report.prover_memory_bytes = memory.resident;
     if (c->report.proven_bits < (double)r->security_bits)
         return mica_fail(st, MICA_ERR_LIMIT, "the parameters prove %.1f bits of the %u asked for",
                          c->report.proven_bits, r->security_bits);

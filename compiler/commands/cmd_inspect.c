@@ -7,6 +7,7 @@
 #include "file_read.h"
 #include "mica/certificate.h"
 #include "mica/float_model.h"
+#include "mica/prove.h"
 #include "mica/statement.h"
 #include "vk_file.h"
 
@@ -40,11 +41,14 @@ static bool take(void *job, int n, char **operand, mica_status *st) {
 static bool inspect_vk(const inspect_job *j, mica_status *st) {
     mica_vk vk;
     mica_report report;
+    mica_memory memory;
     if (j->dim.n > 0)
         return mica_fail(st, MICA_ERR_USAGE, "--dim: the dimensions of verifier parameters are fixed");
     if (!vk_file_read(&vk, j->path, NULL, NULL, st))
         return false;
-    bool ok = mica_report_make(&vk, 1, &report, st);
+    bool ok = mica_report_make(&vk, 1, &report, st) && mica_prover_memory(&vk, 1, false, &memory, st);
+    if (ok)
+        report.prover_memory_bytes = memory.resident;
     if (ok && j->json)
         ok = show_vk_json(stdout, &vk, &report, 1) ||
              mica_fail(st, MICA_ERR_IO, "the report could not be written");

@@ -19,22 +19,32 @@ static size_t round_up(size_t bytes) {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-bool arena_create(mica_arena *a, size_t size, mica_status *st) {
+static bool map(mica_arena *a, size_t size, int access, mica_status *st) {
     *a = (mica_arena){0};
     if (size > SIZE_MAX / 2)
         return mica_fail(st, MICA_ERR_MEMORY, "cannot reserve a workspace of %zu bytes", size);
     size = round_up(size ? size : 1); /* mmap refuses an empty mapping */
-    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *base = mmap(NULL, size, access, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return mica_fail(st, MICA_ERR_MEMORY, "cannot reserve a workspace of %zu bytes: %s", size,
                          strerror(errno));
-#ifdef MADV_HUGEPAGE
-    if (size >= HUGE_PAGES_FROM)
-        (void)madvise(base, size, MADV_HUGEPAGE); /* advice only: a refusal changes nothing */
-#endif
     a->base = base;
     a->size = size;
     return true;
+}
+
+bool arena_create(mica_arena *a, size_t size, mica_status *st) {
+    if (!map(a, size, PROT_READ | PROT_WRITE, st))
+        return false;
+#ifdef MADV_HUGEPAGE
+    if (a->size >= HUGE_PAGES_FROM)
+        (void)madvise(a->base, a->size, MADV_HUGEPAGE); /* advice only: a refusal changes nothing */
+#endif
+    return true;
+}
+
+bool arena_create_unbacked(mica_arena *a, size_t size, mica_status *st) {
+    return map(a, size, PROT_NONE, st);
 }
 
 void arena_destroy(mica_arena *a) {

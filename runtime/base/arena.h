@@ -16,6 +16,9 @@ typedef struct mica_arena {
 
 /* Reserves `size` bytes of zeroed, lazily backed memory. */
 bool arena_create(mica_arena *a, size_t size, mica_status *st);
+/* The same without memory behind it, to learn by `peak` what a sequence of allocations takes: any access to a
+ * block stops the process. */
+bool arena_create_unbacked(mica_arena *a, size_t size, mica_status *st);
 void arena_destroy(mica_arena *a);
 
 /* 64-byte aligned, not cleared after reuse. NULL and a recorded error when the workspace is too small. */

@@ -8,6 +8,7 @@
 #include "base/cpu.h"
 #include "base/parallel.h"
 #include "cli/cli.h"
+#include "cli/memory_limit.h"
 #include "cli/progress.h"
 #include "cli/show.h"
 #include "mica/prove.h"
@@ -21,9 +22,11 @@ enum { TIME_PROVE, TIME_INFER, TIME_VERIFY, TIME_FIRST_PHASE, TIMES = TIME_FIRST
 
 typedef struct bench {
     uint32_t runs, batch;
+    const char *memory;
     bool json, help;
     double *sample; /* [TIMES][runs] */
     size_t proof_bytes, statement_bytes, workspace;
+    mica_memory predicted;
     double proven_bits;
     uint64_t random; /* state of splitmix64 */
 } bench;
@@ -144,8 +147,8 @@ static void show_text(const bench *b, const mica_vk *vk) {
     (void)printf("runs     %u, batch %u, every proof verified\n", b->runs, b->batch);
     (void)printf("proof    %.1f kB, statement %.1f kB, %.1f bits proven\n", (double)b->proof_bytes / 1000,
                  (double)b->statement_bytes / 1000, b->proven_bits);
-    (void)printf("memory   peak %.1f MB, workspace %.1f MB\n", peak_memory() / 1e6,
-                 (double)b->workspace / 1e6);
+    (void)printf("memory   peak %.1f MB, predicted %.1f MB, workspace %.1f MB\n", peak_memory() / 1e6,
+                 (double)b->predicted.resident / 1e6, (double)b->workspace / 1e6);
     (void)printf("%-12s %12s %12s\n", "", "median ms", "least ms");
     for (unsigned row = 0; row < TIMES; row++)
         (void)printf("%s%-*s %12.3f %12.3f\n", row < TIME_FIRST_PHASE ? "" : "  ",
@@ -160,7 +163,8 @@ static bool show_as_json(const bench *b, const mica_vk *vk) {
     for (unsigned row = TIME_FIRST_PHASE; row < TIMES; row++)
         (void)json_object_set_new(phases, row_name(row), json_real(median(b, row)));
     json_t *o = json_pack(
-        "{s:o, s:s, s:o, s:o, s:s, s:i, s:i, s:i, s:b, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:I, s:f, "
+        "{s:o, s:s, s:o, s:o, s:s, s:i, s:i, s:i, s:b, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:I, s:I, "
+        "s:f, s:I, "
         "s:o}",
         "model", show_text_json(vk->model_id), "vk_digest", show_hex(digest, vk->digest, MICA_DIGEST_BYTES),
         "version", show_text_json(vk->compiler_version), "cpu", show_text_json(cpu), "kernels",
@@ -169,8 +173,9 @@ static bool show_as_json(const bench *b, const mica_vk *vk) {
         least(b, TIME_PROVE), "infer_seconds", median(b, TIME_INFER), "verify_seconds",
         median(b, TIME_VERIFY), "verify_seconds_least", least(b, TIME_VERIFY), "proof_bytes",
         (json_int_t)b->proof_bytes, "statement_bytes", (json_int_t)b->statement_bytes, "proven_bits",
-        b->proven_bits, "workspace_bytes", (json_int_t)b->workspace, "peak_rss_bytes", peak_memory(),
-        "phases", phases);
+        b->proven_bits, "workspace_bytes", (json_int_t)b->workspace, "predicted_workspace_bytes",
+        (json_int_t)b->predicted.workspace, "peak_rss_bytes", peak_memory(), "predicted_rss_bytes",
+        (json_int_t)b->predicted.resident, "phases", phases);
     return show_json(stdout, o);
 }
 
@@ -200,13 +205,26 @@ static int run_all(bench *b, mica_prover *prover, mica_status *st) {
     return 0;
 }
 
+/* Before the prover is created: it holds the weights. */
+static bool predict(bench *b, const mica_model *model, bool *frugal, mica_status *st) {
+    mica_vk vk;
+    if (!mica_vk_read(&vk, model->vk, model->vk_size, st))
+        return false;
+    const bool ok = memory_choose(b->memory, &vk, b->batch, &b->predicted, frugal, st);
+    mica_vk_free(&vk);
+    return ok;
+}
+
 static int run(bench *b, const mica_model *model, mica_status *st) {
     b->sample = calloc((size_t)TIMES * b->runs, sizeof *b->sample);
     if (!b->sample) {
         (void)mica_fail(st, MICA_ERR_MEMORY, "out of memory for %u runs", b->runs);
         return cli_error(st);
     }
-    mica_prover *prover = mica_prover_create(model, b->batch, st);
+    bool frugal = false;
+    mica_prover *prover = predict(b, model, &frugal, st) ? mica_prover_create(model, b->batch, st) : NULL;
+    if (prover)
+        mica_prover_set_frugal(prover, frugal);
     int code = prover ? run_all(b, prover, st) : cli_error(st);
     mica_prover_free(prover);
     free(b->sample);
@@ -218,6 +236,7 @@ static const mica_option options[] = {
      "proofs that are timed (default 5)", 0},
     {"batch", 0, MICA_OPTION_NUMBER, offsetof(bench, batch), 1, 1u << 30, "B", "inputs of each (default 1)",
      0},
+    MEMORY_OPTION(bench, memory),
     {"json", 0, MICA_OPTION_FLAG, offsetof(bench, json), 0, 0, NULL, "print the measurements as JSON", 0},
     MICA_OPTION_HELP(bench, help),
 };

@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "cli/show_vk.h"
+#include "mica/prove.h"
 #include "mica/verify.h"
 
 typedef struct info_job {
@@ -22,12 +23,16 @@ static const mica_command command = {"info", "usage: info [options]\n", options,
 static bool run(const info_job *job, const mica_model *model, mica_status *st) {
     mica_vk vk;
     mica_report report;
+    mica_memory memory;
     uint32_t batch = 1;
     if (!mica_vk_read(&vk, model->vk, model->vk_size, st))
         return false;
     bool ok =
         !job->batch || mica_arguments_number(&batch, job->batch, 1, vk.circuit.max_batch, "--batch", st);
-    ok = ok && mica_report_make(&vk, batch, &report, st);
+    ok =
+        ok && mica_report_make(&vk, batch, &report, st) && mica_prover_memory(&vk, batch, false, &memory, st);
+    if (ok)
+        report.prover_memory_bytes = memory.resident;
     if (ok && job->json)
         ok = show_vk_json(stdout, &vk, &report, batch) ||
              mica_fail(st, MICA_ERR_IO, "the result could not be written");

@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/dual.h"
+#include "cli/memory_limit.h"
 #include "cli/progress.h"
 #include "cli/show.h"
 #include "cli/user_values.h"
@@ -13,7 +14,7 @@
 
 typedef struct proof_job {
     mica_arguments inputs;
-    const char *out_path, *nonce;
+    const char *out_path, *nonce, *memory;
     bool json, quiet, help;
     dual_request dual;
     dual float_results;
@@ -21,6 +22,7 @@ typedef struct proof_job {
     size_t statement_bytes, file_bytes;
     double seconds;
     mica_prove_stats stats;
+    mica_memory predicted;
 } proof_job;
 
 static const mica_option options[] = {
@@ -29,6 +31,7 @@ static const mica_option options[] = {
     {"out", 'o', MICA_OPTION_TEXT, offsetof(proof_job, out_path), 0, 0, "FILE", "where the proof goes", 0},
     {"nonce", 0, MICA_OPTION_TEXT, offsetof(proof_job, nonce), 0, 0, "HEX",
      "up to 64 bytes chosen by the verifier, bound by the proof", 0},
+    MEMORY_OPTION(proof_job, memory),
     DUAL_OPTIONS(proof_job, dual),
     {"json", 0, MICA_OPTION_FLAG, offsetof(proof_job, json), 0, 0, NULL,
      "print the statement and the measurements as JSON", 0},
@@ -71,14 +74,15 @@ static bool show_result(const proof_job *job, const mica_vk *vk, const mica_stat
     json_t *phases = json_object();
     for (int i = 0; i < MICA_PHASES; i++)
         (void)json_object_set_new(phases, mica_phase_name((mica_phase)i), json_real(job->stats.seconds[i]));
-    json_t *o = json_pack(
-        "{s:o, s:s, s:o, s:I, s:I, s:f, s:I, s:o, s:o, s:I, s:o}", "model", show_text_json(vk->model_id),
-        "version", MICA_VERSION, "proof", show_text_json(job->out_path), "proof_bytes",
-        (json_int_t)(job->file_bytes - job->statement_bytes), "statement_bytes",
-        (json_int_t)job->statement_bytes, "seconds", job->seconds, "saturated",
-        (json_int_t)job->user.saturated, "saturation",
-        saturation_json(&vk->circuit, job->user.port, s->batch), "phases", phases, "workspace_bytes",
-        (json_int_t)job->stats.workspace_peak, "notes", show_notes_json(&vk->circuit, false));
+    json_t *o = json_pack("{s:o, s:s, s:o, s:I, s:I, s:f, s:I, s:o, s:o, s:I, s:I, s:o}", "model",
+                          show_text_json(vk->model_id), "version", MICA_VERSION, "proof",
+                          show_text_json(job->out_path), "proof_bytes",
+                          (json_int_t)(job->file_bytes - job->statement_bytes), "statement_bytes",
+                          (json_int_t)job->statement_bytes, "seconds", job->seconds, "saturated",
+                          (json_int_t)job->user.saturated, "saturation",
+                          saturation_json(&vk->circuit, job->user.port, s->batch), "phases", phases,
+                          "workspace_bytes", (json_int_t)job->stats.workspace_peak, "predicted_rss_bytes",
+                          (json_int_t)job->predicted.resident, "notes", show_notes_json(&vk->circuit, false));
     if (!show_statement_json(o, &vk->circuit, s, st)) {
         json_decref(o);
         return false;
@@ -115,7 +119,11 @@ static bool run(proof_job *job, const mica_model *model, mica_status *st) {
     bool ok = user_statement_create(&s, &vk.circuit, job->inputs.item, job->inputs.n, &job->user, st);
     if (ok) {
         ok = dual_open(&job->float_results, &vk, &job->dual, model->float_file, st);
+        bool frugal;
+        ok = ok && memory_choose(job->memory, &vk, s.batch, &job->predicted, &frugal, st);
         mica_prover *prover = ok ? mica_prover_create(model, s.batch, st) : NULL;
+        if (prover)
+            mica_prover_set_frugal(prover, frugal);
         ok = prover && make_proof(job, prover, &s, st);
         mica_prover_free(prover);
         dual_free(&job->float_results);

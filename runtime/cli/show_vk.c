@@ -35,7 +35,7 @@ void show_vk(FILE *out, const mica_vk *vk, const mica_report *r, uint32_t batch,
     (void)fprintf(out, "  %llu witness cells, %llu weights, %llu lookups, %llu table rows, %u strata\n",
                   (unsigned long long)r->witness_cells, (unsigned long long)r->weight_cells,
                   (unsigned long long)r->lookups, (unsigned long long)r->table_rows, r->strata);
-    (void)fprintf(out, "  proof about %.1f kB (at most %.1f kB), prover's workspace %.1f MB\n",
+    (void)fprintf(out, "  proof about %.1f kB (at most %.1f kB), prover's memory %.1f MB\n",
                   (double)r->proof_bytes_expected / 1000, (double)r->proof_bytes_max / 1000,
                   (double)r->prover_memory_bytes / 1e6);
     (void)fprintf(out, "  security: %.1f bits proven (target %u), the least of\n", r->proven_bits,

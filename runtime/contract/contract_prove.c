@@ -78,6 +78,8 @@ static bool paired_eq_table(const tensor_store *s, uint32_t t, const label_role 
     k->eq = qvec_alloc(s->arena, (size_t)1 << k->vars, s->st);
     if (!k->eq.p)
         return false;
+    if (s->dry)
+        return true;
     size_t n = 1;
     qvec_set(k->eq, 0, qm31_one());
     for (unsigned i = d->n_labels; i-- > 0;) {

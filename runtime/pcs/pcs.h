@@ -106,7 +106,11 @@ bool pcs_commit(pcs_committed *c, const pcs_shape *shape, const m31 *matrix, boo
 bool pcs_open(mica_channel *ch, const pcs_params *p, const pcs_committed *group, const pcs_claim *claim,
               size_t n_claims, mica_arena *arena, mica_status *st);
 size_t pcs_commit_workspace(const pcs_shape *shape, bool keep_codeword);
-size_t pcs_open_workspace(const pcs_params *p, size_t n_claims);
+size_t pcs_open_workspace(const pcs_params *p, size_t n_claims); /* a bound */
+/* Takes of an arena, which may be unbacked, what pcs_open takes, and gives it back. Of a group only whether
+ * it has a codeword and narrow cells matters, of claims which coordinates are equal, 0 or 1. */
+bool pcs_open_dry(const pcs_params *p, const pcs_committed *group, const pcs_claim *claim, size_t n_claims,
+                  mica_arena *arena, mica_status *st);
 
 /* --- verifier --- */
 /* root[g]: 32 bytes each. arena: pcs_verify_workspace bytes, a function of params and n_claims alone.

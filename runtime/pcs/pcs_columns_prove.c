@@ -128,15 +128,31 @@ bool open_group_columns(const pcs_committed *c, const uint32_t *index, size_t n,
     return ok;
 }
 
-size_t open_group_columns_workspace(const pcs_shape *s, size_t n) {
+static size_t encode_bytes(const pcs_shape *s) {
+    return pcs_block_bytes((size_t)parallel_workers() << (s->col_vars + s->rate_bits), sizeof(m31));
+}
+
+static size_t form_bytes(const pcs_shape *s, size_t n, bool narrow) {
     const unsigned b = s->col_vars, low_vars = low_vars_of(s);
     const size_t workers = parallel_workers(),
                  padded = (n + ROW_FORMS_COLUMNS - 1) / ROW_FORMS_COLUMNS * ROW_FORMS_COLUMNS;
-    const size_t encode = pcs_block_bytes(workers << (b + s->rate_bits), sizeof(m31));
-    const size_t forms = pcs_block_bytes(n << low_vars, sizeof(m31)) + pcs_block_bytes(n * b, sizeof(m31)) +
-                         row_forms_bytes(low_vars, n) + row_forms_narrow_most(n) +
-                         pcs_block_bytes(padded << (b - low_vars), sizeof(m31)) +
-                         pcs_block_bytes(workers * padded, sizeof(m31)) +
-                         pcs_block_bytes(workers, ROW_FORMS_SCRATCH);
+    return pcs_block_bytes(n << low_vars, sizeof(m31)) + pcs_block_bytes(n * b, sizeof(m31)) +
+           row_forms_bytes(low_vars, n) + (narrow ? row_forms_narrow_most(n) : 0) +
+           pcs_block_bytes(padded << (b - low_vars), sizeof(m31)) +
+           pcs_block_bytes(workers * padded, sizeof(m31)) + pcs_block_bytes(workers, ROW_FORMS_SCRATCH);
+}
+
+size_t open_group_columns_workspace(const pcs_shape *s, size_t n) {
+    const size_t encode = encode_bytes(s), forms = form_bytes(s, n, true);
     return forms > encode ? forms : encode;
+}
+
+bool open_group_columns_dry(const pcs_committed *c, const pcs_shape *s, size_t n, mica_arena *arena,
+                            mica_status *st) {
+    const size_t mark = arena_mark(arena);
+    const bool ok =
+        arena_alloc(arena, forms_are_cheaper(s, n) ? form_bytes(s, n, c->narrow != NULL) : encode_bytes(s), 1,
+                    st) != NULL;
+    arena_reset(arena, mark);
+    return ok;
 }

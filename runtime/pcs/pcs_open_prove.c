@@ -258,6 +258,55 @@ size_t pcs_open_workspace(const pcs_params *p, size_t n_claims) {
     return bytes;
 }
 
+/* The mean number of distinct ones among `draws` of n. */
+static size_t distinct(size_t draws, size_t n) {
+    double d = 0;
+    for (size_t i = 0; i < draws; i++)
+        d += 1 - d / (double)n;
+    return (size_t)(d + 0.5);
+}
+
+static bool queries_dry(const pcs_params *p, const pcs_committed *group, unsigned step, mica_arena *arena,
+                        mica_status *st) {
+    pcs_source source[PCS_MAX_GROUPS];
+    const unsigned n = pcs_step_sources(p, step, source);
+    bool ok = true;
+    for (unsigned i = 0; ok && i < n; i++) {
+        const pcs_source *s = &source[i];
+        const size_t t = distinct(s->queries, (size_t)1 << (s->col_vars + s->rate_bits)),
+                     low = (size_t)1 << (s->col_vars < FORM_LOW ? s->col_vars : FORM_LOW);
+        ok = arena_alloc(arena, s->queries, sizeof(uint32_t), st) &&
+             arena_alloc(arena, (size_t)s->queries * s->col_vars, sizeof(m31), st);
+        const size_t mark = arena_mark(arena);
+        ok = ok && arena_alloc(arena, t * s->n_words, sizeof(m31), st);
+        if (ok && step == 0 && !group[i].codeword)
+            ok = open_group_columns_dry(&group[i], &p->group[i], t, arena, st);
+        ok = ok && arena_alloc(arena, t, sizeof(uint32_t), st);
+        arena_reset(arena, mark);
+        ok = ok && arena_alloc(arena, t * low, sizeof(m31), st) && arena_alloc(arena, t, sizeof(qm31), st) &&
+             arena_alloc(arena, parallel_workers() * t, sizeof(qm31), st);
+        arena_reset(arena, mark);
+    }
+    return ok;
+}
+
+bool pcs_open_dry(const pcs_params *p, const pcs_committed *group, const pcs_claim *claim, size_t n_claims,
+                  mica_arena *arena, mica_status *st) {
+    const size_t mark = arena_mark(arena);
+    bool ok = open_rows_dry(p, group, claim, n_claims, arena, st);
+    for (unsigned l = 0; ok && l < p->n_levels; l++) {
+        const unsigned k = p->level[l].col_vars + p->level[l].rate_bits;
+        const size_t n_words = QM31_DEGREE * pcs_level_rows(p, l);
+        ok = arena_alloc(arena, n_words, sizeof(m31 *), st) &&
+             arena_alloc(arena, n_words << k, sizeof(m31), st) && pcs_tree_alloc(k, arena, st).node &&
+             queries_dry(p, group, l, arena, st);
+    }
+    ok = ok && arena_alloc(arena, pcs_clear_size(p), sizeof(qm31), st) &&
+         queries_dry(p, group, p->n_levels, arena, st);
+    arena_reset(arena, mark);
+    return ok;
+}
+
 bool pcs_open(mica_channel *ch, const pcs_params *p, const pcs_committed *group, const pcs_claim *claim,
               size_t n_claims, mica_arena *arena, mica_status *st) {
     opening o = {.ch = ch, .p = p, .group = group, .arena = arena, .st = st};

@@ -51,6 +51,9 @@ static inline qm31 open_send_round(opening *o, unsigned level, unsigned v, qm31 
 bool open_rows(opening *o, const pcs_claim *claim, size_t n_claims);
 /* What open_rows takes of the arena at most. */
 size_t open_rows_workspace(const pcs_params *p, size_t n_claims);
+/* Takes of an arena what open_rows takes, and as pcs_open_dry. */
+bool open_rows_dry(const pcs_params *p, const pcs_committed *group, const pcs_claim *claim, size_t n_claims,
+                   mica_arena *arena, mica_status *st);
 
 /* column[q * n_present + i] = codeword of present row i of a group at index[q], q < n, for a group whose
  * codeword was not kept. */
@@ -58,5 +61,8 @@ bool open_group_columns(const pcs_committed *c, const uint32_t *index, size_t n,
                         mica_arena *arena, mica_status *st);
 /* What open_group_columns takes of the arena at most. */
 size_t open_group_columns_workspace(const pcs_shape *s, size_t n);
+/* As pcs_open_dry. */
+bool open_group_columns_dry(const pcs_committed *c, const pcs_shape *s, size_t n, mica_arena *arena,
+                            mica_status *st);
 
 #endif

@@ -1,5 +1,6 @@
 /* The first part of an opening: claims on rows and columns of the groups become one form on the level-1
  * message. One pass over a matrix per class of claims, one for y. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/parallel.h"
@@ -75,9 +76,8 @@ static bool make_classes(opening *o, const pcs_claim *claim, size_t n_claims, qm
 
 /* Classes whose block is large are linear forms on the whole row, four for each: the coordinates of eq's low
  * factor; the high factor is one QM31 for each block of 2^ROW_FORMS_LOW_MAX cells. */
-static bool is_wide(const opening *o, const row_class *class) {
-    return class->block_vars >= ROW_FORMS_LOW_MAX &&
-           class->block_vars + 2 >= o->p->group[class->group].col_vars &&
+static bool is_wide(const pcs_params *p, unsigned group, unsigned block_vars) {
+    return block_vars >= ROW_FORMS_LOW_MAX && block_vars + 2 >= p->group[group].col_vars &&
            LIMBS * QM31_DEGREE <= kernels()->products_per_butterfly;
 }
 
@@ -173,17 +173,18 @@ static bool contract_wide(opening *o, wide_job *job, unsigned g) {
     return true;
 }
 
-static size_t wide_workspace(const pcs_params *p, unsigned g) {
+static size_t wide_workspace(const pcs_params *p, unsigned g, size_t n_classes, bool narrow) {
     const unsigned b = p->group[g].col_vars;
-    const size_t n = (size_t)WIDE_CLASSES * QM31_DEGREE, size = (size_t)1 << ROW_FORMS_LOW_MAX,
-                 workers = parallel_workers();
-    if (b < ROW_FORMS_LOW_MAX)
+    const size_t n = (size_t)(n_classes < WIDE_CLASSES ? n_classes : WIDE_CLASSES) * QM31_DEGREE,
+                 size = (size_t)1 << ROW_FORMS_LOW_MAX, workers = parallel_workers();
+    if (b < ROW_FORMS_LOW_MAX || !n)
         return 0;
+    const size_t padded = (n + ROW_FORMS_COLUMNS - 1) / ROW_FORMS_COLUMNS * ROW_FORMS_COLUMNS;
     const size_t blocks = (size_t)1 << (b - ROW_FORMS_LOW_MAX);
     return pcs_block_bytes(n * size, sizeof(m31)) + pcs_qvec_bytes(size > blocks ? size : blocks) +
-           row_forms_bytes(ROW_FORMS_LOW_MAX, n) + row_forms_narrow_most(n) +
-           pcs_block_bytes(QM31_DEGREE * blocks * n, sizeof(m31)) +
-           pcs_block_bytes(workers * QM31_DEGREE * n, sizeof(m31)) +
+           row_forms_bytes(ROW_FORMS_LOW_MAX, n) + (narrow ? row_forms_narrow_most(n) : 0) +
+           pcs_block_bytes(QM31_DEGREE * blocks * padded, sizeof(m31)) +
+           pcs_block_bytes(workers * QM31_DEGREE * padded, sizeof(m31)) +
            pcs_block_bytes(workers, ROW_FORMS_SCRATCH);
 }
 
@@ -241,7 +242,7 @@ static bool contract_rows(opening *o, qvec eq, size_t room) {
             const row_class *class = &o->class[c];
             if (class->group != g)
                 continue;
-            if (!is_wide(o, class)) {
+            if (!is_wide(o->p, g, class->block_vars)) {
                 add_small(&small, class);
                 continue;
             }
@@ -410,7 +411,49 @@ size_t open_rows_workspace(const pcs_params *p, size_t n_claims) {
         2 * pcs_block_bytes(n_claims, sizeof(uint32_t)) + pcs_block_bytes(n_claims, sizeof(row_class)) +
         pcs_block_bytes(n_claims, sizeof(row_class *));
     size_t wide = 0;
-    for (unsigned g = 0; g < p->n_groups; g++)
-        wide = wide_workspace(p, g) > wide ? wide_workspace(p, g) : wide;
+    for (unsigned g = 0; g < p->n_groups; g++) {
+        const size_t of_group = wide_workspace(p, g, WIDE_CLASSES, true);
+        wide = of_group > wide ? of_group : wide;
+    }
     return bytes + wide;
+}
+
+bool open_rows_dry(const pcs_params *p, const pcs_committed *group, const pcs_claim *claim, size_t n_claims,
+                   mica_arena *arena, mica_status *st) {
+    const size_t rows = (size_t)1 << pcs_row_vars(p);
+    uint32_t *class_of = malloc((n_claims + 1) * sizeof *class_of),
+             *first = malloc((n_claims + 1) * sizeof *first);
+    size_t n_wide[PCS_MAX_GROUPS] = {0}, bytes = 0;
+    if (!class_of || !first) {
+        free(class_of);
+        free(first);
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for claims");
+    }
+    const size_t n = pcs_classes(p, claim, n_claims, class_of, first);
+    for (size_t c = 0; c < n; c++) {
+        const unsigned g = claim[first[c]].group;
+        uint64_t at;
+        n_wide[g] += is_wide(p, g, support_of_eq(claim[first[c]].point, p->group[g].col_vars, &at));
+        bytes += 2 * pcs_qvec_bytes((size_t)1 << p->group[g].row_vars);
+    }
+    free(class_of);
+    free(first);
+    bytes += 2 * pcs_qvec_bytes((size_t)1 << p->message_vars) + pcs_qvec_bytes((size_t)1 << max_col_vars(p)) +
+             pcs_qvec_bytes(rows) + 2 * pcs_block_bytes(n_claims, sizeof(uint32_t)) +
+             pcs_block_bytes(n_claims, sizeof(row_class)) + pcs_block_bytes(n, sizeof(row_class *));
+    bool ok = arena_alloc(arena, bytes, 1, st);
+    const size_t mark = arena_mark(arena);
+    for (unsigned g = 0; ok && g < p->n_groups; g++) {
+        ok = arena_alloc(arena, wide_workspace(p, g, n_wide[g], group[g].narrow != NULL), 1, st);
+        arena_reset(arena, mark);
+    }
+    ok = ok && arena_alloc(arena, rows, sizeof(qm31), st);
+    for (unsigned g = 0; ok && g < p->n_groups; g++) {
+        const size_t present = p->group[g].n_present, before = arena_mark(arena);
+        if (group[g].narrow)
+            ok = arena_alloc(arena, present, sizeof(size_t), st) &&
+                 arena_alloc(arena, combine_rows_bytes(present), 1, st);
+        arena_reset(arena, before);
+    }
+    return ok;
 }

@@ -72,7 +72,8 @@ static bool bound_tables(const tensor_store *s, const mica_tensor *x, const mica
         eq[i] = qvec_alloc(s->arena, (size_t)1 << bits, s->st);
         if (!eq[i].p)
             return false;
-        eq_table_build(eq[i], point + plan_axis_var(x, axis), bits, qm31_one());
+        if (!s->dry)
+            eq_table_build(eq[i], point + plan_axis_var(x, axis), bits, qm31_one());
     }
     return true;
 }
@@ -143,10 +144,10 @@ static bool apply_factor(const tensor_store *s, uint32_t t, const mica_factor *f
     new.cells = qvec_alloc(s->arena, new.size, s->st);
     if (!new.cells.p || !bound_tables(s, x, f, keep, point, eq))
         return false;
-    for (unsigned k = 0; k < QM31_DEGREE; k++)
+    for (unsigned k = 0; !s->dry && k < QM31_DEGREE; k++)
         memset(new.cells.p + k *new.cells.stride, 0, new.size * sizeof(m31));
     factor_rows r;
-    for (factor_rows_begin(&r, c, t, f); factor_rows_next(&r);) {
+    for (factor_rows_begin(&r, c, t, f); !s->dry && factor_rows_next(&r);) {
         if (!r.weight)
             continue;
         const entry e = make_entry(table, &new, &r, eq);
@@ -254,7 +255,7 @@ bool operand_eval(const tensor_store *s, uint32_t t, const qm31 *point, qm31 *ou
     const size_t mark = arena_mark(s->arena);
     qvec v;
     const bool ok = operand_partial(s, t, TENSOR_KEEP_NONE, point, &v);
-    if (ok)
+    if (ok && !s->dry)
         *out = qvec_get(v, 0);
     arena_reset(s->arena, mark);
     return ok;
@@ -276,6 +277,8 @@ static bool factor_vector(const tensor_store *s, uint32_t t, const mica_factor *
     *out = qvec_alloc(s->arena, (size_t)1 << bits, s->st);
     if (!out->p || !bound_tables(s, x, f, TENSOR_KEEP_NONE, point, eq))
         return false;
+    if (s->dry)
+        return true;
     for (unsigned k = 0; k < QM31_DEGREE; k++)
         memset(out->p + k * out->stride, 0, ((size_t)1 << bits) * sizeof(m31));
     factor_rows r;
@@ -378,7 +381,7 @@ bool placement_instance(const tensor_store *s, const walk *w, const plan_instanc
     out->table[0] = qvec_alloc(s->arena, (size_t)1 << k->vars, s->st);
     if (!out->table[0].p || !tensor_partial(s, d->src, kept, inner, &out->table[1]))
         return false;
-    for (unsigned i = 0; i < QM31_DEGREE; i++)
+    for (unsigned i = 0; !s->dry && i < QM31_DEGREE; i++)
         memset(out->table[0].p + i * out->table[0].stride, 0, ((size_t)1 << k->vars) * sizeof(m31));
     for (uint32_t j = 0; j < k->n_claims; j++) {
         const uint32_t claim = s->plan->link[k->first_claim + j];
@@ -396,7 +399,8 @@ bool placement_instance(const tensor_store *s, const walk *w, const plan_instanc
             n++;
         }
         outer_product product = {src, factor, row, n, kept, lambda[j], 0, 0, 0, out->table[0]};
-        add_outer_product(&product, k->vars);
+        if (!s->dry)
+            add_outer_product(&product, k->vars);
         out->claim = qm31_add(out->claim, qm31_mul(lambda[j], w->value[claim]));
         arena_reset(s->arena, mark);
     }

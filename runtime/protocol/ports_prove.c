@@ -29,7 +29,7 @@ static m31 *item_matrix(const mica_circuit *c, const mica_port *port, const layo
 }
 
 static bool commit_item(const plan *p, uint32_t k, uint32_t item, mica_statement *s, pcs_committed *group,
-                        mica_arena *arena, mica_status *st) {
+                        bool keep_codeword, mica_arena *arena, mica_status *st) {
     const plan_port *port = &p->port[k];
     const mica_circuit *c = p->circuit;
     const mica_port *of = &(port->is_input ? c->input : c->output)[port->index];
@@ -39,14 +39,15 @@ static bool commit_item(const plan *p, uint32_t k, uint32_t item, mica_statement
     if (!matrix)
         return false;
     PROTOCOL_CHEAT(item, k, item, matrix);
-    return pcs_commit(group, &port->layout.shape, matrix, true, arena, digest + (size_t)item * MERKLE_DIGEST,
-                      st);
+    return pcs_commit(group, &port->layout.shape, matrix, keep_codeword, arena,
+                      digest + (size_t)item * MERKLE_DIGEST, st);
 }
 
-bool ports_commit(const plan *p, mica_statement *s, pcs_committed *group, mica_arena *arena,
-                  mica_status *st) {
+bool ports_commit(const plan *p, mica_statement *s, pcs_committed *group, bool keep_codewords,
+                  mica_arena *arena, mica_status *st) {
     for (uint32_t i = 0; i < p->n_ports * p->batch; i++) {
-        if (!commit_item(p, i / p->batch, i % p->batch, s, &group[p->first_port_group + i], arena, st))
+        if (!commit_item(p, i / p->batch, i % p->batch, s, &group[p->first_port_group + i], keep_codewords,
+                         arena, st))
             return false;
     }
     return true;

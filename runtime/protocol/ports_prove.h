@@ -6,8 +6,11 @@
 #include "protocol/walk.h"
 
 /* Commits to every item of every committed port of the plan, group[first_port_group + ...], and writes the
- * digests into s, whose values are complete. Matrices and codewords stay in the arena. */
-bool ports_commit(const plan *p, mica_statement *s, pcs_committed *group, mica_arena *arena, mica_status *st);
+ * digests into s, whose values are complete. Matrices, and codewords if they are to be kept, stay in the
+ * arena.
+ */
+bool ports_commit(const plan *p, mica_statement *s, pcs_committed *group, bool keep_codewords,
+                  mica_arena *arena, mica_status *st);
 size_t ports_workspace(const plan *p);
 
 /* w->item of the port of a CLAIM_COMMITTED: its items' extensions at the claim's point. */

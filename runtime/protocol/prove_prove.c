@@ -95,8 +95,7 @@ static bool allocate_cells(proving *g) {
     return true;
 }
 
-/* Address space, backed only where it is touched: a generous bound on what the phases allocate. */
-static size_t workspace(const plan *p) {
+size_t prover_address_space(const plan *p) {
     const mica_circuit *c = p->circuit;
     size_t cells = 0, tables = 0;
     unsigned counts = 0;
@@ -121,7 +120,7 @@ static size_t workspace(const plan *p) {
 
 /* Makes room for a proof of the planned batch. */
 static bool reserve(mica_prover *p, mica_status *st) {
-    const size_t need = workspace(&p->plan);
+    const size_t need = prover_address_space(&p->plan);
     if (p->arena.size < need) {
         arena_destroy(&p->arena);
         mica_status said = {0};
@@ -176,7 +175,7 @@ static bool make_witness(proving *g, mica_statement *s) {
 
 /* Before anything is absorbed: the digests are part of the statement. */
 static bool commit_ports(proving *g, mica_statement *s) {
-    if (!ports_commit(&g->p->plan, s, g->group, &g->p->arena, g->st))
+    if (!ports_commit(&g->p->plan, s, g->group, !g->p->frugal, &g->p->arena, g->st))
         return false;
     PROTOCOL_CHEAT(digests, s);
     end_phase(g, MICA_PHASE_COMMIT, 0.1);
@@ -190,8 +189,8 @@ static bool commit_witness(proving *g) {
         g->group[p->weight_group] = g->p->weights.group;
     if (p->witness_group < 0)
         return true;
-    if (!pcs_commit(&g->group[p->witness_group], &p->witness.shape, g->witness, true, &g->p->arena, root,
-                    g->st))
+    if (!pcs_commit(&g->group[p->witness_group], &p->witness.shape, g->witness, !g->p->frugal, &g->p->arena,
+                    root, g->st))
         return false;
     PROTOCOL_CHEAT(root, root);
     if (!channel_bytes(&g->ch, TAG_WITNESS_ROOT, root, MERKLE_DIGEST))
@@ -356,14 +355,18 @@ static bool run(proving *g, mica_statement *s) {
         !allocate_cells(g))
         return false;
     memset(g->known, 0, p->n_claims * sizeof *g->known);
-    g->store = (tensor_store){p, g->cells, g->p->weights.matrix, g->p->weights.narrow, &g->p->arena, g->st};
+    g->store =
+        (tensor_store){p, g->cells, g->p->weights.matrix, g->p->weights.narrow, &g->p->arena, g->st, false};
     if (!make_witness(g, s) || !commit_ports(g, s) || !walk_begin(w) || !commit_witness(g) ||
         !prove_lookups(g))
         return false;
+    const size_t mark =
+        arena_mark(&g->p->arena); /* tables of contractions stay until all strata are proven */
     for (uint32_t i = 0; i < p->n_events; i++) {
         if (!walk_event(g, &p->event[i]))
             return false;
     }
+    arena_reset(&g->p->arena, mark);
     end_phase(g, MICA_PHASE_SUMCHECK, 0.8);
     const bool ok = open_claims(g);
     end_phase(g, MICA_PHASE_OPENING, 1);

@@ -17,6 +17,7 @@ struct mica_prover {
     const void *forward_ctx; /* for forward alone */
     mica_vk vk;
     uint32_t max_batch;
+    bool frugal; /* no codeword of the witness and the ports is kept: its columns are computed when queried */
     weight_store weights;
     int32_t **table;  /* [n_tables] values */
     plan plan;        /* of the last batch size; plan.batch is 0 if there is none */
@@ -25,6 +26,10 @@ struct mica_prover {
 
 /* Plans a batch, unless it is planned already. */
 bool prover_plan(mica_prover *p, uint32_t batch, mica_status *st);
+
+/* Bytes of address space for a proof, backed only where it is touched: a generous bound on what the phases
+ * allocate (memory_prove.c has the figure). */
+size_t prover_address_space(const plan *p);
 
 /* The values of all tables of p->vk. */
 bool prover_fill_tables(mica_prover *p, mica_status *st);

@@ -11,6 +11,10 @@ const mica_vk *mica_prover_vk(const mica_prover *p) {
     return &p->vk;
 }
 
+void mica_prover_set_frugal(mica_prover *p, bool frugal) {
+    p->frugal = frugal;
+}
+
 bool prover_fill_tables(mica_prover *p, mica_status *st) {
     const mica_circuit *c = &p->vk.circuit;
     p->table = calloc((size_t)c->n_tables + 1, sizeof *p->table);

@@ -114,9 +114,11 @@ static bool bind_narrow(const tensor_store *s, const bind_job *j) {
     size_t *start = arena_alloc(s->arena, j->filled, sizeof *start, s->st);
     qm31 *weight = arena_alloc(s->arena, j->filled, sizeof *weight, s->st);
     bool ok = start && weight;
-    for (size_t i = 0; ok && i < j->filled; i++)
+    if (s->dry)
+        ok = ok && arena_alloc(s->arena, combine_rows_bytes(j->filled), 1, s->st);
+    for (size_t i = 0; ok && !s->dry && i < j->filled; i++)
         weight[i] = qvec_get(j->eq, i);
-    for (size_t o = 0; ok && o < j->outer; o++) {
+    for (size_t o = 0; ok && !s->dry && o < j->outer; o++) {
         const qvec y = qvec_from(j->out, o * j->inner);
         clear(y, j->inner);
         for (size_t i = 0; i < j->filled; i++)
@@ -144,6 +146,8 @@ static bool lift_cells(const tensor_store *s, const m31 *cells, unsigned bits, q
     *out = qvec_alloc(s->arena, n, s->st);
     if (!out->p)
         return false;
+    if (s->dry)
+        return true;
     clear(*out, n);
     memcpy(out->p, cells, n * sizeof *cells);
     return true;
@@ -173,11 +177,14 @@ bool tensor_partial(const tensor_store *s, uint32_t t, unsigned keep, const qm31
         j.out = qvec_alloc(s->arena, j.outer * j.inner, s->st);
         if (!j.eq.p || !j.out.p)
             return false;
-        eq_table_build(j.eq, point + r[last].var, r[last].bits, qm31_one());
-        if (!is_narrow(s, t, &j))
+        if (!s->dry)
+            eq_table_build(j.eq, point + r[last].var, r[last].bits, qm31_one());
+        if (is_narrow(s, t, &j)) {
+            if (!bind_narrow(s, &j))
+                return false;
+        } else if (!s->dry) {
             bind_run(&j);
-        else if (!bind_narrow(s, &j))
-            return false;
+        }
         j.cells = NULL;
         j.table = j.out;
         /* The bound run disappears; its kept neighbours merge. */
@@ -210,7 +217,7 @@ bool table_permute(const tensor_store *s, qvec in, const unsigned *bits, const u
     *out = qvec_alloc(s->arena, (size_t)1 << total, s->st);
     if (!out->p)
         return false;
-    for (size_t i = 0; i < (size_t)1 << total; i++) {
+    for (size_t i = 0; !s->dry && i < (size_t)1 << total; i++) {
         size_t rest = i, from = 0;
         for (unsigned k = n; k-- > 0; rest >>= bits[order[k]])
             from |= (rest & (((size_t)1 << bits[order[k]]) - 1)) << low[order[k]];

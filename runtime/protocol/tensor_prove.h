@@ -14,6 +14,7 @@ typedef struct tensor_store {
     const narrow_matrix *narrow; /* the same (poly/narrow_prove.h), or NULL */
     mica_arena *arena;
     mica_status *st;
+    bool dry; /* memory is taken of the arena and neither read nor written: what would a proof take? */
 } tensor_store;
 
 /* Keep-sets: bit i keeps axis i, bit rank keeps the batch axis. */

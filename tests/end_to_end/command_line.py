@@ -104,6 +104,31 @@ def reports(m):
     m.expect("too few proven bits: rejected", [m.prover, "verify", m.single, "--min-security", "120"], 1)
 
 
+def memory(m):
+    """The memory of a proof is as predicted; --memory makes do with less, or refuses before anything is written."""
+    for batch in (1, 64):
+        code, out, err = run([m.prover, "bench", "--runs", "2", "--batch", str(batch), "--json"])
+        if not m.check(f"bench of {batch}", code == 0, tail(out + err)):
+            continue
+        b = json.loads(out)
+        peak, workspace = b["peak_rss_bytes"], b["workspace_bytes"]
+        m.check(f"peak of {batch} as predicted", abs(b["predicted_rss_bytes"] - peak) <= max(peak / 10, 8e6),
+                f"{b['predicted_rss_bytes']:.0f} predicted, {peak:.0f} measured")
+        m.check(f"workspace of {batch} as predicted", abs(b["predicted_workspace_bytes"] - workspace) <= workspace / 10,
+                f"{b['predicted_workspace_bytes']} predicted, {workspace} measured")
+    inputs = [m.cases[0]] * 64
+    plain, lean = m.work / "plain.proof", m.work / "lean.proof"
+    code, out, err = run([m.prover, "prove", *inputs, "-o", plain, "--json"])
+    predicted = json.loads(out)["predicted_rss_bytes"] if code == 0 else 0
+    code, out, err = run([m.prover, "prove", *inputs, "-o", lean, "--memory", str(predicted - 1), "--json"])
+    m.check("--memory: less, and the same proof", code == 0 and json.loads(out)["predicted_rss_bytes"] < predicted and
+            plain.read_bytes() == lean.read_bytes(), tail(out + err))
+    none = m.work / "none.proof"
+    code, out, err = run([m.prover, "prove", *inputs, "-o", none, "--memory", "3M"])
+    m.check("--memory 3M: refused, no file", code == 2 and "at least; --memory allows 3.0 MB" in err and not none.exists(),
+            tail(out + err))
+
+
 def determinism(m):
     """The same model and input give the same bytes, also with one thread and portable kernels."""
     again = m.work / "again.proof"

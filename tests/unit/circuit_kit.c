@@ -395,6 +395,11 @@ void kit_free(kit *k) {
 }
 
 bool kit_prove(kit *k, uint32_t batch, uint64_t seed, uint8_t **file, size_t *size, mica_status *st) {
+    return kit_prove_as(k, batch, seed, false, file, size, NULL, st);
+}
+
+bool kit_prove_as(kit *k, uint32_t batch, uint64_t seed, bool frugal, uint8_t **file, size_t *size,
+                  mica_prove_stats *stats, mica_status *st) {
     running = k;
     atomic_store(&told, false);
     mica_prover *p = mica_prover_create(&k->model, 0, st);
@@ -408,7 +413,8 @@ bool kit_prove(kit *k, uint32_t batch, uint64_t seed, uint8_t **file, size_t *si
             for (uint64_t j = 0; j < cells_of(x) * batch; j++)
                 s.input[i][j] = x->lo + (int32_t)(kit_random(&seed) % (uint32_t)(x->hi - x->lo + 1));
         }
-        ok = mica_prover_prove(p, &s, file, size, NULL, NULL, NULL, st);
+        mica_prover_set_frugal(p, frugal);
+        ok = mica_prover_prove(p, &s, file, size, stats, NULL, NULL, st);
         mica_statement_free(&s, &k->c);
     }
     mica_prover_free(p);

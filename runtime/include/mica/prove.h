@@ -18,6 +18,19 @@ typedef struct mica_prover mica_prover;
  * error on failure. */
 mica_prover *mica_prover_create(const mica_model *model, uint32_t max_batch, mica_status *st);
 void mica_prover_free(mica_prover *p); /* NULL is fine */
+/* What one proof takes, in bytes, known before it is made. */
+typedef struct mica_memory {
+    size_t resident;  /* of the whole process, at its peak */
+    size_t loaded;    /* of that, what a prover holds beside its workspace: program, weights, tables */
+    size_t workspace; /* peak of the workspace: cells, codewords, sumchecks */
+} mica_memory;
+/* For a proof of `batch` items by a prover of these parameters, by walking its plan without computing
+ * anything; nothing of the size that is predicted is allocated. frugal: of one that mica_prover_set_frugal
+ * has told so. The number of workers and the CPU's kernels matter a little. */
+bool mica_prover_memory(const mica_vk *vk, uint32_t batch, bool frugal, mica_memory *m, mica_status *st);
+/* Whether proofs from now on do without the witness's codeword: less memory, more time, the same bytes. */
+void mica_prover_set_frugal(mica_prover *p, bool frugal);
+
 /* The parameters as they were read; the prover's. */
 const mica_vk *mica_prover_vk(const mica_prover *p);
 

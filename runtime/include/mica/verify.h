@@ -28,7 +28,7 @@ typedef struct mica_report {
     double proven_bits;          /* minimum over the lines */
     size_t proof_bytes_expected; /* proof part */
     size_t proof_bytes_max;
-    size_t prover_memory_bytes; /* planned peak of the prover's workspace */
+    size_t prover_memory_bytes; /* of the prover, roughly: a verifier has no more; mica_prover_memory has */
     double prove_seconds;       /* estimate for two cores */
     uint64_t witness_cells, weight_cells, lookups, table_rows;
     unsigned lookup_bits; /* log2 of the lookup tree */

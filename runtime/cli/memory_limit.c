@@ -1,0 +1,120 @@
+#include "cli/memory_limit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_PATH 4096
+
+bool memory_parse(uint64_t *bytes, const char *text, mica_status *st) {
+    char *end;
+    uint64_t unit = 1;
+    errno = 0;
+    const double x = strtod(text, &end);
+    if (*end == 'K' || *end == 'k')
+        unit = 1000;
+    else if (*end == 'M' || *end == 'm')
+        unit = 1000 * 1000;
+    else if (*end == 'G' || *end == 'g')
+        unit = 1000 * 1000 * 1000;
+    if (text[0] < '0' || text[0] > '9' || errno || end == text || (*end && end[unit > 1]) ||
+        strpbrk(text, "xXpP") || x * (double)unit >= 1e18)
+        return mica_fail(st, MICA_ERR_USAGE, "--memory %.40s: expected a size such as 500M or 2G", text);
+    *bytes = (uint64_t)(x * (double)unit);
+    return true;
+}
+
+static uint64_t least(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+/* The number in a file of one line; UINT64_MAX if there is none, as for "max". */
+static uint64_t number_in(const char *path) {
+    unsigned long long x;
+    FILE *f = fopen(path, "r");
+    const bool ok = f && fscanf(f, "%llu", &x) == 1;
+    if (f)
+        (void)fclose(f);
+    return ok ? x : UINT64_MAX;
+}
+
+static uint64_t mem_available(void) {
+    char line[256];
+    unsigned long long kib;
+    uint64_t bytes = UINT64_MAX;
+    FILE *f = fopen("/proc/meminfo", "r");
+    while (f && fgets(line, sizeof line, f)) {
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+            bytes = kib * 1024;
+    }
+    if (f)
+        (void)fclose(f);
+    return bytes;
+}
+
+/* The limits of a control group and of those around it: folder, then its parents. */
+static uint64_t limit_above(const char *root, const char *group, const char *file) {
+    char folder[MAX_PATH], path[MAX_PATH + 64];
+    uint64_t limit = UINT64_MAX;
+    (void)snprintf(folder, sizeof folder, "%s%s", root, group);
+    for (size_t n = strlen(folder);; folder[n] = 0) {
+        (void)snprintf(path, sizeof path, "%s/%s", folder, file);
+        limit = least(limit, number_in(path));
+        if (n <= strlen(root))
+            return limit;
+        while (n > strlen(root) && folder[n - 1] != '/')
+            n--;
+        n -= n > strlen(root);
+    }
+}
+
+/* Version 2 has the line "0::GROUP", version 1 "N:...memory...:GROUP". In a container the group's own folder
+ * may not be there; its limit is at the root then. */
+static uint64_t control_group_limit(void) {
+    char line[MAX_PATH];
+    uint64_t limit = UINT64_MAX;
+    FILE *f = fopen("/proc/self/cgroup", "r");
+    while (f && fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\n")] = 0;
+        const char *kinds = strchr(line, ':'), *group = kinds ? strchr(kinds + 1, ':') : NULL;
+        if (group && group == kinds + 1)
+            limit = least(limit, limit_above("/sys/fs/cgroup", group + 1, "memory.max"));
+        else if (group && strstr(kinds, "memory"))
+            limit = least(limit, limit_above("/sys/fs/cgroup/memory", group + 1, "memory.limit_in_bytes"));
+    }
+    if (f)
+        (void)fclose(f);
+    return limit;
+}
+
+uint64_t memory_available(void) {
+    return least(mem_available(), control_group_limit());
+}
+
+bool memory_choose(const char *limit, const mica_vk *vk, uint32_t batch, mica_memory *m, bool *frugal,
+                   mica_status *st) {
+    mica_memory lean;
+    uint64_t allowed = 0;
+    *frugal = false;
+    if ((limit && !memory_parse(&allowed, limit, st)) || !mica_prover_memory(vk, batch, false, m, st))
+        return false;
+    if (!limit)
+        allowed = memory_available();
+    if (m->resident <= allowed)
+        return true;
+    if (!mica_prover_memory(vk, batch, true, &lean, st))
+        return false;
+    *frugal = true;
+    *m = lean;
+    if (lean.resident <= allowed)
+        return true;
+    if (limit)
+        return mica_fail(st, MICA_ERR_MEMORY,
+                         "a proof of %u input%s takes %.1f MB of memory at least; --memory allows %.1f MB",
+                         batch, batch == 1 ? "" : "s", (double)lean.resident / 1e6, (double)allowed / 1e6);
+    (void)fprintf(stderr,
+                  "warning: a proof of %u input%s takes %.1f MB of memory; the system has %.1f MB left\n",
+                  batch, batch == 1 ? "" : "s", (double)lean.resident / 1e6, (double)allowed / 1e6);
+    return true;
+}

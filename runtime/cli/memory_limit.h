@@ -1,0 +1,28 @@
+/* How much memory a proof may take: what --memory says, or what the system has. */
+#ifndef MICA_CLI_MEMORY_LIMIT_H
+#define MICA_CLI_MEMORY_LIMIT_H
+
+#include "mica/prove.h"
+
+/* Of an option table: the field is a const char *, NULL if not given. */
+#define MEMORY_OPTION(type, field)                                                                           \
+    {                                                                                                        \
+        "memory", 0, MICA_OPTION_TEXT, offsetof(type, field), 0, 0, "SIZE",                                  \
+            "memory that a proof may take, as 500M or 2G (default: what the system has)", 0                  \
+    }
+
+/* "500M": bytes, or thousands (K), millions (M), thousands of millions (G) of them. */
+bool memory_parse(uint64_t *bytes, const char *text, mica_status *st);
+
+/* What a new process can take without others paying for it: the least of MemAvailable and of the limits of
+ * its control groups. UINT64_MAX if the system does not say. */
+uint64_t memory_available(void);
+
+/* Predicts the memory of a proof (*m) and chooses how it is made (*frugal), before anything is allocated.
+ * limit: the option's argument, or NULL. A proof that does not fit the limit either way is refused
+ * (MICA_ERR_MEMORY); one that exceeds what the system has is made the frugal way, with a warning if even that
+ * is more. */
+bool memory_choose(const char *limit, const mica_vk *vk, uint32_t batch, mica_memory *m, bool *frugal,
+                   mica_status *st);
+
+#endif
