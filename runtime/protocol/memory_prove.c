@@ -219,7 +219,12 @@ static bool workspace_peak(const plan *p, const mica_vk *vk, bool frugal, size_t
     static const narrow_matrix some; /* that there is one is all that matters */
     rehearsal r = {.p = p, .frugal = frugal, .st = st};
     r.w = (walk){.plan = p, .vk = vk, .arena = &r.arena, .st = st};
-    bool ok = allocate_lists(&r) && arena_create_unbacked(&r.arena, prover_address_space(p), st);
+    const size_t need = prover_address_space(p);
+    mica_status said = {0};
+    bool ok = allocate_lists(&r);
+    if (ok && !arena_create_unbacked(&r.arena, need, &said))
+        ok = mica_fail(st, said.code, "a proof of a batch of %u takes up to %zu MB of memory: %.800s",
+                       p->batch, (need + 999999) / 1000000, said.message);
     if (ok) {
         const narrow_matrix *narrow = has_narrow(p) ? &some : NULL;
         draw_challenges(&r);
