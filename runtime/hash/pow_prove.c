@@ -1,6 +1,7 @@
 #include "hash/pow_prove.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/parallel.h"
 #include "base/require.h"
@@ -27,13 +28,22 @@ static void grind_pieces(void *ctx, size_t begin, size_t end, unsigned worker) {
             kernels()->grind(job->h0, BLAKE2S_BLOCK, job->state, job->bits, job->first + STRIDE * i, STRIDE);
 }
 
-uint64_t pow_grind(const transcript *t, unsigned bits) {
-    MICA_REQUIRE(bits <= 63);
+static _Thread_local double seconds_spent;
+
+double pow_grind_seconds(void) {
+    return seconds_spent;
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static uint64_t grind(const transcript *t, unsigned bits) {
     const unsigned workers = parallel_workers();
     const size_t pieces = workers < MAX_WORKERS ? workers : MAX_WORKERS;
     grind_job job = {.state = t->state, .bits = bits, .first = 0};
-    if (bits == 0)
-        return 0;
     blake2s_keyed_state(job.h0, TRANSCRIPT_POW_KEY);
     /* Pieces are consecutive, so the first hit in their order is the smallest nonce whatever the number of
      * workers. */
@@ -44,4 +54,14 @@ uint64_t pow_grind(const transcript *t, unsigned bits) {
                 return job.found[i];
         }
     }
+}
+
+uint64_t pow_grind(const transcript *t, unsigned bits) {
+    MICA_REQUIRE(bits <= 63);
+    if (bits == 0)
+        return 0;
+    const double start = now();
+    const uint64_t nonce = grind(t, bits);
+    seconds_spent += now() - start;
+    return nonce;
 }

@@ -33,7 +33,8 @@ typedef struct proving {
     bool *known;             /* [n_claims]: w.value holds the claim's value */
     pcs_committed *group;    /* [n_groups] */
     mica_prove_stats stats;
-    double since;
+    double since;  /* when the present phase began */
+    double ground; /* what pow_grind_seconds said then */
     mica_progress_fn progress;
     void *progress_ctx;
 } proving;
@@ -44,11 +45,14 @@ static double now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* Ends a phase: books its time, reports progress. `done` is the share of the whole that lies behind. */
+/* Ends a phase: books its time, that of grinding in it apart, and reports progress. `done` is the share of
+ * the whole that lies behind. */
 static void end_phase(proving *g, mica_phase phase, double done) {
-    const double t = now();
-    g->stats.seconds[phase] += t - g->since;
+    const double t = now(), ground = pow_grind_seconds(), grinding = ground - g->ground;
+    g->stats.seconds[phase] += t - g->since - grinding;
+    g->stats.seconds[MICA_PHASE_GRINDING] += grinding;
     g->since = t;
+    g->ground = ground;
     if (g->progress)
         g->progress(g->progress_ctx, phase, done);
 }
@@ -386,7 +390,12 @@ bool mica_prover_prove(mica_prover *p, mica_statement *s, uint8_t **file, size_t
     if (!out)
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory for a proof");
     memcpy(s->vk_digest, p->vk.digest, MICA_DIGEST_BYTES);
-    proving g = {.p = p, .st = st, .since = now(), .progress = progress, .progress_ctx = progress_ctx};
+    proving g = {.p = p,
+                 .st = st,
+                 .since = now(),
+                 .ground = pow_grind_seconds(),
+                 .progress = progress,
+                 .progress_ctx = progress_ctx};
     g.w = (walk){.plan = &p->plan, .vk = &p->vk, .statement = s, .ch = &g.ch, .arena = &p->arena, .st = st};
     channel_init_write(&g.ch, out + head, capacity);
     bool ok = reserve(p, st) && run(&g, s);

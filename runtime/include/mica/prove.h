@@ -46,7 +46,7 @@ typedef enum mica_phase {
     MICA_PHASE_LOOKUP,
     MICA_PHASE_SUMCHECK,
     MICA_PHASE_OPENING,
-    MICA_PHASE_GRINDING,
+    MICA_PHASE_GRINDING, /* all proofs of work, wherever the protocol asks for them */
     MICA_PHASES
 } mica_phase;
 typedef struct mica_prove_stats {
