@@ -4,7 +4,8 @@
 Only Python's standard library. Exit code 0 if nothing failed. The parts are in end_to_end/: zoo.py lists the models,
 judging.py and detectors.py hold the criteria, tampering.py what must be rejected, command_line.py the programs,
 artefacts.py what their files say of themselves, certificates.py their weights' ranges,
-accuracy_targets.py what the compiler promises, visibility.py what proofs do not show,
+accuracy_targets.py what the compiler promises, visibility.py what proofs do not show, vectorised.py that generated
+code is vector code, benchmark.py that the benchmark runs,
 pages.py the HTML report.
 """
 import argparse
@@ -16,7 +17,7 @@ import sys
 import time
 
 import check_reference_verifier
-from end_to_end import accuracy_targets, artefacts, certificates, command_line, pages, tampering, visibility, zoo
+from end_to_end import accuracy_targets, artefacts, benchmark, certificates, command_line, pages, tampering, vectorised, visibility, zoo
 from end_to_end.harness import Results
 from end_to_end.model import find
 
@@ -70,7 +71,8 @@ def main():
     results.guarded("all", tampering.other_models, models, results)
     results.guarded("all", certificates.other_models, [m for m in models if m.single], results)
     lenet5 = find(models, "lenet5")
-    for group in (*command_line.GROUPS, *artefacts.GROUPS, *accuracy_targets.GROUPS, *visibility.GROUPS, *certificates.GROUPS) if lenet5 else ():
+    of_lenet5 = (command_line, artefacts, accuracy_targets, visibility, certificates, vectorised, benchmark)
+    for group in (group for part in of_lenet5 for group in part.GROUPS) if lenet5 else ():
         results.guarded("lenet5", group, lenet5)
     reference_verifier(models, results)
     pages.reports(lenet5, find(models, "fastestdet"), results)

@@ -3,10 +3,11 @@
 # and judges the errors. Takes long; a run that was interrupted goes on where it stopped. The last line is
 # "models: N passed, N failed[, N skipped]".
 #
-#   tests/models.sh [--short | --table] [--results FILE] [NAME...]
+#   tests/models.sh [--short | --table | --write] [--results FILE] [NAME...]
 #
 #   --short         the two smallest only
 #   --table         lenet5 and the zoo as well, and write docs/models.md
+#   --write         write the models and stop
 #   --results FILE  write the number of checks to FILE, in JSON
 #
 # Environment: MICA_BUILD, MICA_ZOO as for tests/run.sh; Mica must have been built in $MICA_BUILD/release.
@@ -18,11 +19,12 @@ build=${MICA_BUILD:-$PWD/build}
 generated=$build/generated
 all='keyword unet vgg11 vgg16 resnet18 mobilenetv2 resnet50'
 
-names='' results='' table=''
+names='' results='' table='' only_write=''
 while [ $# -gt 0 ]; do
     case $1 in
     --short) names='keyword unet' ;;
     --table) table=docs/models.md ;;
+    --write) only_write=yes ;;
     --results) results=$2; shift ;;
     -*) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; exit 2 ;;
     *) names="$names $1" ;;
@@ -55,6 +57,7 @@ if packages; then
 else
     echo "SKIPPED: the packages of models/requirements.txt cannot be installed, so no models are written"
 fi
+[ -z "$only_write" ] || exit 0
 # shellcheck disable=SC2086 # a list of words
 exec python3 tests/models.py --build "$build/release" --work "$build/models" --generated "$generated" \
     ${MICA_ZOO:+--zoo "$MICA_ZOO"} ${table:+--table "$table"} ${results:+--results "$results"} $chosen

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Benchmark of proving and verifying: compiles each model, lets its prover executable time proofs (every timed proof is
-verified by it), and prints a table; --json keeps the figures.
+"""Benchmark of proving and verifying: compiles each model unless that is done, lets its prover executable time proofs of
+random inputs (every timed proof is verified), measures what the machine can do at most, and prints tables.
 
-Python's standard library only. Without arguments: the project's own LeNet-5 and, where the zoo is present, the small zoo
-models, batches of 1 and 8.
+Python's standard library only; ONNX Runtime is timed by another Python (--float-python) that has its package. Without
+arguments: the project's own LeNet-5 and, where the zoo is present, its small models. tests/bench/run.sh prepares
+everything and measures all.
 """
 import argparse
 import json
@@ -11,99 +12,133 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import document
+import measure
+import phases
+import subjects
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-ZOO_MODELS = ["iris_mlp", "keras_dense", "mnist_mlp_batchnorm", "mnist8_cnn", "mnist8_cnn_optimised", "cifar_cnn"]
+SCALED_BATCHES = [1, 4, 16, 64, 256]
+CORE_BATCHES = [1, 64]
 
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--build", type=Path, default=ROOT / "build" / "release", help="build folder with bin/mica")
-    p.add_argument("--work", type=Path, default=ROOT / "build" / "bench", help="where compiled models go")
+    p.add_argument("--work", type=Path, default=ROOT / "build" / "bench",
+                   help="where compiled models go; they are used again while program and model stay the same")
     p.add_argument("--zoo", type=Path, default=Path(os.environ.get("MICA_ZOO", ROOT.parent / "shared" / "zoo")))
-    p.add_argument("--runs", type=int, default=30, help="timed proofs per model and batch (default 30)")
-    p.add_argument("--batch", type=lambda text: [int(b) for b in text.split(",")], default=[1, 8],
-                   help="batch sizes, separated by commas (default 1,8)")
+    p.add_argument("--generated", type=Path, default=ROOT / "build" / "generated",
+                   help="folder that models/make_models.py wrote")
+    p.add_argument("--float-python", type=Path, help="Python with the packages numpy and onnxruntime")
+    p.add_argument("--runs", type=int, default=31, help="timed proofs per model and batch, at most (default 31)")
+    p.add_argument("--seconds", type=float, default=40,
+                   help=f"of timing per model and batch; fewer proofs than --runs then, at least {measure.FEWEST_RUNS} "
+                   "(default 40)")
+    p.add_argument("--batch", type=lambda text: tuple(int(b) for b in text.split(",")), default=(1,),
+                   help="batch sizes, separated by commas (default 1)")
+    p.add_argument("--all", action="store_true", help="the models of the targets as well, and scaling")
+    p.add_argument("--scaling", action="store_true", help="with batch, width, depth and cores")
     p.add_argument("--json", type=Path, help="write all figures to this file")
-    p.add_argument("folder", type=Path, nargs="*", help="folders with model.onnx and calibration/")
+    p.add_argument("--document", type=Path, help="write docs/performance.md to this file")
+    p.add_argument("model", nargs="*", help="names, or folders with model.onnx and calibration/")
     return p.parse_args()
 
 
-def models(args):
-    if args.folder:
-        return [(f.name, f / "model.onnx", f / "calibration") for f in args.folder]
-    own = ROOT / "models" / "lenet5"
-    found = [("lenet5", own / "lenet5.onnx", own / "calibration")]
-    for name in ZOO_MODELS:
-        folder = args.zoo / name
-        if folder.is_dir():
-            found.append((name, folder / "model.onnx", folder / "calibration"))
-        else:
-            print(f"skipped: {name} is not in {args.zoo}", file=sys.stderr)
-    return found
+def chosen(args):
+    folders = [ROOT / "models", args.zoo, args.generated]
+    names = args.model or ["lenet5", *subjects.SMALL, *(subjects.LARGE if args.all else [])]
+    for name in names:
+        if Path(name).is_dir():
+            yield subjects.of_folder(Path(name), batches=args.batch)
+            continue
+        batches = args.batch + ((subjects.LARGE_BATCH,) if args.all and name == "lenet5" else ())
+        found = subjects.find(name, folders, batches)
+        if found:
+            yield found
 
 
-def run(command):
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}: exit code {done.returncode}\n{done.stderr or done.stdout}")
-    return done.stdout
-
-
-def measure(args, name, model, calibration):
-    out = args.work / name
-    start = time.monotonic()
-    run([args.build / "bin" / "mica", "compile", model, "--calibration", calibration, "-o", out, "--max-batch",
-         max(args.batch), "--quiet"])
-    compile_seconds = time.monotonic() - start
-    rows = []
-    for batch in args.batch:
-        row = json.loads(run([f"{out}-prover", "bench", "--runs", args.runs, "--batch", batch, "--json"]))
-        row["compile_seconds"] = compile_seconds
-        if not row["verified"]:
-            sys.exit(f"{name}: a timed proof was not verified")
-        rows.append(row)
-    return rows
+def measured_scaling(bench, args):
+    lenet5 = subjects.find("lenet5", [ROOT / "models"])
+    print("measuring scaling", file=sys.stderr)
+    return {"batch": bench.measure_batches(lenet5, SCALED_BATCHES), "cores": bench.measure_cores(lenet5, CORE_BATCHES),
+            **{kind: bench.measure_sizes(of_kind)
+               for kind, of_kind in subjects.scaling(args.work / "scaling").items()}}
 
 
 def commit():
-    done = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    done = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
+                          check=False)
     return done.stdout.strip() or "unknown"
 
 
-def table(results):
-    phases = list(results[0]["phases"])
-    head = ["model", "batch", "prove ms", "per item", "infer ms", "verify ms", "proof KB", "peak MB", "bits"] + phases
-    rows = []
-    for r in results:
-        ms = 1000 * r["prove_seconds"]
-        rows.append([r["model"], str(r["batch"]), f"{ms:.1f}", f"{ms / r['batch']:.1f}",
-                     f"{1000 * r['infer_seconds']:.2f}", f"{1000 * r['verify_seconds']:.2f}",
-                     f"{r['proof_bytes'] / 1000:.1f}", f"{r['peak_rss_bytes'] / 1e6:.0f}", f"{r['proven_bits']:.1f}"]
-                    + [f"{1000 * r['phases'][p]:.1f}" for p in phases])
-    widths = [max(len(row[i]) for row in [head] + rows) for i in range(len(head))]
-    for row in [head] + rows:
+def machine(row, bench):
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {"cpu": row["cpu"], "cores": bench.cores, "kernels": row["kernels"], "memory_bytes": memory,
+            "system": f"{platform.system()} {platform.machine()}"}
+
+
+def ms(seconds):
+    return f"{1000 * seconds:.2f}"
+
+
+def show(results):
+    """Readable tables; times in ms, shares of the ceilings in parentheses in %."""
+    head = ["model", "batch", "runs", "prove", "per item", "cold", "infer", "float", "verify", "proof kB", "peak MB",
+            "bits", *phases.PHASES]
+    rows = [head]
+    for m in results["models"]:
+        for r in m["bench"]:
+            share = r.get("shares", {})
+            rows.append([m["name"], str(r["batch"]), str(r["runs"]), ms(r["prove_seconds"]),
+                         ms(r["prove_seconds"] / r["batch"]), ms(m["cold"]["seconds"]) if r["batch"] == 1 else "",
+                         ms(r["infer_seconds"]), ms(r["float"]["seconds"]) if r["float"] else "none",
+                         ms(r["verify_seconds"]), f"{r['proof_bytes'] / 1000:.1f}", f"{r['peak_rss_bytes'] / 1e6:.0f}",
+                         f"{r['proven_bits']:.1f}",
+                         *(f"{ms(r['phases'][p])} ({100 * share[p]:.0f})" if share.get(p) is not None else
+                           ms(r["phases"][p]) for p in phases.PHASES)])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    for row in rows:
         print("  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))))
+
+
+def measure_all(args):
+    bench = measure.Bench(args.build.resolve(), args.work.resolve(), args.runs, args.seconds, args.float_python)
+    bench.measure_ceilings()
+    models = []
+    for subject in chosen(args):
+        print(f"measuring {subject.name}", file=sys.stderr, flush=True)
+        models.append(bench.measure(subject))
+    if not models:
+        sys.exit("no models to measure")
+    first = models[0]["bench"][0]
+    return {"version": first["version"], "commit": commit(), "machine": machine(first, bench), "load": os.getloadavg()[0],
+            "ceilings": bench.ceilings, "models": models,
+            "scaling": measured_scaling(bench, args) if args.scaling or args.all else {}}
 
 
 def main():
     args = arguments()
-    if not (args.build / "bin" / "mica").is_file():
-        sys.exit(f"no mica in {args.build}/bin: build first (tests/run.sh or cmake), or give --build")
+    for program in ("mica", "bench_ceilings", "bench_work"):
+        if not (args.build / "bin" / program).is_file():
+            sys.exit(f"no {program} in {args.build}/bin: build first (tests/run.sh or cmake), or give --build")
     args.work.mkdir(parents=True, exist_ok=True)
-    results = []
-    for name, model, calibration in models(args):
-        print(f"measuring {name}", file=sys.stderr)
-        results += measure(args, name, model, calibration)
-    print(f"Mica {results[0]['version']}, commit {commit()}, {results[0]['cpu']}, {results[0]['kernels']} kernels, "
-          f"{results[0]['threads']} threads, {platform.system()} {platform.machine()}")
-    print(f"medians of {args.runs} proofs of different random inputs, every one verified; KB = 1000 bytes; "
-          "phases in ms")
-    table(results)
+    try:
+        results = measure_all(args)
+    except measure.Failed as error:
+        sys.exit(str(error))
+    place = results["machine"]
+    print(f"Mica {results['version']}, commit {results['commit']}, {place['cpu']}, {place['cores']} cores, "
+          f"{place['kernels']} kernels, {place['system']}")
+    print("medians of proofs of different random inputs, every one verified; kB = 1000 bytes; times in ms, shares of the "
+          "ceilings in %")
+    show(results)
     if args.json:
-        args.json.write_text(json.dumps({"commit": commit(), "results": results}, indent=1) + "\n")
+        args.json.write_text(json.dumps(results, indent=1) + "\n")
+    if args.document:
+        args.document.write_text(document.document(json.loads(json.dumps(results))))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,59 @@
+"""What holds each phase of a proof back: fixed text of docs/performance.md with the figures of a run."""
+import phases
+
+HEAD = """## What holds each phase back
+
+In parentheses: of the model that {which}, the phase's part of the time, and the kind of work
+that counts most in it, with its part of the work's time at the ceilings.
+"""
+
+TEXT = {
+    "forward": """The network in integers, by generated code. Products of 16-bit integers are the work that the formula knows. Beside
+them stand requantisation (a rounded shift, a remainder and a look-up in a table for each output: loops of which the C
+compiler, gcc 12, makes no vector code), gathering the windows of convolutions into panels, and maxima. The fewer
+multiply-accumulates a layer has for each output, the more these count.""",
+    "witness": """Counting how often each row of a table is looked up, and turning integers into field elements. A count is a load, an
+addition and a store at an address that the data gives: equal keys one after the other wait for each other, and there are
+no vector instructions for it. Bandwidth of memory is the only ceiling that the formula knows, and not the one that binds.""",
+    "commit": """Encoding the rows of the witness and hashing the columns of the codeword. Long rows leave the inner caches, and go through
+memory once for three layers of butterflies. Hashing reads one word of every row for each column, from as many places as
+there are rows. A short witness has few rows to share between threads.""",
+    "lookups": """The fraction tree over all lookups and its sumchecks: eleven products in QM31 for each leaf. Every layer is a sumcheck of
+its own, whose rounds end in a hash and a challenge that nothing can run ahead of; small layers run on one thread, since
+waking another costs more than the round. The tables of the large layers do not fit the caches and are read from
+memory in every round.""",
+    "sumcheck": """Contractions and placements, stratum by stratum: weights and activations are made small by the point of a claim, then
+the rounds run over what is summed. The formula knows these passes and rounds. It leaves out the steps between them: eq
+tables, tables that are permuted into the order of labels, windows of convolutions that are added up at computed places,
+and that every one of many short rounds waits for its challenge.""",
+    "opening": """All claims on weights and witness are made one, by passes over both matrices: for each class of claims, for the
+combination of rows, and for the queried columns of the weights, whose codeword is not kept. Then the levels, each a
+smaller commitment with queries into the one before. Models with many weights pay for the passes, which read every
+weight several times; small ones for the levels, whose encodings, Merkle paths and rounds are too short to fill two threads.""",
+    "grinding": """Proofs of work, one before the challenges of the lookups and one for each step of queries, apart from the phases that
+contain them. The number of tries has a geometric distribution: single proofs differ much, and the median differs from the mean that
+the formula gives, so that a share may exceed 100 %. Threads meet after every 16,384 tries, so a short search tries
+more than it needs.""",
+}
+
+
+def largest(results):
+    """The model and row of the longest proof of one input."""
+    rows = [(m, row) for m in results["models"] for row in m["bench"] if row["batch"] == 1]
+    return max(rows, key=lambda pair: pair[1]["prove_seconds"])
+
+
+def explanations(results):
+    """Each phase: its part of the time and the work that counts most, in the largest model, then the text."""
+    m, row = largest(results)
+    ceiling = results["ceilings"].get(str(row["threads"]))
+    heaviest = phases.heaviest(row["work"]["phases"], ceiling) if ceiling else {}
+    parts = [HEAD.format(which=f"takes longest to prove, `{m['name']}`")]
+    for phase in phases.PHASES:
+        part = 100 * row["phases"][phase] / row["prove_seconds"]
+        figures = f"{part:.0f} % of `{m['name']}`"
+        if phase in heaviest:
+            unit, weight = heaviest[phase]
+            figures += f"; {phases.UNITS[unit][0]}: {100 * weight:.0f} %"
+        parts.append(f"**{phase}** ({figures}). {TEXT[phase]}\n")
+    return "\n".join(parts)
