@@ -1,5 +1,5 @@
-/* The workspace of a proof: predicted before the proof is made and met; without stored codewords it is no
- * larger, and the proof is the same. */
+/* The workspace of a proof, predicted before the proof is made, and met; without stored codewords the proof
+ * is the same. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ START_TEST(workspace_is_as_predicted) {
     ck_assert(kit_finish(&k, 100));
     for (uint32_t batch = 1; batch <= k.c.max_batch; batch++) {
         uint8_t *file[2];
-        size_t size[2], workspace[2];
+        size_t size[2];
         for (int frugal = 0; frugal < 2; frugal++) {
             mica_status st = {0};
             mica_memory m;
@@ -31,9 +31,7 @@ START_TEST(workspace_is_as_predicted) {
             ck_assert_msg(kit_prove_as(&k, batch, 7, frugal, &file[frugal], &size[frugal], &stats, &st), "%s",
                           st.message);
             ck_near(samples[_i].name, batch, m.workspace, stats.workspace_peak);
-            workspace[frugal] = m.workspace;
         }
-        ck_assert_uint_le(workspace[1], workspace[0] + SLACK);
         ck_assert_uint_eq(size[0], size[1]);
         ck_assert_mem_eq(file[0], file[1], size[0]);
         free(file[0]);
