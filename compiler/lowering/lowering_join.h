@@ -15,8 +15,8 @@ bool lowering_is_join(const lowering *l, const graph_node *n);
  * operands of a sum share its range. */
 int64_t lowering_acc_limit(const lowering *l, const graph_node *n);
 
-/* What the accumulator of node n will be added to: its scale and largest magnitude, a real number. False if there
- * is no such operand, or none yet. */
+/* What the accumulator of node n will be added to: its scale and largest magnitude, a real number. False if
+ * there is no such operand, or none yet. */
 bool lowering_partner(const lowering *l, const graph_node *n, double *scale, double *reach);
 
 #endif
