@@ -294,7 +294,7 @@ static void set_segments(const plan *p, logup_segment *segment, const m31 *num) 
     for (uint32_t i = 0; i < p->n_blocks; i++) {
         const plan_block *k = &p->block[i];
         segment[i] = (logup_segment){k->first, k->kind == BLOCK_LOOKUP ? NULL : num};
-        num += num && k->kind != BLOCK_LOOKUP ? (size_t)1 << k->bits : 0;
+        num += k->kind != BLOCK_LOOKUP ? (size_t)1 << k->bits : 0;
     }
 }
 
@@ -329,9 +329,9 @@ size_t leaves_workspace(const plan *p) {
     logup_segment *segment = malloc((blocks + 1) * sizeof *segment);
     if (segment) {
         static const m31 somewhere = 0; /* only whether there are numerators counts here */
-        set_segments(p, segment, NULL);
         for (size_t i = 0; i < blocks; i++)
-            segment[i].p = p->block[i].kind == BLOCK_LOOKUP ? NULL : &somewhere;
+            segment[i] =
+                (logup_segment){p->block[i].first, p->block[i].kind == BLOCK_LOOKUP ? NULL : &somewhere};
         const logup_leaves leaves = {.count = p->leaves, .segment = segment, .n_segments = blocks};
         bytes = logup_prove_workspace(&leaves, p->lookup_bits);
     }
