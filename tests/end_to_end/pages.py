@@ -8,7 +8,7 @@ from .harness import run, tail
 
 WINDOWS = (("phone", 390, 844, False), ("phone-dark", 390, 844, True), ("desk", 1280, 900, False),
            ("desk-dark", 1280, 900, True))
-SECTIONS = ("Inputs and outputs", "Accuracy against the float model", "Widths, and where precision is lost", "Network", "Layers",
+SECTIONS = ("Inputs and outputs", "Accuracy against the float model", "Bit widths, and where precision is lost", "Network", "Layers",
             "Cost", "Soundness budget", "Record")
 COLOUR = "getComputedStyle(document.body).backgroundColor"
 
