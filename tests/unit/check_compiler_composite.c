@@ -357,11 +357,19 @@ START_TEST(negative_base_is_refused) {
 }
 END_TEST
 
+/* On these samples closer bounds hold than on any. */
+START_TEST(close_bounds) {
+    run_case("powers", powers, 5205, false, 0.003, 0.01);
+    run_case("functions", functions, 5209, true, 0.004, 0.02);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("composite");
     TCase *tc = tcase_create("all");
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, operators, 0, N_CASES);
+    tcase_add_test(tc, close_bounds);
     tcase_add_loop_test(tc, variance_is_recognised, 0, VARIANCES);
     tcase_add_test(tc, negative_base_is_refused);
     suite_add_tcase(s, tc);
