@@ -1,6 +1,9 @@
 #include "pcs/pcs_form.h"
 
-#include "poly/mle.h"
+#include <stdlib.h>
+#include <string.h>
+
+#include "field/qm31_sum.h"
 
 static qm31 one_minus(qm31 x) {
     return qm31_sub(qm31_one(), x);
@@ -23,21 +26,12 @@ void pcs_term_fold(pcs_term *term, unsigned low, const qm31 *r, unsigned n) {
     term->vars = term->vars < low ? term->vars : low;
 }
 
-/* Four products of canonical elements add to at most 4 (p - 1)^2 < 2^64; the two parts of such a sum, 31 bits
- * and 33, to less than 2^34, so 2^30 of them fit in 64 bits. */
 qm31 pcs_dot_m31(const qm31 *x, const m31 *w, size_t n) {
-    uint64_t sum[QM31_DEGREE] = {0};
+    qm31_sum sum = qm31_sum_zero(); /* n/4 parts */
     size_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        for (unsigned c = 0; c < QM31_DEGREE; c++) {
-            const uint64_t four = (uint64_t)x[i].v[c] * w[i] + (uint64_t)x[i + 1].v[c] * w[i + 1] +
-                                  (uint64_t)x[i + 2].v[c] * w[i + 2] + (uint64_t)x[i + 3].v[c] * w[i + 3];
-            sum[c] += (four & M31_P) + (four >> 31);
-        }
-    }
-    qm31 out;
-    for (unsigned c = 0; c < QM31_DEGREE; c++)
-        out.v[c] = m31_reduce64(sum[c]);
+    for (; i + 4 <= n; i += 4)
+        sum = qm31_sum_add_four(sum, x + i, w + i);
+    qm31 out = qm31_sum_value(sum);
     for (; i < n; i++)
         out = qm31_add(out, qm31_mul_m31(x[i], w[i]));
     return out;
@@ -57,24 +51,63 @@ static void expand_powers(const m31 *t, unsigned vars, m31 *w) {
  * block, and of the blocks, of which there are at most 8. */
 #define MAX_BLOCKS 8
 
-qm31 pcs_term_at(const pcs_term *term, const qm31 *message, qm31 *scratch) {
+qm31 pcs_query_at(const pcs_term *term, const qm31 *message, m31 *scratch) {
     const qm31 *part = message + term->offset;
     const unsigned high_vars = term->vars > 6 ? 3 : 0, low_vars = term->vars - high_vars;
     const size_t block = (size_t)1 << low_vars, blocks = (size_t)1 << high_vars;
+    m31 *low = scratch, high[MAX_BLOCKS];
     qm31 sum = qm31_zero();
-    if (term->t) {
-        m31 *low = (m31 *)(void *)scratch,
-            high[MAX_BLOCKS]; /* 2^vars words fit in the room of 2^vars elements */
-        expand_powers(term->t, low_vars, low);
-        expand_powers(term->t + low_vars, high_vars, high);
-        for (size_t h = 0; h < blocks; h++)
-            sum = qm31_add(sum, qm31_mul_m31(pcs_dot_m31(part + h * block, low, block), high[h]));
-    } else {
-        qm31 *low = scratch, high[MAX_BLOCKS];
-        mle_eq_table(term->z, low_vars, low);
-        mle_eq_table(term->z + low_vars, high_vars, high);
-        for (size_t h = 0; h < blocks; h++)
-            sum = qm31_add(sum, qm31_mul(mle_dot(part + h * block, low, block), high[h]));
+    expand_powers(term->t, low_vars, low);
+    expand_powers(term->t + low_vars, high_vars, high);
+    for (size_t h = 0; h < blocks; h++)
+        sum = qm31_add(sum, qm31_mul_m31(pcs_dot_m31(part + h * block, low, block), high[h]));
+    return sum;
+}
+
+/* Terms on one part of the message stand together, and among these such with the same first coordinates. */
+static int compare_terms(const void *a, const void *b) {
+    const pcs_term *x = a, *y = b;
+    if (x->offset != y->offset)
+        return x->offset > y->offset ? 1 : -1;
+    if (x->vars != y->vars)
+        return x->vars > y->vars ? 1 : -1;
+    return memcmp(x->z, y->z, x->vars * sizeof(qm31));
+}
+
+static unsigned common_coordinates(const pcs_term *x, const pcs_term *y) {
+    unsigned n = 0;
+    if (x->offset != y->offset || x->vars != y->vars)
+        return 0;
+    while (n < x->vars && qm31_eq(x->z[n], y->z[n]))
+        n++;
+    return n;
+}
+
+/* out[i] = in[2i] (1 - z) + in[2i + 1] z: the lowest variable is bound to z. */
+static void bind_lowest(const qm31 *in, qm31 z, size_t n, qm31 *out) {
+    for (size_t i = 0; i < n; i++)
+        out[i] = qm31_add(in[2 * i], qm31_mul(z, qm31_sub(in[2 * i + 1], in[2 * i])));
+}
+
+/* The part of the message with its lowest variables bound, one after the other, to the coordinates of a term;
+ * what a term shares with the one before is not computed again. After d variables 2^(vars - d) elements are
+ * left, for d = 1 ... vars together less than 2^vars. */
+qm31 pcs_claims_at(pcs_term *term, size_t n, const qm31 *message, qm31 *scratch) {
+    qm31 sum = qm31_zero();
+    qsort(term, n, sizeof *term, compare_terms);
+    for (size_t k = 0; k < n; k++) {
+        const pcs_term *t = &term[k];
+        const unsigned shared = k ? common_coordinates(&term[k - 1], t) : 0;
+        const qm31 *bound = message + t->offset;
+        qm31 *room = scratch;
+        for (unsigned d = 0; d < t->vars; d++) {
+            const size_t left = (size_t)1 << (t->vars - d - 1);
+            if (d >= shared)
+                bind_lowest(bound, t->z[d], left, room);
+            bound = room;
+            room += left;
+        }
+        sum = qm31_add(sum, qm31_mul(t->coef, *bound));
     }
     return sum;
 }

@@ -22,10 +22,14 @@ typedef struct pcs_term {
 /* Binds variables [low, low + n) of the message, n of them on top, to r[0..n). */
 void pcs_term_fold(pcs_term *term, unsigned low, const qm31 *r, unsigned n);
 
-/* <message, tensor of the term>, coefficient left out. scratch: 2^vars elements. */
-qm31 pcs_term_at(const pcs_term *term, const qm31 *message, qm31 *scratch);
+/* <message, tensor of a query's term>, coefficient left out. scratch: 2^vars words. */
+qm31 pcs_query_at(const pcs_term *term, const qm31 *message, m31 *scratch);
 
-/* sum_i x[i] w[i]. */
+/* sum over n claims' terms of coef <message, tensor>. Sorts the terms. At most 2^vars products a term, fewer
+ * for each whose first coordinates are those of another. scratch: 2^vars elements, vars the most of any. */
+qm31 pcs_claims_at(pcs_term *term, size_t n, const qm31 *message, qm31 *scratch);
+
+/* sum_i x[i] w[i], n < 2^30. */
 qm31 pcs_dot_m31(const qm31 *x, const m31 *w, size_t n);
 
 #endif

@@ -13,9 +13,9 @@
 typedef struct opening {
     mica_channel *ch;
     const pcs_params *p;
-    qm31 claim; /* what the form must give on the present message */
-    pcs_term *term;
-    size_t n_terms;
+    qm31 claim;     /* what the form must give on the present message */
+    pcs_term *term; /* those of claims first */
+    size_t n_terms, n_claim_terms;
     m31 *power; /* T_{2^j}(x) of the queries so far, and the room behind them */
     qm31 row_point[PCS_MAX_ROW_BITS];
     uint8_t level_root[MERKLE_DIGEST]; /* of the level that the next step queries */
@@ -117,7 +117,7 @@ static bool rows_reduce(opening *o, const pcs_claim *claim, size_t n_claims, mic
         o->claim = qm31_add(o->claim, qm31_mul(power, claim[j].value));
     if (!read_rounds(o, o->row_point, pcs_row_vars(o->p)))
         return false;
-    o->n_terms = pcs_classes(o->p, claim, n_claims, class_of, first);
+    o->n_terms = o->n_claim_terms = pcs_classes(o->p, claim, n_claims, class_of, first);
     for (size_t c = 0; c < o->n_terms; c++) {
         const pcs_claim *of = &claim[first[c]];
         o->term[c] = (pcs_term){.coef = qm31_zero(),
@@ -228,14 +228,15 @@ static bool level_reduce(opening *o, unsigned l, qm31 *point) {
 
 /* The clear message against the queries of the last step, one by one, and against the form. */
 static bool check_clear(opening *o) {
+    m31 *words = (m31 *)(void *)o->scratch;
     for (size_t k = 0; k < o->n_queries; k++) {
-        if (!qm31_eq(pcs_term_at(&o->query[k], o->clear, o->scratch), o->folded[k]))
+        if (!qm31_eq(pcs_query_at(&o->query[k], o->clear, words), o->folded[k]))
             return mica_reject(o->ch->verdict, MICA_REJECT_OPENING, NOWHERE, o->p->n_levels,
                                "queried column %zu does not fold to the clear message", k);
     }
-    qm31 sum = qm31_zero();
-    for (size_t i = 0; i < o->n_terms; i++)
-        sum = qm31_add(sum, qm31_mul(o->term[i].coef, pcs_term_at(&o->term[i], o->clear, o->scratch)));
+    qm31 sum = pcs_claims_at(o->term, o->n_claim_terms, o->clear, o->scratch);
+    for (size_t i = o->n_claim_terms; i < o->n_terms; i++)
+        sum = qm31_add(sum, qm31_mul(o->term[i].coef, pcs_query_at(&o->term[i], o->clear, words)));
     if (!qm31_eq(sum, o->claim))
         return mica_reject(o->ch->verdict, MICA_REJECT_OPENING, NOWHERE, o->p->n_levels,
                            "the linear form of claims and queries differs on the clear message");

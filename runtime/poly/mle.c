@@ -1,6 +1,7 @@
 #include "poly/mle.h"
 
 #include "base/require.h"
+#include "field/qm31_sum.h"
 
 static qm31 one_minus(qm31 x) {
     return qm31_sub(qm31_one(), x);
@@ -81,55 +82,20 @@ qm31 mle_identity_below(const qm31 *z, unsigned n, uint32_t bound) {
 }
 
 /* v or v + p, without a branch on the sign: <= p. */
-static inline m31 lift(int32_t v) {
+static inline uint32_t lift(int32_t v) {
     return (uint32_t)v + (M31_P & (uint32_t)(v >> 31));
 }
 
-/* Four products of at most (p - 1) p add to less than 2^64; the two parts of such a sum, 31 bits and 33, to
- * less than 2^34, so 2^30 of them fit in 64 bits. */
 qm31 mle_dot_i32(const qm31 *x, const int32_t *value, size_t n) {
-    uint64_t sum[QM31_DEGREE] = {0};
+    qm31_sum sum = qm31_sum_zero(); /* n/4 parts */
     size_t i = 0;
     for (; i + 4 <= n; i += 4) {
-        const uint64_t v0 = lift(value[i]), v1 = lift(value[i + 1]), v2 = lift(value[i + 2]),
-                       v3 = lift(value[i + 3]);
-        for (unsigned c = 0; c < QM31_DEGREE; c++) {
-            const uint64_t four =
-                x[i].v[c] * v0 + x[i + 1].v[c] * v1 + x[i + 2].v[c] * v2 + x[i + 3].v[c] * v3;
-            sum[c] += (four & M31_P) + (four >> 31);
-        }
+        const uint32_t w[4] = {lift(value[i]), lift(value[i + 1]), lift(value[i + 2]), lift(value[i + 3])};
+        sum = qm31_sum_add_four(sum, x + i, w);
     }
-    qm31 out;
-    for (unsigned c = 0; c < QM31_DEGREE; c++)
-        out.v[c] = m31_reduce64(sum[c]);
+    qm31 out = qm31_sum_value(sum);
     for (; i < n; i++)
         out = qm31_add(out, qm31_mul_i32(x[i], value[i]));
-    return out;
-}
-
-/* One pass for each component a of x, over all components of y, sums as in mle_dot_i32; then sum_a e_a (sum_i
- * x_i,a y_i) with the basis e = 1, i, u, iu. */
-qm31 mle_dot(const qm31 *x, const qm31 *y, size_t n) {
-    qm31 out = qm31_zero();
-    const size_t whole = n - n % 4;
-    for (unsigned a = 0; a < QM31_DEGREE; a++) {
-        uint64_t sum[QM31_DEGREE] = {0};
-        for (size_t i = 0; i < whole; i += 4) {
-            const uint64_t x0 = x[i].v[a], x1 = x[i + 1].v[a], x2 = x[i + 2].v[a], x3 = x[i + 3].v[a];
-            for (unsigned c = 0; c < QM31_DEGREE; c++) {
-                const uint64_t four =
-                    y[i].v[c] * x0 + y[i + 1].v[c] * x1 + y[i + 2].v[c] * x2 + y[i + 3].v[c] * x3;
-                sum[c] += (four & M31_P) + (four >> 31);
-            }
-        }
-        qm31 basis = qm31_zero(), part;
-        basis.v[a] = 1;
-        for (unsigned c = 0; c < QM31_DEGREE; c++)
-            part.v[c] = m31_reduce64(sum[c]);
-        out = qm31_add(out, qm31_mul(basis, part));
-    }
-    for (size_t i = whole; i < n; i++)
-        out = qm31_add(out, qm31_mul(x[i], y[i]));
     return out;
 }
 

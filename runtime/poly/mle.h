@@ -27,9 +27,6 @@ qm31 mle_identity_below(const qm31 *z, unsigned n, uint32_t bound);
 /* sum over i < n of x[i] value[i], |value[i]| < 2^31, n < 2^30. */
 qm31 mle_dot_i32(const qm31 *x, const int32_t *value, size_t n);
 
-/* sum over i < n of x[i] y[i], n < 2^30. */
-qm31 mle_dot(const qm31 *x, const qm31 *y, size_t n);
-
 /* sum_i value[i] eq(z, i) over i < count <= 2^n, |value[i]| < 2^31; scratch holds mle_eval_scratch(n)
  * elements.
  */

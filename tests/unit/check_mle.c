@@ -133,22 +133,6 @@ START_TEST(dot_i32) {
 }
 END_TEST
 
-START_TEST(dot) {
-    uint64_t seed = 13;
-    for (unsigned n = 0; n <= 37; n++) {
-        qm31 x[37], y[37], sum = qm31_zero();
-        random_point(x, n, 540 + n);
-        random_point(y, n, 580 + n);
-        for (unsigned i = 0; i < n; i++) {
-            if (random_u64(&seed) % 3 == 0)
-                x[i] = y[i] = (qm31){{M31_P - 1, M31_P - 1, M31_P - 1, M31_P - 1}};
-            sum = qm31_add(sum, qm31_mul(x[i], y[i]));
-        }
-        assert_qm31(mle_dot(x, y, n), sum, "mle_dot", n, 0);
-    }
-}
-END_TEST
-
 START_TEST(identity) {
     for (unsigned n = 0; n <= MAX_VARS; n++) {
         qm31 z[MAX_VARS], sum = qm31_zero();
@@ -221,7 +205,6 @@ int main(void) {
     tcase_add_test(t, identity);
     tcase_add_test(t, identity_below);
     tcase_add_test(t, dot_i32);
-    tcase_add_test(t, dot);
     tcase_add_test(t, eval_i32);
     tcase_add_loop_test(t, eq_table, MICA_CPU_PORTABLE, MICA_CPU_AVX512 + 1);
     suite_add_tcase(s, t);

@@ -9,6 +9,7 @@
 #define MAX_VARS 11
 
 static qm31 message[3 << MAX_VARS], scratch[1 << MAX_VARS];
+static m31 words[1 << MAX_VARS];
 
 static void fill_message(uint64_t *seed) {
     for (size_t i = 0; i < sizeof message / sizeof *message; i++)
@@ -32,32 +33,83 @@ START_TEST(powers) {
                 sum = qm31_add(sum, qm31_mul_m31(message[offset + i], weight));
             }
             const pcs_term term = {.offset = offset, .vars = vars, .t = t};
-            ck_assert_msg(qm31_eq(pcs_term_at(&term, message, scratch), sum), "%u variables at %zu", vars,
+            ck_assert_msg(qm31_eq(pcs_query_at(&term, message, words), sum), "%u variables at %zu", vars,
                           offset);
         }
     }
 }
 END_TEST
 
-/* sum over i of message[offset + i] eq(z, i) */
+/* coef * sum over i of message[offset + i] eq(z, i) */
+static qm31 slow_claim(const pcs_term *term) {
+    qm31 sum = qm31_zero();
+    for (size_t i = 0; i < (size_t)1 << term->vars; i++) {
+        qm31 weight = term->coef;
+        for (unsigned j = 0; j < term->vars; j++)
+            weight = qm31_mul(weight, i >> j & 1 ? term->z[j] : qm31_sub(qm31_one(), term->z[j]));
+        sum = qm31_add(sum, qm31_mul(message[term->offset + i], weight));
+    }
+    return sum;
+}
+
 START_TEST(points) {
     uint64_t seed = 2;
     fill_message(&seed);
     for (unsigned vars = 0; vars <= MAX_VARS; vars++) {
         for (size_t offset = 0; offset < 3u << vars; offset += (size_t)1 << vars) {
-            qm31 z[MAX_VARS + 1], sum = qm31_zero();
+            qm31 z[MAX_VARS + 1];
             for (unsigned j = 0; j < vars; j++)
                 z[j] = random_qm31(&seed);
-            for (size_t i = 0; i < (size_t)1 << vars; i++) {
-                qm31 weight = qm31_one();
-                for (unsigned j = 0; j < vars; j++)
-                    weight = qm31_mul(weight, i >> j & 1 ? z[j] : qm31_sub(qm31_one(), z[j]));
-                sum = qm31_add(sum, qm31_mul(message[offset + i], weight));
-            }
-            const pcs_term term = {.offset = offset, .vars = vars, .z = z};
-            ck_assert_msg(qm31_eq(pcs_term_at(&term, message, scratch), sum), "%u variables at %zu", vars,
-                          offset);
+            pcs_term term = {.coef = random_qm31(&seed), .offset = offset, .vars = vars, .z = z};
+            const qm31 sum = slow_claim(&term);
+            ck_assert_msg(qm31_eq(pcs_claims_at(&term, 1, message, scratch), sum), "%u variables at %zu",
+                          vars, offset);
         }
+    }
+}
+END_TEST
+
+/* Terms that share coordinates: of few values, so that any number of the first ones are equal; of all sizes
+ * up to `vars` and at all offsets, equal terms among them. */
+START_TEST(shared_points) {
+    enum { TERMS = 40 };
+    uint64_t seed = 3;
+    fill_message(&seed);
+    for (unsigned round = 0; round < 60; round++) {
+        const unsigned vars = round % 7;
+        pcs_term term[TERMS];
+        qm31 z[TERMS][8], few[3], sum = qm31_zero();
+        for (unsigned i = 0; i < 3; i++)
+            few[i] = i == 2 ? qm31_from_m31(round % 2) : random_qm31(&seed);
+        for (unsigned k = 0; k < TERMS; k++) {
+            const unsigned own = round % 3 ? vars : (unsigned)(random_u64(&seed) % (vars + 1));
+            for (unsigned j = 0; j < own; j++)
+                z[k][j] = few[random_u64(&seed) % 3];
+            term[k] = (pcs_term){.coef = random_qm31(&seed),
+                                 .offset = (random_u64(&seed) % (2u << vars)) >> own << own,
+                                 .vars = own,
+                                 .z = z[k]};
+            sum = qm31_add(sum, slow_claim(&term[k]));
+        }
+        ck_assert_msg(qm31_eq(pcs_claims_at(term, TERMS, message, scratch), sum), "round %u", round);
+    }
+    ck_assert(qm31_is_zero(pcs_claims_at(NULL, 0, message, scratch)));
+}
+END_TEST
+
+/* Every length up to several blocks of four, at extreme values too. */
+START_TEST(dot) {
+    uint64_t seed = 4;
+    for (unsigned n = 0; n <= 37; n++) {
+        qm31 x[37], sum = qm31_zero();
+        m31 w[37];
+        for (unsigned i = 0; i < n; i++) {
+            const bool most = random_u64(&seed) % 2;
+            x[i] = most ? (qm31){{M31_P - 1, M31_P - 1, M31_P - 1, M31_P - 1}} : random_qm31(&seed);
+            w[i] = most ? M31_P - 1 : random_m31(&seed);
+            sum = qm31_add(sum, qm31_mul_m31(x[i], w[i]));
+        }
+        ck_assert_msg(qm31_eq(pcs_dot_m31(x, w, n), sum), "length %u", n);
     }
 }
 END_TEST
@@ -68,6 +120,8 @@ int main(void) {
     tcase_set_timeout(t, 60);
     tcase_add_test(t, powers);
     tcase_add_test(t, points);
+    tcase_add_test(t, shared_points);
+    tcase_add_test(t, dot);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
