@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Reads hostile bytes. After the first short read `failed` is set and every further read returns zero. */
 typedef struct byte_reader {
@@ -45,6 +46,25 @@ static inline void store_u32(uint8_t *out, uint32_t x) {
 }
 static inline uint32_t load_u32(const uint8_t *in) {
     return (uint32_t)in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
+}
+/* n words, one after another; x and out, x and in do not overlap. */
+static inline void store_u32s(uint8_t *out, const uint32_t *x, size_t n) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (n)
+        memcpy(out, x, 4 * n);
+#else
+    for (size_t i = 0; i < n; i++)
+        store_u32(out + 4 * i, x[i]);
+#endif
+}
+static inline void load_u32s(uint32_t *x, const uint8_t *in, size_t n) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (n)
+        memcpy(x, in, 4 * n);
+#else
+    for (size_t i = 0; i < n; i++)
+        x[i] = load_u32(in + 4 * i);
+#endif
 }
 static inline void store_u64(uint8_t *out, uint64_t x) {
     store_u32(out, (uint32_t)x);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "format/statement_pieces.h"
 
 #define FIXED_BYTES (8 + 4 + MICA_DIGEST_BYTES + 4 + 4) /* magic, version, digest, batch, nonce size */
 
@@ -91,29 +92,48 @@ size_t mica_statement_bytes(const mica_circuit *c, uint32_t batch, uint32_t nonc
     return FIXED_BYTES + nonce_size + (size_t)(item_bytes(c) * batch);
 }
 
-static uint8_t *store_ports(uint8_t *out, const mica_circuit *c, const mica_port *port, uint32_t n,
-                            int32_t *const *value, uint8_t *const *digest, uint32_t batch) {
-    for (uint32_t i = 0; i < n; i++) {
-        const size_t bytes = (size_t)(shown_bytes(c, &port[i]) * batch);
-        if (port[i].visibility == MICA_COMMITTED)
-            memcpy(out, digest[i], bytes);
-        for (size_t j = 0; port[i].visibility == MICA_PUBLIC && j < bytes / 4; j++)
-            store_u32(out + 4 * j, (uint32_t)value[i][j]);
-        out += bytes;
+static void values_pieces(const int32_t *value, uint64_t n, statement_take *take, void *to) {
+    enum { AT_ONCE = 512 };
+    uint8_t bytes[4 * AT_ONCE];
+    for (uint64_t i = 0; i < n; i += AT_ONCE) {
+        const size_t count = n - i < AT_ONCE ? (size_t)(n - i) : AT_ONCE;
+        store_u32s(bytes, (const uint32_t *)(value + i), count);
+        take(to, bytes, 4 * count);
     }
-    return out;
+}
+
+static void ports_pieces(const mica_circuit *c, const mica_port *port, uint32_t n, int32_t *const *value,
+                         uint8_t *const *digest, uint32_t batch, statement_take *take, void *to) {
+    for (uint32_t i = 0; i < n; i++) {
+        if (port[i].visibility == MICA_COMMITTED)
+            take(to, digest[i], (size_t)batch * MICA_DIGEST_BYTES);
+        else if (port[i].visibility == MICA_PUBLIC)
+            values_pieces(value[i], mica_port_cells(c, &port[i]) * batch, take, to);
+    }
+}
+
+void statement_pieces(const mica_statement *s, const mica_circuit *c, statement_take *take, void *to) {
+    uint8_t head[FIXED_BYTES];
+    memcpy(head, MICA_PROOF_MAGIC, 8); /* no text */ // NOLINT(bugprone-not-null-terminated-result)
+    store_u32(head + 8, MICA_PROOF_VERSION);
+    memcpy(head + 12, s->vk_digest, MICA_DIGEST_BYTES);
+    store_u32(head + 44, s->batch);
+    store_u32(head + 48, s->nonce_size);
+    take(to, head, sizeof head);
+    take(to, s->nonce, s->nonce_size);
+    ports_pieces(c, c->input, c->n_inputs, s->input, s->input_digest, s->batch, take, to);
+    ports_pieces(c, c->output, c->n_outputs, s->output, s->output_digest, s->batch, take, to);
+}
+
+static void append(void *to, const void *bytes, size_t size) {
+    uint8_t **out = to;
+    if (size)
+        memcpy(*out, bytes, size);
+    *out += size;
 }
 
 void mica_statement_write(const mica_statement *s, const mica_circuit *c, uint8_t *out) {
-    memcpy(out, MICA_PROOF_MAGIC, 8); /* no text */ // NOLINT(bugprone-not-null-terminated-result)
-    store_u32(out + 8, MICA_PROOF_VERSION);
-    memcpy(out + 12, s->vk_digest, MICA_DIGEST_BYTES);
-    store_u32(out + 44, s->batch);
-    store_u32(out + 48, s->nonce_size);
-    memcpy(out + FIXED_BYTES, s->nonce, s->nonce_size);
-    out = store_ports(out + FIXED_BYTES + s->nonce_size, c, c->input, c->n_inputs, s->input, s->input_digest,
-                      s->batch);
-    (void)store_ports(out, c, c->output, c->n_outputs, s->output, s->output_digest, s->batch);
+    statement_pieces(s, c, append, &out);
 }
 
 static const uint8_t *load_ports(const uint8_t *in, const mica_circuit *c, const mica_port *port, uint32_t n,
@@ -122,8 +142,8 @@ static const uint8_t *load_ports(const uint8_t *in, const mica_circuit *c, const
         const size_t bytes = (size_t)(shown_bytes(c, &port[i]) * batch);
         if (port[i].visibility == MICA_COMMITTED)
             memcpy(digest[i], in, bytes);
-        for (size_t j = 0; port[i].visibility == MICA_PUBLIC && j < bytes / 4; j++)
-            value[i][j] = (int32_t)load_u32(in + 4 * j);
+        if (port[i].visibility == MICA_PUBLIC)
+            load_u32s((uint32_t *)value[i], in, bytes / 4);
         in += bytes;
     }
     return in;

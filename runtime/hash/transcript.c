@@ -4,7 +4,6 @@
 
 #include "base/bytes.h"
 #include "base/require.h"
-#include "hash/blake2s.h"
 
 #define TRANSCRIPT_KEY "mica transcript v1"
 
@@ -36,26 +35,41 @@ void transcript_init(transcript *t) {
     blake2s_keyed_state(t->keyed, TRANSCRIPT_KEY);
 }
 
-void transcript_absorb(transcript *t, transcript_tag tag, const void *bytes, size_t size) {
-    blake2s s;
-    begin(&s, t, OP_ABSORB, tag, size);
+void transcript_item_begin(transcript_item *item, transcript *t, transcript_tag tag, size_t size) {
+    item->to = t;
+    item->tag = tag;
+    item->size = size;
+    begin(&item->hash, t, OP_ABSORB, tag, size);
+}
+
+void transcript_item_add(transcript_item *item, const void *bytes, size_t size) {
     if (size)
-        blake2s_update(&s, bytes, size);
-    blake2s_final(&s, t->state);
-    AUDIT(false, tag, size, t);
+        blake2s_update(&item->hash, bytes, size);
+}
+
+void transcript_item_end(transcript_item *item) {
+    blake2s_final(&item->hash, item->to->state);
+    AUDIT(false, item->tag, item->size, item->to);
+}
+
+void transcript_absorb(transcript *t, transcript_tag tag, const void *bytes, size_t size) {
+    transcript_item item;
+    transcript_item_begin(&item, t, tag, size);
+    transcript_item_add(&item, bytes, size);
+    transcript_item_end(&item);
 }
 
 void transcript_absorb_qm31(transcript *t, transcript_tag tag, const qm31 *x, size_t n) {
-    blake2s s;
-    begin(&s, t, OP_ABSORB, tag, (uint64_t)n * QM31_BYTES);
-    for (size_t i = 0; i < n; i++) {
-        uint8_t b[QM31_BYTES];
-        for (size_t j = 0; j < QM31_DEGREE; j++)
-            store_u32(b + 4 * j, x[i].v[j]);
-        blake2s_update(&s, b, sizeof b);
+    enum { AT_ONCE = BLAKE2S_BLOCK / QM31_BYTES };
+    transcript_item item;
+    transcript_item_begin(&item, t, tag, n * QM31_BYTES);
+    for (size_t i = 0; i < n; i += AT_ONCE) {
+        const size_t count = n - i < AT_ONCE ? n - i : AT_ONCE;
+        uint8_t b[BLAKE2S_BLOCK];
+        store_u32s(b, (const m31 *)(const void *)(x + i), QM31_DEGREE * count);
+        transcript_item_add(&item, b, QM31_BYTES * count);
     }
-    blake2s_final(&s, t->state);
-    AUDIT(false, tag, n * QM31_BYTES, t);
+    transcript_item_end(&item);
 }
 
 /* The stream of 32-bit words squeezed from one state: block after block, eight words each. */

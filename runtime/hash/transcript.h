@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "field/qm31.h"
+#include "hash/blake2s.h"
 
 /* Tags of all transcript items, the same for prover and verifier: the one list. */
 typedef enum transcript_tag {
@@ -45,6 +46,17 @@ typedef struct transcript {
 
 void transcript_init(transcript *t);
 void transcript_absorb(transcript *t, transcript_tag tag, const void *bytes, size_t size);
+/* The same for an item that comes in pieces, `size` bytes together: begin, add each piece, end. The
+ * transcript is used for nothing else in between. */
+typedef struct transcript_item {
+    transcript *to;
+    transcript_tag tag;
+    size_t size;
+    blake2s hash;
+} transcript_item;
+void transcript_item_begin(transcript_item *item, transcript *t, transcript_tag tag, size_t size);
+void transcript_item_add(transcript_item *item, const void *bytes, size_t size);
+void transcript_item_end(transcript_item *item);
 void transcript_absorb_qm31(transcript *t, transcript_tag tag, const qm31 *x, size_t n);
 /* n uniform elements: 31-bit words, p rejected. The state changes even for n = 0. */
 void transcript_challenge(transcript *t, transcript_tag tag, qm31 *out, size_t n);

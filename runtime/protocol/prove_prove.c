@@ -361,8 +361,10 @@ static bool run(proving *g, mica_statement *s) {
     memset(g->known, 0, p->n_claims * sizeof *g->known);
     g->store =
         (tensor_store){p, g->cells, g->p->weights.matrix, g->p->weights.narrow, &g->p->arena, g->st, false};
-    if (!make_witness(g, s) || !commit_ports(g, s) || !walk_begin(w) || !commit_witness(g) ||
-        !prove_lookups(g))
+    if (!make_witness(g, s) || !commit_ports(g, s))
+        return false;
+    walk_begin(w);
+    if (!commit_witness(g) || !prove_lookups(g))
         return false;
     const size_t mark =
         arena_mark(&g->p->arena); /* tables of contractions stay until all strata are proven */

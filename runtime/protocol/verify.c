@@ -188,7 +188,10 @@ static bool run(verifier *v, const uint8_t *proof, size_t proof_size) {
     w->value = arena_alloc(w->arena, p->n_claims + 1, sizeof(qm31), w->st);
     w->item = arena_alloc(w->arena, (size_t)p->n_ports * p->batch + 1, sizeof(qm31), w->st);
     w->lambda = arena_alloc(w->arena, walk_max_batch_claims(p) + 1, sizeof(qm31), w->st);
-    if (!w->challenge || !w->value || !w->item || !w->lambda || !walk_begin(w) || !read_lookups(v))
+    if (!w->challenge || !w->value || !w->item || !w->lambda)
+        return false;
+    walk_begin(w);
+    if (!read_lookups(v))
         return false;
     for (uint32_t i = 0; i < p->n_events; i++) {
         if (!check_event(v, &p->event[i]))

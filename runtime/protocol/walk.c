@@ -1,20 +1,21 @@
 #include "protocol/walk.h"
 
-#include <stdlib.h>
-
+#include "format/statement_pieces.h"
 #include "poly/mle.h"
 
-bool walk_begin(walk *w) {
+static void absorb_piece(void *to, const void *bytes, size_t size) {
+    transcript_item_add(to, bytes, size);
+}
+
+void walk_begin(walk *w) {
     const mica_circuit *c = w->plan->circuit;
-    const size_t size = mica_statement_bytes(c, w->statement->batch, w->statement->nonce_size);
-    uint8_t *bytes = malloc(size);
-    if (!bytes)
-        return mica_fail(w->st, MICA_ERR_MEMORY, "out of memory for the statement");
-    mica_statement_write(w->statement, c, bytes);
+    const mica_statement *s = w->statement;
+    transcript_item item;
     transcript_absorb(&w->ch->transcript, TAG_VK, w->vk->digest, MICA_DIGEST_BYTES);
-    transcript_absorb(&w->ch->transcript, TAG_STATEMENT, bytes, size);
-    free(bytes);
-    return true;
+    transcript_item_begin(&item, &w->ch->transcript, TAG_STATEMENT,
+                          mica_statement_bytes(c, s->batch, s->nonce_size));
+    statement_pieces(s, c, absorb_piece, &item);
+    transcript_item_end(&item);
 }
 
 void walk_lookup_challenges(walk *w) {

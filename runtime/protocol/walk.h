@@ -27,7 +27,7 @@ typedef struct walk {
 } walk;
 
 /* Absorbs what comes first: the vk's digest and the statement (docs/protocol.md, "Transcript"). */
-bool walk_begin(walk *w);
+void walk_begin(walk *w);
 /* Draws alpha and beta (after the witness root and the proof of work). */
 void walk_lookup_challenges(walk *w);
 /* Draws the point of an EVENT_POINT. */

@@ -181,6 +181,44 @@ START_TEST(qm31_is_its_bytes) {
 }
 END_TEST
 
+/* An item in pieces of any sizes is the item; numbers of elements around whole blocks. */
+START_TEST(pieces_are_one_item) {
+    uint8_t bytes[300];
+    qm31 x[18];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 7 + i / 5);
+    for (size_t size = 0; size <= sizeof bytes; size += 1 + size / 9) {
+        for (size_t step = 1; step <= 130; step = step * 5 / 3 + 1) {
+            transcript t, u;
+            transcript_item item;
+            transcript_init(&t);
+            u = t;
+            transcript_absorb(&t, TAG_STATEMENT, bytes, size);
+            transcript_item_begin(&item, &u, TAG_STATEMENT, size);
+            for (size_t i = 0; i < size; i += step)
+                transcript_item_add(&item, bytes + i, size - i < step ? size - i : step);
+            transcript_item_add(&item, NULL, 0);
+            transcript_item_end(&item);
+            ck_assert_mem_eq(t.state, u.state, 32);
+        }
+    }
+    for (uint32_t i = 0; i < 72; i++)
+        x[i / 4].v[i % 4] = i * 29826161;
+    for (size_t n = 0; n <= 18; n++) {
+        transcript t, u;
+        transcript_init(&t);
+        u = t;
+        transcript_absorb_qm31(&t, TAG_CLAIMS, x, n);
+        for (size_t i = 0; i < n; i++) {
+            for (size_t j = 0; j < 4; j++)
+                store_u32(bytes + 16 * i + 4 * j, x[i].v[j]);
+        }
+        transcript_absorb(&u, TAG_CLAIMS, bytes, 16 * n);
+        ck_assert_mem_eq(t.state, u.state, 32);
+    }
+}
+END_TEST
+
 /* Counts of each bit over many coordinates: n/2 with standard deviation sqrt(n)/2; eight of them allowed. */
 START_TEST(challenges_are_uniform) {
     enum { N = 4096 };
@@ -246,6 +284,7 @@ int main(void) {
     tcase_add_test(tc, histories_differ);
     tcase_add_test(tc, challenges_differ);
     tcase_add_test(tc, qm31_is_its_bytes);
+    tcase_add_test(tc, pieces_are_one_item);
     tcase_add_test(tc, challenges_are_uniform);
     tcase_add_test(tc, indices_are_uniform);
     tcase_add_test(tc, pow_depends_on_state);
