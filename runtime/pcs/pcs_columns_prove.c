@@ -55,13 +55,8 @@ static void forms_range(void *ctx, size_t begin, size_t end, unsigned worker) {
     m31 *acc = job->acc + worker * job->forms.padded;
     for (size_t i = begin; i < end; i++) {
         memset(acc, 0, job->forms.padded * sizeof *acc);
-        const size_t at = (size_t)s->present[i] << s->col_vars;
-        uint8_t *scratch = job->scratch + worker * ROW_FORMS_SCRATCH;
-        if (job->forms.narrow)
-            row_forms_add_narrow(&job->forms, job->group->matrix, at, job->n_blocks, job->scale, 1, acc,
-                                 scratch);
-        else
-            row_forms_add(&job->forms, job->group->matrix + at, job->n_blocks, job->scale, 1, acc, scratch);
+        row_forms_add(&job->forms, job->group->matrix, (size_t)s->present[i] << s->col_vars, job->n_blocks,
+                      job->scale, acc, job->scratch + worker * ROW_FORMS_SCRATCH);
         for (size_t q = 0; q < job->n; q++)
             job->column[q * s->n_present + i] = acc[q];
     }
@@ -95,8 +90,7 @@ static bool form_columns(const pcs_committed *c, const uint32_t *index, size_t n
         line_functional(line_domain_at(b + s->rate_bits, index[q]), b, power + q * b);
         functional_table(power + q * b, low_vars, low + (q << low_vars), 1);
     }
-    if (!row_forms_make(&job.forms, low_vars, low, n, arena, st) ||
-        (c->narrow && !row_forms_make_narrow(&job.forms, c->narrow, arena, st)))
+    if (!row_forms_make(&job.forms, low_vars, low, n, c->narrow, arena, st))
         return false;
     const size_t padded = job.forms.padded;
     job.scale = arena_alloc(arena, job.n_blocks * padded, sizeof *job.scale, st);
@@ -111,12 +105,12 @@ static bool form_columns(const pcs_committed *c, const uint32_t *index, size_t n
     return true;
 }
 
-/* Operations for each cell: n functionals in LIMBS limbs, or the butterflies of 2^r points. Cells of more
+/* Operations for each cell: n functionals in HALVES halves, or the butterflies of 2^r points. Cells of more
  * limbs are few where it matters, among weights. */
 static bool forms_are_cheaper(const pcs_shape *s, size_t n) {
     const size_t k = s->col_vars + s->rate_bits;
     return low_vars_of(s) >= ROW_FORMS_LOW_MIN &&
-           LIMBS * n <= kernels()->products_per_butterfly * ((k << s->rate_bits) / 2);
+           HALVES * n <= kernels()->products_per_butterfly * ((k << s->rate_bits) / 2);
 }
 
 bool open_group_columns(const pcs_committed *c, const uint32_t *index, size_t n, m31 *column,
@@ -137,8 +131,7 @@ static size_t form_bytes(const pcs_shape *s, size_t n, bool narrow) {
     const size_t workers = parallel_workers(),
                  padded = (n + ROW_FORMS_COLUMNS - 1) / ROW_FORMS_COLUMNS * ROW_FORMS_COLUMNS;
     return pcs_block_bytes(n << low_vars, sizeof(m31)) + pcs_block_bytes(n * b, sizeof(m31)) +
-           row_forms_bytes(low_vars, n) + (narrow ? row_forms_narrow_most(n) : 0) +
-           pcs_block_bytes(padded << (b - low_vars), sizeof(m31)) +
+           row_forms_bytes(low_vars, n, narrow) + pcs_block_bytes(padded << (b - low_vars), sizeof(m31)) +
            pcs_block_bytes(workers * padded, sizeof(m31)) + pcs_block_bytes(workers, ROW_FORMS_SCRATCH);
 }
 

@@ -1,6 +1,7 @@
-/* The prover of an opening, in parts: rows (claims on the groups to a form on the level-1 message), columns
- * (what queries into a group open), levels (the rest). All numbers of claims are of the order of hundreds;
- * what is large are the matrices and the message of level 1. */
+/* The prover of an opening, in parts: rows (claims on the groups to a form on the level-1 message), classes
+ * (what claims with one column point share), columns (what queries into a group open), levels (the rest). All
+ * numbers of claims are of the order of hundreds; what is large are the matrices and the message of level 1.
+ */
 #ifndef MICA_PCS_PCS_OPEN_PROVE_H
 #define MICA_PCS_PCS_OPEN_PROVE_H
 
@@ -54,6 +55,21 @@ size_t open_rows_workspace(const pcs_params *p, size_t n_claims);
 /* Takes of an arena what open_rows takes, and as pcs_open_dry. */
 bool open_rows_dry(const pcs_params *p, const pcs_committed *group, const pcs_claim *claim, size_t n_claims,
                    mica_arena *arena, mica_status *st);
+
+/* The number of coordinates that are left without the top ones that are exactly 0 or 1: eq(z, .) is eq of the
+ * rest on the block at *at, zero elsewhere. */
+unsigned open_support_of_eq(const qm31 *z, unsigned n, uint64_t *at);
+/* rows[row] of every class, for rows that are present; eq [room], at least a group's row, is scratch. */
+bool open_classes(opening *o, qvec eq, size_t room);
+/* Adds weight_c(r) eq(zc_c) of every class, bound to r, to the part of the form that belongs to its group.
+ * eq: as above. */
+bool open_classes_form(opening *o, qvec eq);
+/* What open_classes takes of the arena at most, and as pcs_open_dry; and open_classes_form for classes of
+ * group g. */
+size_t open_classes_workspace(const pcs_params *p, size_t n_claims);
+bool open_classes_dry(const pcs_params *p, const pcs_committed *group, const row_class *class,
+                      size_t n_classes, mica_arena *arena, mica_status *st);
+size_t open_classes_form_bytes(const pcs_params *p, unsigned g);
 
 /* column[q * n_present + i] = codeword of present row i of a group at index[q], q < n, for a group whose
  * codeword was not kept. */

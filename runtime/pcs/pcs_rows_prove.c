@@ -1,5 +1,5 @@
 /* The first part of an opening: claims on rows and columns of the groups become one form on the level-1
- * message. One pass over a matrix per class of claims, one for y. */
+ * message. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,30 +8,20 @@
 #include "poly/combine_prove.h"
 #include "poly/eq_prove.h"
 #include "poly/mle.h"
-#include "poly/row_forms_prove.h"
 #include "simd/kernels.h"
-#include "simd/limbs.h"
 
 #define TILE         2048 /* columns of y per pass over the rows: 32 KiB */
 #define ROWS_AT_ONCE 8    /* neighbours that are added to y together: as many streams of memory */
 
-/* Drops the top coordinates that are exactly 0 or 1: eq(z, .) is eq of the rest on the block at *at, zero
- * elsewhere. */
-static unsigned support_of_eq(const qm31 *z, unsigned n, uint64_t *at) {
-    const qm31 one = qm31_one();
-    *at = 0;
-    for (; n > 0; n--) {
-        if (qm31_eq(z[n - 1], one))
-            *at |= 1ull << (n - 1);
-        else if (!qm31_is_zero(z[n - 1]))
-            break;
-    }
-    return n;
-}
-
 static void clear_qvec(qvec v, size_t n) {
     for (unsigned c = 0; c < QM31_DEGREE; c++)
         memset(v.p + c * v.stride, 0, n * sizeof(m31));
+}
+
+static row_class class_of_claim(const pcs_params *p, const pcs_claim *claim) {
+    row_class class = {.group = claim->group, .zc = claim->point};
+    class.block_vars = open_support_of_eq(claim->point, p->group[claim->group].col_vars, &class.block_at);
+    return class;
 }
 
 static bool make_classes(opening *o, const pcs_claim *claim, size_t n_claims, qm31 gamma) {
@@ -47,8 +37,7 @@ static bool make_classes(opening *o, const pcs_claim *claim, size_t n_claims, qm
         const pcs_shape *s = &o->p->group[of->group];
         const size_t rows = (size_t)1 << s->row_vars;
         row_class *class = &o->class[c];
-        *class = (row_class){.group = of->group, .zc = of->point};
-        class->block_vars = support_of_eq(of->point, s->col_vars, &class->block_at);
+        *class = class_of_claim(o->p, of);
         class->rows = qvec_alloc(o->arena, rows, o->st);
         class->weight = qvec_alloc(o->arena, rows, o->st);
         if (!class->rows.p || !class->weight.p)
@@ -61,198 +50,11 @@ static bool make_classes(opening *o, const pcs_claim *claim, size_t n_claims, qm
         const pcs_shape *s = &o->p->group[claim[j].group];
         const qm31 *zr = claim[j].point + s->col_vars;
         uint64_t at;
-        const unsigned vars = support_of_eq(zr, s->row_vars, &at);
+        const unsigned vars = open_support_of_eq(zr, s->row_vars, &at);
         eq_table_build(eq, zr, vars, qm31_one());
         kernels()->axpy(qvec_from(o->class[class_of[j]].weight, at), power, eq, (size_t)1 << vars);
         qm31 *sum = &o->group_sum[claim[j].group];
         *sum = qm31_add(*sum, qm31_mul(power, claim[j].value));
-    }
-    return true;
-}
-
-/* --- u_c[row] = <P[row], eq(zc)> --- */
-
-#define WIDE_CLASSES 16 /* classes that one pass over a matrix serves */
-
-/* Classes whose block is large are linear forms on the whole row, four for each: the coordinates of eq's low
- * factor; the high factor is one QM31 for each block of 2^ROW_FORMS_LOW_MAX cells. */
-static bool is_wide(const pcs_params *p, unsigned group, unsigned block_vars) {
-    return block_vars >= ROW_FORMS_LOW_MAX && block_vars + 2 >= p->group[group].col_vars &&
-           LIMBS * QM31_DEGREE <= kernels()->products_per_butterfly;
-}
-
-typedef struct wide_job {
-    const pcs_committed *group;
-    const row_class *class[WIDE_CLASSES];
-    size_t n_classes, n_blocks;
-    row_forms forms;
-    m31 *scale; /* [QM31_DEGREE][n_blocks][padded]: coordinate k of the high factor of the class of form i */
-    m31 *acc;   /* [workers][QM31_DEGREE][padded] */
-    uint8_t *scratch;
-} wide_job;
-
-static void wide_range(void *ctx, size_t begin, size_t end, unsigned worker) {
-    const wide_job *job = ctx;
-    const pcs_shape *s = &job->group->shape;
-    const size_t padded = job->forms.padded;
-    m31 *acc = job->acc + (size_t)worker * QM31_DEGREE * padded;
-    for (size_t i = begin; i < end; i++) {
-        const size_t row = s->present[i];
-        memset(acc, 0, QM31_DEGREE * padded * sizeof *acc);
-        uint8_t *scratch = job->scratch + worker * ROW_FORMS_SCRATCH;
-        if (job->forms.narrow)
-            row_forms_add_narrow(&job->forms, job->group->matrix, row << s->col_vars, job->n_blocks,
-                                 job->scale, QM31_DEGREE, acc, scratch);
-        else
-            row_forms_add(&job->forms, job->group->matrix + (row << s->col_vars), job->n_blocks, job->scale,
-                          QM31_DEGREE, acc, scratch);
-        for (size_t c = 0; c < job->n_classes; c++) {
-            qm31 sum = qm31_zero();
-            for (unsigned k = 0; k < QM31_DEGREE; k++) {
-                qm31 unit = qm31_zero(), part;
-                unit.v[k] = 1;
-                memcpy(part.v, acc + k * padded + c * QM31_DEGREE, sizeof part.v);
-                sum = qm31_add(sum, qm31_mul(unit, part));
-            }
-            qvec_set(job->class[c] -> rows, row, sum);
-        }
-    }
-}
-
-/* Low and high factors of the job's classes. */
-static bool wide_factors(opening *o, wide_job *job) {
-    const size_t n = job->n_classes * QM31_DEGREE, size = (size_t)1 << ROW_FORMS_LOW_MAX;
-    m31 *low = arena_alloc(o->arena, n * size, sizeof *low, o->st);
-    const qvec eq = qvec_alloc(o->arena, size > job->n_blocks ? size : job->n_blocks, o->st);
-    if (!low || !eq.p)
-        return false;
-    for (size_t c = 0; c < job->n_classes; c++) {
-        eq_table_build(eq, job->class[c] -> zc, ROW_FORMS_LOW_MAX, qm31_one());
-        for (size_t j = 0; j < QM31_DEGREE; j++)
-            memcpy(low + (c * QM31_DEGREE + j) * size, eq.p + j * eq.stride, size * sizeof *low);
-    }
-    if (!row_forms_make(&job->forms, ROW_FORMS_LOW_MAX, low, n, o->arena, o->st) ||
-        (job->group->narrow && !row_forms_make_narrow(&job->forms, job->group->narrow, o->arena, o->st)))
-        return false;
-    const size_t padded = job->forms.padded;
-    job->scale = arena_alloc(o->arena, QM31_DEGREE * job->n_blocks * padded, sizeof *job->scale, o->st);
-    if (!job->scale)
-        return false;
-    memset(job->scale, 0, QM31_DEGREE * job->n_blocks * padded * sizeof *job->scale);
-    for (size_t c = 0; c < job->n_classes; c++) {
-        const row_class *class = job->class[c];
-        const unsigned high_vars = class->block_vars - ROW_FORMS_LOW_MAX;
-        eq_table_build(eq, class->zc + ROW_FORMS_LOW_MAX, high_vars, qm31_one());
-        for (size_t b = 0; b < (size_t)1 << high_vars; b++) {
-            const size_t block = (class->block_at >> ROW_FORMS_LOW_MAX) + b;
-            const qm31 high = qvec_get(eq, b);
-            for (size_t k = 0; k < QM31_DEGREE; k++) {
-                for (size_t j = 0; j < QM31_DEGREE; j++)
-                    job->scale[(k * job->n_blocks + block) * padded + c * QM31_DEGREE + j] = high.v[k];
-            }
-        }
-    }
-    return true;
-}
-
-static bool contract_wide(opening *o, wide_job *job, unsigned g) {
-    const size_t mark = arena_mark(o->arena), workers = parallel_workers();
-    if (!job->n_classes)
-        return true;
-    job->group = &o->group[g];
-    job->n_blocks = (size_t)1 << (o->p->group[g].col_vars - ROW_FORMS_LOW_MAX);
-    if (!wide_factors(o, job))
-        return false;
-    job->acc = arena_alloc(o->arena, workers * QM31_DEGREE * job->forms.padded, sizeof *job->acc, o->st);
-    job->scratch = arena_alloc(o->arena, workers, ROW_FORMS_SCRATCH, o->st);
-    if (!job->acc || !job->scratch)
-        return false;
-    parallel_for(o->p->group[g].n_present, 1, wide_range, job);
-    job->n_classes = 0;
-    arena_reset(o->arena, mark);
-    return true;
-}
-
-static size_t wide_workspace(const pcs_params *p, unsigned g, size_t n_classes, bool narrow) {
-    const unsigned b = p->group[g].col_vars;
-    const size_t n = (size_t)(n_classes < WIDE_CLASSES ? n_classes : WIDE_CLASSES) * QM31_DEGREE,
-                 size = (size_t)1 << ROW_FORMS_LOW_MAX, workers = parallel_workers();
-    if (b < ROW_FORMS_LOW_MAX || !n)
-        return 0;
-    const size_t padded = (n + ROW_FORMS_COLUMNS - 1) / ROW_FORMS_COLUMNS * ROW_FORMS_COLUMNS;
-    const size_t blocks = (size_t)1 << (b - ROW_FORMS_LOW_MAX);
-    return pcs_block_bytes(n * size, sizeof(m31)) + pcs_qvec_bytes(size > blocks ? size : blocks) +
-           row_forms_bytes(ROW_FORMS_LOW_MAX, n) + (narrow ? row_forms_narrow_most(n) : 0) +
-           pcs_block_bytes(QM31_DEGREE * blocks * padded, sizeof(m31)) +
-           pcs_block_bytes(workers * QM31_DEGREE * padded, sizeof(m31)) +
-           pcs_block_bytes(workers, ROW_FORMS_SCRATCH);
-}
-
-/* Classes of small blocks: eq of each whole, one after the other. */
-typedef struct contract_job {
-    const pcs_committed *group;
-    const row_class **class;
-    size_t n_classes;
-    qvec eq;
-    size_t n_eq, room; /* elements of eq in use, in all */
-} contract_job;
-
-static void contract_range(void *ctx, size_t begin, size_t end, unsigned worker) {
-    const contract_job *job = ctx;
-    const pcs_shape *s = &job->group->shape;
-    (void)worker;
-    for (size_t i = begin; i < end; i++) {
-        const size_t row = s->present[i];
-        const m31 *cells = job->group->matrix + (row << s->col_vars);
-        qvec eq = job->eq;
-        for (size_t c = 0; c < job->n_classes; c++) {
-            const row_class *class = job->class[c];
-            const size_t n = (size_t)1 << class->block_vars;
-            qvec_set(class->rows, row, kernels()->dot_m31(cells + class->block_at, eq, n));
-            eq = qvec_from(eq, n);
-        }
-    }
-}
-
-static void contract_small(contract_job *job) {
-    if (job->n_classes)
-        parallel_for(job->group->shape.n_present, 1, contract_range, job);
-    job->n_classes = job->n_eq = 0;
-}
-
-static void add_small(contract_job *job, const row_class *class) {
-    const size_t n = (size_t)1 << class->block_vars;
-    if (job->n_eq + n > job->room)
-        contract_small(job);
-    eq_table_build(qvec_from(job->eq, job->n_eq), class->zc, class->block_vars, qm31_one());
-    job->n_eq += n;
-    job->class[job->n_classes++] = class;
-}
-
-/* rows[row] of every class; eq [room], at least a row's, is scratch. */
-static bool contract_rows(opening *o, qvec eq, size_t room) {
-    wide_job wide = {.n_classes = 0};
-    contract_job small = {.eq = eq, .room = room};
-    small.class = arena_alloc(o->arena, o->n_classes, sizeof *small.class, o->st);
-    if (!small.class)
-        return false;
-    for (unsigned g = 0; g < o->p->n_groups; g++) {
-        small.group = &o->group[g];
-        for (size_t c = 0; c < o->n_classes; c++) {
-            const row_class *class = &o->class[c];
-            if (class->group != g)
-                continue;
-            if (!is_wide(o->p, g, class->block_vars)) {
-                add_small(&small, class);
-                continue;
-            }
-            wide.class[wide.n_classes++] = class;
-            if (wide.n_classes == WIDE_CLASSES && !contract_wide(o, &wide, g))
-                return false;
-        }
-        contract_small(&small);
-        if (!contract_wide(o, &wide, g))
-            return false;
     }
     return true;
 }
@@ -366,14 +168,7 @@ static bool stack_message(opening *o, const qm31 *missing, qvec eq) {
         else if (!combine_narrow(o, &o->group[g], weight, y))
             return false;
     }
-    for (size_t c = 0; c < o->n_classes; c++) {
-        const row_class *class = &o->class[c];
-        const uint64_t at = o->p->group_offset[class->group] + class->block_at;
-        eq_table_build(eq, class->zc, class->block_vars, qm31_one());
-        kernels()->axpy(qvec_from(o->form, at), qvec_get(class->weight, 0), eq,
-                        (size_t)1 << class->block_vars);
-    }
-    return true;
+    return open_classes_form(o, eq);
 }
 
 static unsigned max_col_vars(const pcs_params *p) {
@@ -395,59 +190,61 @@ bool open_rows(opening *o, const pcs_claim *claim, size_t n_claims) {
     const qm31 gamma = pcs_combine_claims(o->ch, claim, n_claims);
     if (!make_classes(o, claim, n_claims, gamma))
         return false;
-    if (!contract_rows(o, eq, (size_t)1 << max_col_vars(o->p)))
+    if (!open_classes(o, eq, (size_t)1 << max_col_vars(o->p)))
         return false;
     rows_reduce(o, missing);
     return stack_message(o, missing, eq);
 }
 
+/* Beside the classes, for the form. */
+static size_t classes_form_bytes(const pcs_params *p) {
+    size_t most = 0;
+    for (unsigned g = 0; g < p->n_groups; g++) {
+        const size_t bytes = open_classes_form_bytes(p, g);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
 /* The sum of all allocations: the large ones live until the end anyway. */
 size_t open_rows_workspace(const pcs_params *p, size_t n_claims) {
     const size_t rows = (size_t)1 << pcs_row_vars(p);
-    size_t bytes =
-        2 * pcs_qvec_bytes((size_t)1 << p->message_vars) + pcs_qvec_bytes((size_t)1 << max_col_vars(p)) +
-        pcs_qvec_bytes(rows) + pcs_block_bytes(rows, sizeof(qm31)) + pcs_block_bytes(rows, sizeof(size_t)) +
-        combine_rows_bytes(rows) + 2 * n_claims * pcs_qvec_bytes(rows) +
-        2 * pcs_block_bytes(n_claims, sizeof(uint32_t)) + pcs_block_bytes(n_claims, sizeof(row_class)) +
-        pcs_block_bytes(n_claims, sizeof(row_class *));
-    size_t wide = 0;
-    for (unsigned g = 0; g < p->n_groups; g++) {
-        const size_t of_group = wide_workspace(p, g, WIDE_CLASSES, true);
-        wide = of_group > wide ? of_group : wide;
+    return 2 * pcs_qvec_bytes((size_t)1 << p->message_vars) + pcs_qvec_bytes((size_t)1 << max_col_vars(p)) +
+           pcs_qvec_bytes(rows) + pcs_block_bytes(rows, sizeof(qm31)) +
+           pcs_block_bytes(rows, sizeof(size_t)) + combine_rows_bytes(rows) +
+           2 * n_claims * pcs_qvec_bytes(rows) + 2 * pcs_block_bytes(n_claims, sizeof(uint32_t)) +
+           pcs_block_bytes(n_claims, sizeof(row_class)) + open_classes_workspace(p, n_claims) +
+           classes_form_bytes(p);
+}
+
+/* What stays until the end of the opening, then what the classes take for themselves. */
+static bool classes_dry(const pcs_params *p, const pcs_committed *group, const pcs_claim *claim,
+                        size_t n_claims, row_class *class, uint32_t *class_of, uint32_t *first,
+                        mica_arena *arena, mica_status *st) {
+    const size_t n = pcs_classes(p, claim, n_claims, class_of, first);
+    size_t bytes = 2 * pcs_qvec_bytes((size_t)1 << p->message_vars) +
+                   pcs_qvec_bytes((size_t)1 << max_col_vars(p)) +
+                   pcs_qvec_bytes((size_t)1 << pcs_row_vars(p)) +
+                   2 * pcs_block_bytes(n_claims, sizeof(uint32_t)) + pcs_block_bytes(n_claims, sizeof *class);
+    for (size_t c = 0; c < n; c++) {
+        class[c] = class_of_claim(p, &claim[first[c]]);
+        bytes += 2 * pcs_qvec_bytes((size_t)1 << p->group[class[c].group].row_vars);
     }
-    return bytes + wide;
+    return arena_alloc(arena, bytes, 1, st) && open_classes_dry(p, group, class, n, arena, st);
 }
 
 bool open_rows_dry(const pcs_params *p, const pcs_committed *group, const pcs_claim *claim, size_t n_claims,
                    mica_arena *arena, mica_status *st) {
-    const size_t rows = (size_t)1 << pcs_row_vars(p);
     uint32_t *class_of = malloc((n_claims + 1) * sizeof *class_of),
              *first = malloc((n_claims + 1) * sizeof *first);
-    size_t n_wide[PCS_MAX_GROUPS] = {0}, bytes = 0;
-    if (!class_of || !first) {
-        free(class_of);
-        free(first);
-        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for claims");
-    }
-    const size_t n = pcs_classes(p, claim, n_claims, class_of, first);
-    for (size_t c = 0; c < n; c++) {
-        const unsigned g = claim[first[c]].group;
-        uint64_t at;
-        n_wide[g] += is_wide(p, g, support_of_eq(claim[first[c]].point, p->group[g].col_vars, &at));
-        bytes += 2 * pcs_qvec_bytes((size_t)1 << p->group[g].row_vars);
-    }
+    row_class *class = malloc((n_claims + 1) * sizeof *class);
+    bool ok =
+        class_of && first && class ? classes_dry(p, group, claim, n_claims, class, class_of, first, arena, st)
+                                   : mica_fail(st, MICA_ERR_MEMORY, "out of memory for claims");
     free(class_of);
     free(first);
-    bytes += 2 * pcs_qvec_bytes((size_t)1 << p->message_vars) + pcs_qvec_bytes((size_t)1 << max_col_vars(p)) +
-             pcs_qvec_bytes(rows) + 2 * pcs_block_bytes(n_claims, sizeof(uint32_t)) +
-             pcs_block_bytes(n_claims, sizeof(row_class)) + pcs_block_bytes(n, sizeof(row_class *));
-    bool ok = arena_alloc(arena, bytes, 1, st);
-    const size_t mark = arena_mark(arena);
-    for (unsigned g = 0; ok && g < p->n_groups; g++) {
-        ok = arena_alloc(arena, wide_workspace(p, g, n_wide[g], group[g].narrow != NULL), 1, st);
-        arena_reset(arena, mark);
-    }
-    ok = ok && arena_alloc(arena, rows, sizeof(qm31), st);
+    free(class);
+    ok = ok && arena_alloc(arena, (size_t)1 << pcs_row_vars(p), sizeof(qm31), st);
     for (unsigned g = 0; ok && g < p->n_groups; g++) {
         const size_t present = p->group[g].n_present, before = arena_mark(arena);
         if (group[g].narrow)
@@ -455,5 +252,8 @@ bool open_rows_dry(const pcs_params *p, const pcs_committed *group, const pcs_cl
                  arena_alloc(arena, combine_rows_bytes(present), 1, st);
         arena_reset(arena, before);
     }
+    const size_t before = arena_mark(arena);
+    ok = ok && arena_alloc(arena, classes_form_bytes(p) + 1, 1, st);
+    arena_reset(arena, before);
     return ok;
 }

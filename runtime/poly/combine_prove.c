@@ -57,15 +57,13 @@ static void collect(const combine_job *job, size_t first, size_t n, size_t at, u
 static void add_list(const combine_job *job, row_list *list, const narrow_pattern *p, size_t at,
                      size_t blocks) {
     int32_t sum[COMBINE_SUMS * BLOCK];
-    m31 one[BLOCK], part[BLOCK];
-    for (size_t i = 0; i < p->kept; i++)
-        one[i] = 1;
+    m31 part[BLOCK];
     for (size_t b = 0; b < blocks; b++) {
         kernels()->combine(sum, p->kept, list->left, list->cell, list->n, p->kept);
         for (size_t c = 0; c < QM31_DEGREE; c++) {
             m31 *y = job->y.p + c * job->y.stride + at + b * BLOCK;
             memset(part, 0, p->kept * sizeof *part);
-            kernels()->limbs_join(part, 0, sum + c * LIMBS * p->kept, p->kept, one, 0, 1, p->kept);
+            kernels()->limbs_join(part, sum + c * LIMBS * p->kept, p->kept, p->kept);
             for (size_t k = 0; k < p->kept; k++)
                 y[p->at[k]] = m31_add(y[p->at[k]], part[k]);
         }

@@ -4,11 +4,15 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "poly/exact_depth_prove.h"
 #include "simd/limbs.h"
 
 #define BLOCK  ((size_t)1 << NARROW_BLOCK_VARS)
 #define CHUNK  ((size_t)1 << NARROW_CHUNK_VARS)
 #define BLOCKS (CHUNK / BLOCK)
+
+_Static_assert(NARROW_MAX <= LIMB_MOST && BLOCK <= EXACT_DEPTH_MAX && BLOCKS <= EXACT_ROWS_MAX,
+               "a chunk is a product with halves");
 
 typedef struct make_job {
     const m31 *cell;
@@ -39,7 +43,7 @@ static void copy_range(void *ctx, size_t begin, size_t end, unsigned worker) {
     const make_job *job = ctx;
     (void)worker;
     for (size_t c = begin; c < end; c++) {
-        const narrow_chunk *chunk = &job->m->chunk[c];
+        narrow_chunk *chunk = &job->m->chunk[c];
         const narrow_pattern *p = &job->m->pattern[chunk->pattern];
         if (!chunk->cell)
             continue;
@@ -48,6 +52,7 @@ static void copy_range(void *ctx, size_t begin, size_t end, unsigned worker) {
             for (size_t k = 0; k < p->kept; k++)
                 *to++ = (int16_t)limbs_centre(job->cell[c * CHUNK + b * BLOCK + p->at[k]]);
         }
+        chunk->depth = (unsigned)exact_depth(chunk->cell, BLOCKS, p->kept);
     }
 }
 

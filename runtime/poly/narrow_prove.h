@@ -14,7 +14,7 @@
 
 #define NARROW_BLOCK_VARS 9
 #define NARROW_CHUNK_VARS 14
-#define NARROW_MAX        2047 /* |cell| at most: less than 2^11 */
+#define NARROW_MAX        2047 /* |cell| at most */
 #define NARROW_PATTERNS   8
 
 /* Places that a block keeps, ascending, an even number; all others hold zeros. */
@@ -26,6 +26,7 @@ typedef struct narrow_pattern {
 typedef struct narrow_chunk {
     const int16_t *cell; /* [blocks][kept]; NULL: not narrow */
     unsigned pattern;
+    unsigned depth; /* of products with halves (poly/exact_depth_prove.h) */
 } narrow_chunk;
 
 typedef struct narrow_matrix {

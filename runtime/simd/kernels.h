@@ -71,12 +71,18 @@ typedef struct mica_kernels {
     /* --- field elements as limbs (simd/limbs.h) --- */
     /* v[i], centred, = sum_j 2^(11 j) limb[j * stride + i], i < n. Returns how many limbs are not all zero,
      * counted from the lowest: 0 to 3; of the others, only those below the number are written, but always
-     * limb 0. All limbs are within +-2^11. */
+     * limb 0. All limbs are within +-LIMB_MOST. */
     unsigned (*limbs_split)(int16_t *limb, size_t stride, const m31 *v, size_t n);
-    /* acc[k * acc_stride + i] += scale[k * scale_stride + i] * sum_j 2^(11 j) sum[j * stride + i], j < 3, k <
-     * n_scales, modulo p; |sum| <= 2^30. */
-    void (*limbs_join)(m31 *acc, size_t acc_stride, const int32_t *sum, size_t stride, const m31 *scale,
-                       size_t scale_stride, size_t n_scales, size_t n);
+    /* acc[i] += sum_j 2^(11 j) sum[j * stride + i], j < 3, modulo p; |sum| <= 2^30. */
+    void (*limbs_join)(m31 *acc, const int32_t *sum, size_t stride, size_t n);
+
+    /* sum[w] = sum of |v[i]| over HALVES_WINDOW w <= i < HALVES_WINDOW (w + 1), i < n: of all windows, the
+     * last one shorter. */
+    void (*abs_sums)(uint32_t *sum, const int16_t *v, size_t n);
+    /* acc[i] += scale[i] * sum over q < parts of (low + 2^16 high), low = sum[q * part_stride + i], high =
+     * sum[q * part_stride + stride + i], modulo p, i < n; |low|, |high| < p; parts <= 32. */
+    void (*halves_join)(m31 *acc, const int32_t *sum, size_t stride, size_t parts, size_t part_stride,
+                        const m31 *scale, size_t n);
 
     /* --- hashing (simd/hash_kernels.h, hash/blake2s.h) --- */
     /* digest + 32 i (32 bytes) is the hash of the message whose 32-bit words are word[w][first + i], w <

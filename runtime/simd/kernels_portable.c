@@ -168,9 +168,17 @@ static unsigned limbs_split(int16_t *limb, size_t stride, const m31 *v, size_t n
     return limbs_split_row(limb, stride, v, n);
 }
 
-static void limbs_join(m31 *acc, size_t acc_stride, const int32_t *sum, size_t stride, const m31 *scale,
-                       size_t scale_stride, size_t n_scales, size_t n) {
-    limbs_join_row(acc, acc_stride, sum, stride, scale, scale_stride, n_scales, n);
+static void limbs_join(m31 *acc, const int32_t *sum, size_t stride, size_t n) {
+    limbs_join_row(acc, sum, stride, n);
+}
+
+static void abs_sums(uint32_t *sum, const int16_t *v, size_t n) {
+    abs_sums_row(sum, v, n);
+}
+
+static void halves_join(m31 *acc, const int32_t *sum, size_t stride, size_t parts, size_t part_stride,
+                        const m31 *scale, size_t n) {
+    halves_join_row(acc, sum, stride, parts, part_stride, scale, n);
 }
 
 const mica_kernels kernels_portable = {
@@ -194,6 +202,8 @@ const mica_kernels kernels_portable = {
     .products_per_butterfly = 1,
     .limbs_split = limbs_split,
     .limbs_join = limbs_join,
+    .abs_sums = abs_sums,
+    .halves_join = halves_join,
     .hash_columns = hash_columns_portable,
     .hash_nodes = hash_nodes_portable,
     .grind = grind_portable,

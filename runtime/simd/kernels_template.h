@@ -421,20 +421,36 @@ INLINE vec limbs_residue(const int32_t *sum) {
     return vec_min(s, vec_add32(s, vec_set1(M31_P)));
 }
 
-static void limbs_join(m31 *acc, size_t acc_stride, const int32_t *sum, size_t stride, const m31 *scale,
-                       size_t scale_stride, size_t n_scales, size_t n) {
+static void limbs_join(m31 *acc, const int32_t *sum, size_t stride, size_t n) {
     const size_t end = whole_vectors(n);
     for (size_t i = 0; i < end; i += VEC_LANES) {
         const vec high = vec_times_2_22(limbs_residue(sum + 2 * stride + i));
         const vec middle = vec_times_2_11(limbs_residue(sum + stride + i));
-        const vec v = vec_add(vec_add(limbs_residue(sum + i), middle), high);
-        for (size_t k = 0; k < n_scales; k++) {
-            m31 *a = acc + k * acc_stride + i;
-            const vec by = vec_load(scale + k * scale_stride + i);
-            vec_store(a, vec_add(vec_load(a), vec_mul_doubled(v, vec_add32(by, by), false)));
-        }
+        const vec low = vec_add(vec_load(acc + i), limbs_residue(sum + i));
+        vec_store(acc + i, vec_add(vec_add(low, middle), high));
     }
-    limbs_join_row(acc + end, acc_stride, sum + end, stride, scale + end, scale_stride, n_scales, n - end);
+    limbs_join_row(acc + end, sum + end, stride, n - end);
+}
+
+/* A loop that the C compiler vectorises. */
+static void abs_sums(uint32_t *sum, const int16_t *v, size_t n) {
+    abs_sums_row(sum, v, n);
+}
+
+static void halves_join(m31 *acc, const int32_t *sum, size_t stride, size_t parts, size_t part_stride,
+                        const m31 *scale, size_t n) {
+    const size_t end = whole_vectors(n);
+    const vec twice_2_16 = vec_set1(2u << HALF_BITS);
+    for (size_t i = 0; i < end; i += VEC_LANES) {
+        vec low = limbs_residue(sum + i), high = limbs_residue(sum + stride + i);
+        for (size_t q = 1; q < parts; q++) {
+            low = vec_add(low, limbs_residue(sum + q * part_stride + i));
+            high = vec_add(high, limbs_residue(sum + q * part_stride + stride + i));
+        }
+        const vec v = vec_add(low, vec_mul_doubled(high, twice_2_16, true)), by = vec_load(scale + i);
+        vec_store(acc + i, vec_add(vec_load(acc + i), vec_mul_doubled(v, vec_add32(by, by), false)));
+    }
+    halves_join_row(acc + end, sum + end, stride, parts, part_stride, scale + end, n - end);
 }
 
 /* The entries of mica_kernels that are defined above. */
@@ -444,4 +460,4 @@ static void limbs_join(m31 *acc, size_t acc_stride, const int32_t *sum, size_t s
     .round_eq_product = round_eq_product, .fraction_add = fraction_add,                                      \
     .fraction_add_ones = fraction_add_ones, .round_fraction = round_fraction,                                \
     .round_shifted = round_shifted, .butterfly = butterfly, .limbs_split = limbs_split,                      \
-    .limbs_join = limbs_join
+    .limbs_join = limbs_join, .abs_sums = abs_sums, .halves_join = halves_join

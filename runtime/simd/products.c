@@ -18,11 +18,11 @@ static void row_block(int32_t *out, const int16_t *left, const int16_t *right, s
         out[c] = (int32_t)sum[c];
 }
 
-void products_portable(int32_t *out, const int16_t *left, const int16_t *right, size_t rows, size_t columns,
-                       size_t depth) {
+void products_portable(int32_t *out, const int16_t *left, size_t stride, const int16_t *right, size_t rows,
+                       size_t columns, size_t depth) {
     for (size_t r = 0; r < rows; r++) {
         for (size_t c = 0; c < columns; c += PRODUCTS_COLUMNS)
-            row_block(out + r * columns + c, left + r * depth, right + 2 * c, columns, depth);
+            row_block(out + r * columns + c, left + r * stride, right + 2 * c, columns, depth);
     }
 }
 
@@ -33,5 +33,5 @@ void combine_portable(int32_t *out, size_t stride, const int16_t *left, const in
 
 void mica_products(int32_t *out, const int16_t *left, const int16_t *right, int32_t rows, int32_t columns,
                    int32_t depth) {
-    kernels()->products(out, left, right, (size_t)rows, (size_t)columns, (size_t)depth);
+    kernels()->products(out, left, (size_t)depth, right, (size_t)rows, (size_t)columns, (size_t)depth);
 }

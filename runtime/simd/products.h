@@ -1,8 +1,8 @@
 /* Products of 16-bit matrices: the inner loop of generated layers (mica_products in mica/layer.h), one
  * function per instruction set. The portable one is the oracle.
  *
- *     out[r * columns + c] = sum over k < depth of left[r * depth + k] * right[(k / 2 * columns + c) * 2 + k
- * % 2]
+ *     out[r * columns + c] = sum over k < depth of
+ *         left[r * stride + k] * right[(k / 2 * columns + c) * 2 + k % 2]
  *
  * The right matrix holds pairs of rows interleaved, as the instructions want them that multiply and add
  * pairs. rows >= 1; columns a multiple of PRODUCTS_COLUMNS; depth even. Sums are taken modulo 2^32, so the
@@ -16,8 +16,8 @@
 
 #define PRODUCTS_COLUMNS 16
 
-typedef void products_fn(int32_t *out, const int16_t *left, const int16_t *right, size_t rows, size_t columns,
-                         size_t depth);
+typedef void products_fn(int32_t *out, const int16_t *left, size_t stride, const int16_t *right, size_t rows,
+                         size_t columns, size_t depth);
 
 /* Weighted sums of rows:
  *

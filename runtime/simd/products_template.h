@@ -13,8 +13,8 @@
 
 /* One tile: ROWS rows, VECTORS vectors of columns. Both are constants where this is inlined. */
 static inline __attribute__((always_inline)) void products_tile(int32_t *out, const int16_t *left,
-                                                                const int16_t *right, size_t rows,
-                                                                size_t vectors, size_t columns,
+                                                                size_t stride, const int16_t *right,
+                                                                size_t rows, size_t vectors, size_t columns,
                                                                 size_t depth) {
     products_vec sum[PRODUCTS_ROWS][PRODUCTS_VECTORS];
     for (size_t r = 0; r < rows; r++)
@@ -25,7 +25,7 @@ static inline __attribute__((always_inline)) void products_tile(int32_t *out, co
         for (size_t v = 0; v < vectors; v++)
             b[v] = products_load(right + k * columns + v * 2 * PRODUCTS_LANES);
         for (size_t r = 0; r < rows; r++) {
-            const products_vec a = products_pair(left + r * depth + k);
+            const products_vec a = products_pair(left + r * stride + k);
             for (size_t v = 0; v < vectors; v++)
                 sum[r][v] = products_step(sum[r][v], a, b[v]);
         }
@@ -37,21 +37,21 @@ static inline __attribute__((always_inline)) void products_tile(int32_t *out, co
 
 /* The columns of PRODUCTS_ROWS rows, then of the rows that are left one by one. */
 static inline __attribute__((always_inline)) void products_rows(int32_t *out, const int16_t *left,
-                                                                const int16_t *right, size_t rows,
-                                                                size_t columns, size_t depth) {
+                                                                size_t stride, const int16_t *right,
+                                                                size_t rows, size_t columns, size_t depth) {
     const size_t width = PRODUCTS_VECTORS * PRODUCTS_LANES;
     size_t c = 0;
     for (; c + width <= columns; c += width)
-        products_tile(out + c, left, right + 2 * c, rows, PRODUCTS_VECTORS, columns, depth);
+        products_tile(out + c, left, stride, right + 2 * c, rows, PRODUCTS_VECTORS, columns, depth);
     for (; c < columns; c += PRODUCTS_LANES)
-        products_tile(out + c, left, right + 2 * c, rows, 1, columns, depth);
+        products_tile(out + c, left, stride, right + 2 * c, rows, 1, columns, depth);
 }
 
-void PRODUCTS_NAME(int32_t *out, const int16_t *left, const int16_t *right, size_t rows, size_t columns,
-                   size_t depth) {
+void PRODUCTS_NAME(int32_t *out, const int16_t *left, size_t stride, const int16_t *right, size_t rows,
+                   size_t columns, size_t depth) {
     size_t r = 0;
     for (; r + PRODUCTS_ROWS <= rows; r += PRODUCTS_ROWS)
-        products_rows(out + r * columns, left + r * depth, right, PRODUCTS_ROWS, columns, depth);
+        products_rows(out + r * columns, left + r * stride, stride, right, PRODUCTS_ROWS, columns, depth);
     for (; r < rows; r++)
-        products_rows(out + r * columns, left + r * depth, right, 1, columns, depth);
+        products_rows(out + r * columns, left + r * stride, stride, right, 1, columns, depth);
 }

@@ -75,7 +75,7 @@ static double butterflies(bench_room *r) {
 }
 
 static double multiply_adds(bench_room *r) {
-    kernels()->products(r->out, r->left, r->right, PRODUCT_ROWS, PRODUCT_COLS, DEPTH);
+    kernels()->products(r->out, r->left, DEPTH, r->right, PRODUCT_ROWS, PRODUCT_COLS, DEPTH);
     return (double)(PRODUCT_ROWS * PRODUCT_COLS * DEPTH);
 }
 

@@ -26,7 +26,7 @@ memory in every round.""",
 the rounds run over what is summed. The formula knows these passes and rounds. It leaves out the steps between them: eq
 tables, tables that are permuted into the order of labels, windows of convolutions that are added up at computed places,
 and that every one of many short rounds waits for its challenge.""",
-    "opening": """All claims on weights and witness are made one, by passes over both matrices: for each class of claims, for the
+    "opening": """All claims on weights and witness are made one, by passes over both matrices: for all claims that share low coordinates, for the
 combination of rows, and for the queried columns of the weights, whose codeword is not kept. Then the levels, each a
 smaller commitment with queries into the one before. Models with many weights pay for the passes, which read every
 weight several times; small ones for the levels, whose encodings, Merkle paths and rounds are too short to fill two threads.""",

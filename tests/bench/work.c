@@ -10,8 +10,9 @@
  * m31: 4 for each entry; qm31, N leaves: 2 N for the fraction tree, 9 N for its sumchecks sumcheck  of n
  * cells that are made smaller by a point: 4 n m31 or, of weights, 12 n multiply_adds (four coordinates in
  * three limbs); rounds over 2^v cells: 4 2^v qm31, 9 2^v where there is an eq factor opening   passes over
- * the cells as above, one for each class of claims and one for the combination of rows; queried columns of
- * the weights, one multiply_add for each cell and query or the butterflies of encoding them again; levels:
+ * the cells: one for all classes of claims that agree in their low coordinates, 8 multiply_adds for each cell
+ * (four coordinates in two halves), and one for the combination of rows, as in sumcheck; queried columns of
+ * the weights, two multiply_adds for each cell and query or the butterflies of encoding them again; levels:
  * encoded, hashed, 4 m31 for each query and cell of the form, rounds as above grinding  grind_hashes: 2^bits
  * for each proof of work
  *
@@ -45,7 +46,9 @@ typedef struct work {
     double of[MICA_PHASES][UNITS];
 } work;
 
-#define FORM_PRODUCTS (LIMBS * QM31_DEGREE) /* 16-bit multiply-adds of a QM31 form for each small cell */
+/* 16-bit multiply-adds for each small cell: of a sum of rows, of a QM31 form */
+#define SUM_PRODUCTS  (LIMBS * QM31_DEGREE)
+#define FORM_PRODUCTS (HALVES * QM31_DEGREE)
 
 static double power_of_2(unsigned n) {
     return (double)(UINT64_C(1) << n);
@@ -120,7 +123,7 @@ static void form_work(const plan *p, uint32_t t, double *w) {
     if (x->kind == MICA_TENSOR_PLACEMENT && !mica_tensor_is_materialised(p->circuit, t))
         form_work(p, p->circuit->placement[x->def].src, w);
     else if (x->kind == MICA_TENSOR_WEIGHT)
-        w[MULTIPLY_ADDS] += FORM_PRODUCTS * valid_cells(p, t);
+        w[MULTIPLY_ADDS] += SUM_PRODUCTS * valid_cells(p, t);
     else
         w[M31_PRODUCTS] += QM31_DEGREE * valid_cells(p, t);
 }
@@ -205,31 +208,45 @@ static double group_cells(const plan *p, unsigned g) {
     return n;
 }
 
-static void class_work(const plan *p, uint32_t i, double *w) {
-    const unsigned g = p->opening[i].group;
-    const pcs_shape *s = &p->pcs.group[g];
+/* Whether openings i and j are of claims whose forms one pass makes. */
+static bool same_pass(const plan *p, uint32_t i, uint32_t j) {
+    const unsigned g = p->opening[i].group, columns = p->pcs.group[g].col_vars;
     const layout *l = layout_of(p, g);
-    const unsigned vars = block_vars(p, i, l, s->col_vars);
-    const double cells = group_cells(p, g) * power_of_2(vars) / power_of_2(s->col_vars);
-    if (vars >= ROW_FORMS_LOW_MAX && vars + 2 >= s->col_vars)
-        w[MULTIPLY_ADDS] += FORM_PRODUCTS * cells;
+    const bool large = block_vars(p, i, l, columns) >= ROW_FORMS_LOW_MAX;
+    return p->opening[j].group == g && large == (block_vars(p, j, l, columns) >= ROW_FORMS_LOW_MAX) &&
+           same_columns(p, i, j, l, large ? ROW_FORMS_LOW_MAX : columns);
+}
+
+/* Opening i, the first of its pass. */
+static void pass_work(const plan *p, uint32_t i, double *w) {
+    const unsigned g = p->opening[i].group, columns = p->pcs.group[g].col_vars;
+    double share = 0;
+    for (uint32_t j = i; j < p->n_openings; j++) {
+        bool first = same_pass(p, i, j);
+        for (uint32_t k = i; k < j && first; k++)
+            first = !same_pass(p, i, k) || !same_columns(p, j, k, layout_of(p, g), columns);
+        if (first) {
+            share += power_of_2(block_vars(p, j, layout_of(p, g), columns)) / power_of_2(columns);
+            w[QM31_PRODUCTS] += 4 * power_of_2(p->pcs.group[g].row_vars);
+        }
+    }
+    if (share >= 0.25 && block_vars(p, i, layout_of(p, g), columns) >= ROW_FORMS_LOW_MAX)
+        w[MULTIPLY_ADDS] += FORM_PRODUCTS * group_cells(p, g);
     else
-        w[M31_PRODUCTS] += QM31_DEGREE * cells;
-    w[QM31_PRODUCTS] += 4 * power_of_2(s->row_vars);
+        w[M31_PRODUCTS] += QM31_DEGREE * share * group_cells(p, g);
 }
 
 static void rows_work(const plan *p, double *w) {
     for (uint32_t i = 0; i < p->n_openings; i++) {
-        const unsigned g = p->opening[i].group, columns = p->pcs.group[g].col_vars;
         bool first = true;
         for (uint32_t j = 0; j < i && first; j++)
-            first = p->opening[j].group != g || !same_columns(p, i, j, layout_of(p, g), columns);
+            first = !same_pass(p, i, j);
         if (first)
-            class_work(p, i, w);
+            pass_work(p, i, w);
     }
     for (unsigned g = 0; g < p->n_groups; g++) {
         if ((int)g == p->weight_group)
-            w[MULTIPLY_ADDS] += FORM_PRODUCTS * group_cells(p, g);
+            w[MULTIPLY_ADDS] += SUM_PRODUCTS * group_cells(p, g);
         else
             w[M31_PRODUCTS] += QM31_DEGREE * group_cells(p, g);
     }
@@ -243,7 +260,7 @@ static void column_work(const plan *p, double *w) {
     const unsigned k = s->col_vars + s->rate_bits;
     const double queries = (double)pcs_expected_distinct(k, p->pcs.group_queries[p->weight_group]) / 256;
     const double butterflies = s->n_present * s->col_vars * power_of_2(k) / 2;
-    const double forms = queries * group_cells(p, (unsigned)p->weight_group);
+    const double forms = HALVES * queries * group_cells(p, (unsigned)p->weight_group);
     if (forms <= kernels()->products_per_butterfly * butterflies)
         w[MULTIPLY_ADDS] += forms;
     else

@@ -11,7 +11,7 @@
 
 #include "suite.h"
 
-enum { MAX_SCALES = 3, CHUNK_CELLS = 1 << NARROW_CHUNK_VARS, BLOCK_CELLS = 1 << NARROW_BLOCK_VARS };
+enum { CHUNK_CELLS = 1 << NARROW_CHUNK_VARS, BLOCK_CELLS = 1 << NARROW_BLOCK_VARS };
 
 static uint64_t rng_state;
 
@@ -90,44 +90,51 @@ START_TEST(narrow_cells_are_those_of_the_matrix) {
 }
 END_TEST
 
-static void check_narrow(size_t chunks, size_t first, size_t n_chunks, size_t n, size_t n_scales) {
+static void check_narrow(size_t chunks, size_t first, size_t n_chunks, size_t n) {
     const size_t n_blocks = n_chunks * (CHUNK_CELLS / BLOCK_CELLS);
     mica_arena arena;
     mica_status st = {0};
-    row_forms f;
-    ck_assert(arena_create(
-        &arena, row_forms_bytes(NARROW_BLOCK_VARS, n) + row_forms_narrow_most(n) + ROW_FORMS_SCRATCH, &st));
+    row_forms f, wide;
+    ck_assert(arena_create(&arena,
+                           row_forms_bytes(NARROW_BLOCK_VARS, n, true) +
+                               row_forms_bytes(NARROW_BLOCK_VARS, n, false) + ROW_FORMS_SCRATCH,
+                           &st));
     m31 *low = random_elements(n * BLOCK_CELLS), *cell = patterned_matrix(chunks, next() % (chunks + 1));
     narrow_matrix *m = narrow_make(cell, chunks * CHUNK_CELLS);
-    ck_assert(m && row_forms_make(&f, NARROW_BLOCK_VARS, low, n, &arena, &st) &&
-              row_forms_make_narrow(&f, m, &arena, &st));
+    ck_assert(m && row_forms_make(&f, NARROW_BLOCK_VARS, low, n, m, &arena, &st) &&
+              row_forms_make(&wide, NARROW_BLOCK_VARS, low, n, NULL, &arena, &st));
     void *scratch = arena_alloc(&arena, 1, ROW_FORMS_SCRATCH, &st);
-    m31 *scale = random_elements(n_scales * n_blocks * f.padded), *acc = random_elements(n_scales * f.padded);
-    m31 *want = malloc(n_scales * f.padded * sizeof *want), *got = malloc(n_scales * f.padded * sizeof *got);
-    ck_assert(scratch && want && got);
-    memcpy(want, acc, n_scales * f.padded * sizeof *want);
-    row_forms_add(&f, cell + first * CHUNK_CELLS, n_blocks, scale, n_scales, want, scratch);
+    m31 *scale = random_elements(n_blocks * f.padded), *acc = random_elements(f.padded);
+    m31 *want = malloc(f.padded * sizeof *want), *got = malloc(f.padded * sizeof *got);
+    m31 *block = malloc(n_blocks * f.padded * sizeof *block),
+        *blocks = malloc(n_blocks * f.padded * sizeof *blocks);
+    ck_assert(scratch && want && got && block && blocks);
+    memcpy(want, acc, f.padded * sizeof *want);
+    row_forms_add(&wide, cell, first * CHUNK_CELLS, n_blocks, scale, want, scratch);
+    row_forms_blocks(&wide, cell, first * CHUNK_CELLS, n_blocks, block, scratch);
     const mica_cpu_level best = mica_cpu_level_get();
     for (mica_cpu_level level = 0; level <= best; level++) {
         mica_cpu_limit(level);
-        memcpy(got, acc, n_scales * f.padded * sizeof *got);
-        row_forms_add_narrow(&f, cell, first * CHUNK_CELLS, n_blocks, scale, n_scales, got, scratch);
-        for (size_t s = 0; s < n_scales; s++)
-            ck_assert_msg(memcmp(got + s * f.padded, want + s * f.padded, n * sizeof *got) == 0,
-                          "%zu of %zu chunks from %zu, %zu forms, set %zu, %s", n_chunks, chunks, first, n, s,
-                          mica_cpu_level_name(level));
+        memcpy(got, acc, f.padded * sizeof *got);
+        row_forms_add(&f, cell, first * CHUNK_CELLS, n_blocks, scale, got, scratch);
+        row_forms_blocks(&f, cell, first * CHUNK_CELLS, n_blocks, blocks, scratch);
+        bool equal = memcmp(got, want, n * sizeof *got) == 0;
+        for (size_t b = 0; b < n_blocks; b++)
+            equal = equal && memcmp(blocks + b * f.padded, block + b * f.padded, n * sizeof *block) == 0;
+        ck_assert_msg(equal, "%zu of %zu chunks from %zu, %zu forms, %s", n_chunks, chunks, first, n,
+                      mica_cpu_level_name(level));
     }
     mica_cpu_limit(best);
     narrow_free(m);
-    free(low), free(cell), free(scale), free(acc), free(want), free(got);
+    free(low), free(cell), free(scale), free(acc), free(want), free(got), free(block), free(blocks);
     arena_destroy(&arena);
 }
 
 START_TEST(narrow_rows_give_the_same_sums) {
     static const size_t forms[] = {1, 5, 10, 11, 16, 17, 32, 33, 42, 43, 65, 100};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        check_narrow(6 + i % 3 * 6, i % 4, 1 + i % 3, forms[i], 1 + i % MAX_SCALES);
-    check_narrow(16, 0, 16, 3, 4);
+        check_narrow(6 + i % 3 * 6, i % 4, 1 + i % 3, forms[i]);
+    check_narrow(16, 0, 16, 3);
 }
 END_TEST
 
@@ -208,29 +215,27 @@ START_TEST(extreme_combinations_do_not_wrap) {
 }
 END_TEST
 
-/* All cells and all limbs at their ends. */
+/* All cells and all halves at their ends. */
 START_TEST(extreme_narrow_cells_do_not_wrap) {
     mica_arena arena;
     mica_status st = {0};
     row_forms f;
     m31 low[BLOCK_CELLS], *cell = malloc(CHUNK_CELLS * sizeof *cell), scale[32 * ROW_FORMS_COLUMNS];
-    ck_assert(arena_create(
-        &arena, row_forms_bytes(NARROW_BLOCK_VARS, 1) + row_forms_narrow_most(1) + ROW_FORMS_SCRATCH, &st));
+    ck_assert(arena_create(&arena, row_forms_bytes(NARROW_BLOCK_VARS, 1, true) + ROW_FORMS_SCRATCH, &st));
     for (unsigned sign = 0; sign < 2; sign++) {
-        const int32_t limbs = -(1 << 10) - (1 << 21) - (sign ? 255 << 22 : 0);
+        const int32_t halves = -(1 << 15) + (sign ? -(1 << 30) + (1 << 16) : 0);
         for (size_t i = 0; i < BLOCK_CELLS; i++)
-            low[i] = m31_from_i32(limbs);
+            low[i] = m31_from_i32(halves);
         for (size_t i = 0; i < CHUNK_CELLS; i++)
             cell[i] = m31_from_i32(sign ? NARROW_MAX : -NARROW_MAX);
         for (size_t i = 0; i < 32 * ROW_FORMS_COLUMNS; i++)
             scale[i] = M31_P - 1;
         const size_t mark = arena_mark(&arena);
         narrow_matrix *m = narrow_make(cell, CHUNK_CELLS);
-        ck_assert(m && row_forms_make(&f, NARROW_BLOCK_VARS, low, 1, &arena, &st) &&
-                  row_forms_make_narrow(&f, m, &arena, &st));
+        ck_assert(m && row_forms_make(&f, NARROW_BLOCK_VARS, low, 1, m, &arena, &st));
         void *scratch = arena_alloc(&arena, 1, ROW_FORMS_SCRATCH, &st);
         m31 acc[ROW_FORMS_COLUMNS] = {0};
-        row_forms_add_narrow(&f, cell, 0, 32, scale, 1, acc, scratch);
+        row_forms_add(&f, cell, 0, 32, scale, acc, scratch);
         ck_assert_uint_eq(acc[0], m31_neg(m31_mul(CHUNK_CELLS, m31_mul(low[0], cell[0]))));
         narrow_free(m);
         arena_reset(&arena, mark);
