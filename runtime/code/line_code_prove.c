@@ -93,12 +93,47 @@ static void encode_panel(const line_twiddles *tw, const m31 *v, size_t stride, u
                 memcpy(copy[j], v + i * stride, width * sizeof *v);
         }
     }
-    for (unsigned k = r + 1; k <= r + s; k++) {
-        const size_t half = (size_t)1 << (k - 1);
-        for (size_t block = 0; block < (size_t)1 << (r + s); block += 2 * half) {
-            for (size_t j = 0; j < half; j++)
-                kern->butterfly(rows[block + j], rows[block + half + j], tw->layer[k] + j, 1, width);
+    unsigned k = r;
+    for (; k + 2 <= r + s; k += 2) {
+        const size_t quarter = (size_t)1 << k;
+        const m31 *x = tw->layer[k + 1], *y = tw->layer[k + 2];
+        for (size_t block = 0; block < (size_t)1 << (r + s); block += 4 * quarter) {
+            for (size_t j = 0; j < quarter; j++)
+                kern->butterflies(rows[block + j], quarter * PANEL, x + j, y + j, y + quarter + j, 1, width);
         }
+    }
+    if (k < r + s) {
+        const size_t half = (size_t)1 << k;
+        for (size_t j = 0; j < half; j++)
+            kern->butterfly(rows[j], rows[half + j], tw->layer[k + 1] + j, 1, width);
+    }
+}
+
+typedef uint32_t quad __attribute__((vector_size(16)));
+
+/* block[c][row + r] = rows[row + r][col + c], r, c < 4. */
+static inline void transpose_quads(m31 *const block[4], m31 rows[][PANEL], size_t row, size_t col) {
+    quad a[4], t[4], u[4];
+    for (size_t r = 0; r < 4; r++)
+        memcpy(&a[r], &rows[row + r][col], sizeof a[r]);
+    for (size_t r = 0; r < 4; r += 2) {
+        t[r] = __builtin_shufflevector(a[r], a[r + 1], 0, 4, 1, 5);
+        t[r + 1] = __builtin_shufflevector(a[r], a[r + 1], 2, 6, 3, 7);
+    }
+    for (size_t c = 0; c < 2; c++) {
+        u[2 * c] = __builtin_shufflevector(t[c], t[2 + c], 0, 1, 4, 5);
+        u[2 * c + 1] = __builtin_shufflevector(t[c], t[2 + c], 2, 3, 6, 7);
+    }
+    for (size_t c = 0; c < 4; c++)
+        memcpy(block[c] + row, &u[c], sizeof u[c]);
+}
+
+/* The same of fewer points or columns. */
+static void copy_few(m31 *const block[4], m31 rows[][PANEL], size_t points, size_t col, size_t width) {
+    for (size_t c = 0; c < 4 && col + c < width; c++) {
+        for (size_t row = 0; row < points; row++)
+            /* filled: 2^s >= 1 blocks of 2^r points */
+            block[c][row] = rows[row][col + c]; // NOLINT(clang-analyzer-core.uninitialized.Assign)
     }
 }
 
@@ -114,23 +149,36 @@ static void encode_blocks(const line_twiddles *tw, const m31 *v, unsigned b, uns
         __builtin_prefetch(v + i, 0, 2);
     for (size_t first = 0; first < blocks; first += width) {
         encode_panel(tw, v + first, blocks, s, r, width, rows);
-        for (size_t col = 0; col < width; col++) {
-            m31 *block = out + (reverse_bits(first + col, b - s) << (r + s));
-            for (size_t row = 0; row < points; row++)
-                /* filled: 2^s >= 1 blocks of 2^r points */
-                block[row] = rows[row][col]; // NOLINT(clang-analyzer-core.uninitialized.Assign)
+        for (size_t col = 0; col < width; col += 4) {
+            m31 *block[4];
+            for (size_t c = 0; c < 4; c++)
+                block[c] = out + (reverse_bits((first + col + c) & (blocks - 1), b - s) << (r + s));
+            if (points < 4 || width < 4) {
+                copy_few(block, rows, points, col, width);
+                continue;
+            }
+            for (size_t row = 0; row < points; row += 4)
+                transpose_quads(block, rows, row, col);
         }
     }
 }
 
-/* Stage 2: the layers above `from` up to `to` inside every block of 2^to points. */
+/* Stage 2: the layers above `from` up to `to` inside every block of 2^to points, two at a time. */
 static void inner_layers(const line_twiddles *tw, m31 *out, size_t n, unsigned from, unsigned to) {
     const mica_kernels *kern = kernels();
     for (size_t outer = 0; outer < n; outer += (size_t)1 << to) {
-        for (unsigned k = from + 1; k <= to; k++) {
-            const size_t half = (size_t)1 << (k - 1);
-            for (size_t block = outer; block < outer + ((size_t)1 << to); block += 2 * half)
-                kern->butterfly(out + block, out + block + half, tw->layer[k], 0, half);
+        m31 *const end = out + outer + ((size_t)1 << to);
+        unsigned k = from;
+        if ((to - from) % 2) {
+            const size_t half = (size_t)1 << k++;
+            for (m31 *u = out + outer; u < end; u += 2 * half)
+                kern->butterfly(u, u + half, tw->layer[k], 0, half);
+        }
+        for (; k < to; k += 2) {
+            const size_t quarter = (size_t)1 << k;
+            const m31 *y = tw->layer[k + 2];
+            for (m31 *a = out + outer; a < end; a += 4 * quarter)
+                kern->butterflies(a, quarter, tw->layer[k + 1], y, y + quarter, 0, quarter);
         }
     }
 }
@@ -140,17 +188,25 @@ static void inner_layers(const line_twiddles *tw, m31 *out, size_t n, unsigned f
  * cache. */
 static void outer_pass(const line_twiddles *tw, m31 *out, unsigned from, unsigned count) {
     const mica_kernels *kern = kernels();
-    const size_t columns = (size_t)1 << from;
+    const size_t columns = (size_t)1 << from, rows = (size_t)1 << count;
     for (size_t first = 0; first < columns; first += CHUNK) {
-        for (unsigned l = 0; l < count; l++) {
-            const m31 *x = tw->layer[from + 1 + l] + first;
-            for (size_t row = 0; row < (size_t)1 << count; row++) {
-                const size_t bit = (size_t)1 << l;
-                if (row & bit)
+        m31 *chunk = out + first;
+        unsigned l = 0;
+        for (; l + 2 <= count; l += 2) {
+            const size_t bit = (size_t)1 << l;
+            for (size_t row = 0; row < rows; row++) {
+                if (row & (3 * bit))
                     continue;
-                m31 *u = out + row * columns + first;
-                kern->butterfly(u, u + bit * columns, x + (row & (bit - 1)) * columns, 0, CHUNK);
+                const size_t at = (row & (bit - 1)) * columns + first;
+                const m31 *x = tw->layer[from + 1 + l] + at, *y = tw->layer[from + 2 + l] + at;
+                kern->butterflies(chunk + row * columns, bit * columns, x, y, y + bit * columns, 0, CHUNK);
             }
+        }
+        if (l < count) {
+            const size_t half = (size_t)1 << l;
+            for (size_t row = 0; row < half; row++)
+                kern->butterfly(chunk + row * columns, chunk + (row + half) * columns,
+                                tw->layer[from + 1 + l] + row * columns + first, 0, CHUNK);
         }
     }
 }

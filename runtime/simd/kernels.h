@@ -60,6 +60,10 @@ typedef struct mica_kernels {
     /* Butterflies of one FFT layer on two half-blocks: (u, v) -> (u + x[i] v, u - x[i] v), i < n (in place).
      * With broadcast != 0 every i uses x[0]. */
     void (*butterfly)(m31 *u, m31 *v, const m31 *x, int broadcast, size_t n);
+    /* Two layers on four quarter-blocks a_q = a + q step: butterflies (a_0, a_1) and (a_2, a_3) with x[i],
+     * then (a_0, a_2) with y[i] and (a_1, a_3) with z[i]; broadcast and n <= step as above. */
+    void (*butterflies)(m31 *a, size_t step, const m31 *x, const m31 *y, const m31 *z, int broadcast,
+                        size_t n);
 
     /* --- integer layers (simd/products.h) --- */
     products_fn *products;

@@ -164,6 +164,14 @@ static void butterfly(m31 *u, m31 *v, const m31 *x, int broadcast, size_t n) {
     }
 }
 
+static void butterflies(m31 *a, size_t step, const m31 *x, const m31 *y, const m31 *z, int broadcast,
+                        size_t n) {
+    butterfly(a, a + step, x, broadcast, n);
+    butterfly(a + 2 * step, a + 3 * step, x, broadcast, n);
+    butterfly(a, a + 2 * step, y, broadcast, n);
+    butterfly(a + step, a + 3 * step, z, broadcast, n);
+}
+
 static unsigned limbs_split(int16_t *limb, size_t stride, const m31 *v, size_t n) {
     return limbs_split_row(limb, stride, v, n);
 }
@@ -197,6 +205,7 @@ const mica_kernels kernels_portable = {
     .round_fraction = round_fraction,
     .round_shifted = round_shifted,
     .butterfly = butterfly,
+    .butterflies = butterflies,
     .products = products_portable,
     .combine = combine_portable,
     .products_per_butterfly = 1,

@@ -387,27 +387,63 @@ static void round_shifted(qvec e, const qvec t[2][2], const qm31 s[2], size_t n,
     out[1] = sum_close(&at_inf, out[1]);
 }
 
-INLINE void butterflies(m31 *u, m31 *v, const m31 *x, bool broadcast, size_t end) {
-    const vec same = vec_set1(2 * x[0]);
+/* (u, v) -> (u + x v, u - x v), x2 = 2x. */
+INLINE void vec_butterfly(vec *u, vec *v, vec x2, bool uniform) {
+    const vec a = *u, b = vec_mul_doubled(*v, x2, uniform);
+    *u = vec_add(a, b);
+    *v = vec_sub(a, b);
+}
+INLINE vec vec_twice(vec a) {
+    return vec_add32(a, a);
+}
+
+INLINE void butterfly_vectors(m31 *u, m31 *v, const m31 *x, bool broadcast, size_t end) {
+    const vec same = vec_twice(vec_set1(x[0]));
     for (size_t i = 0; i < end; i += VEC_LANES) {
-        vec x2 = same;
-        if (!broadcast) {
-            const vec each = vec_load(x + i);
-            x2 = vec_add32(each, each);
-        }
-        const vec a = vec_load(u + i), b = vec_mul_doubled(vec_load(v + i), x2, broadcast);
-        vec_store(u + i, vec_add(a, b));
-        vec_store(v + i, vec_sub(a, b));
+        vec a = vec_load(u + i), b = vec_load(v + i);
+        vec_butterfly(&a, &b, broadcast ? same : vec_twice(vec_load(x + i)), broadcast);
+        vec_store(u + i, a);
+        vec_store(v + i, b);
     }
 }
 
 static void butterfly(m31 *u, m31 *v, const m31 *x, int broadcast, size_t n) {
     const size_t end = whole_vectors(n);
     if (end && broadcast)
-        butterflies(u, v, x, true, end);
+        butterfly_vectors(u, v, x, true, end);
     else if (end)
-        butterflies(u, v, x, false, end);
-    kernels_portable.butterfly(u + end, v + end, broadcast ? x : x + end, broadcast, n - end);
+        butterfly_vectors(u, v, x, false, end);
+    if (end < n)
+        kernels_portable.butterfly(u + end, v + end, broadcast ? x : x + end, broadcast, n - end);
+}
+
+INLINE void butterflies_vectors(m31 *a, size_t step, const m31 *x, const m31 *y, const m31 *z, bool broadcast,
+                                size_t end) {
+    const vec same_x = vec_twice(vec_set1(x[0])), same_y = vec_twice(vec_set1(y[0])),
+              same_z = vec_twice(vec_set1(z[0]));
+    for (size_t i = 0; i < end; i += VEC_LANES) {
+        vec v[4];
+        for (unsigned q = 0; q < 4; q++)
+            v[q] = vec_load(a + q * step + i);
+        const vec x2 = broadcast ? same_x : vec_twice(vec_load(x + i));
+        vec_butterfly(&v[0], &v[1], x2, broadcast);
+        vec_butterfly(&v[2], &v[3], x2, broadcast);
+        vec_butterfly(&v[0], &v[2], broadcast ? same_y : vec_twice(vec_load(y + i)), broadcast);
+        vec_butterfly(&v[1], &v[3], broadcast ? same_z : vec_twice(vec_load(z + i)), broadcast);
+        for (unsigned q = 0; q < 4; q++)
+            vec_store(a + q * step + i, v[q]);
+    }
+}
+
+static void butterflies(m31 *a, size_t step, const m31 *x, const m31 *y, const m31 *z, int broadcast,
+                        size_t n) {
+    const size_t end = whole_vectors(n), at = broadcast ? 0 : end;
+    if (end && broadcast)
+        butterflies_vectors(a, step, x, y, z, true, end);
+    else if (end)
+        butterflies_vectors(a, step, x, y, z, false, end);
+    if (end < n)
+        kernels_portable.butterflies(a + end, step, x + at, y + at, z + at, broadcast, n - end);
 }
 
 /* A loop that the C compiler vectorises. */
@@ -459,5 +495,5 @@ static void halves_join(m31 *acc, const int32_t *sum, size_t stride, size_t part
     .eq_extend = eq_extend, .fold = fold, .round_product = round_product,                                    \
     .round_eq_product = round_eq_product, .fraction_add = fraction_add,                                      \
     .fraction_add_ones = fraction_add_ones, .round_fraction = round_fraction,                                \
-    .round_shifted = round_shifted, .butterfly = butterfly, .limbs_split = limbs_split,                      \
-    .limbs_join = limbs_join, .abs_sums = abs_sums, .halves_join = halves_join
+    .round_shifted = round_shifted, .butterfly = butterfly, .butterflies = butterflies,                      \
+    .limbs_split = limbs_split, .limbs_join = limbs_join, .abs_sums = abs_sums, .halves_join = halves_join

@@ -97,6 +97,13 @@ static void call_butterfly(const mica_kernels *k, operands *o, unsigned offset, 
 static void call_butterfly_broadcast(const mica_kernels *k, operands *o, unsigned offset, size_t n) {
     k->butterfly(V(0).p, V(1).p, ROW, 1, n);
 }
+/* The planes of vector 0 are the quarters. */
+static void call_butterflies(const mica_kernels *k, operands *o, unsigned offset, size_t n) {
+    k->butterflies(V(0).p, STRIDE, V(1).p, V(2).p, ROW, 0, n);
+}
+static void call_butterflies_broadcast(const mica_kernels *k, operands *o, unsigned offset, size_t n) {
+    k->butterflies(V(0).p, STRIDE, V(1).p, V(2).p, ROW, 1, n);
+}
 
 static const struct {
     const char *name;
@@ -116,6 +123,8 @@ static const struct {
     {"round_shifted", call_round_shifted},
     {"butterfly", call_butterfly},
     {"butterfly, broadcast", call_butterfly_broadcast},
+    {"butterflies", call_butterflies},
+    {"butterflies, broadcast", call_butterflies_broadcast},
 };
 #define CALLS (sizeof calls / sizeof *calls)
 
@@ -308,6 +317,14 @@ static void expect_map(size_t call, const at_i *e, qm31 c, m31 row_0, qm31 want[
     } else if (calls[call].call == call_fraction_add_ones) {
         want[4] = qm31_add(v[1], v[3]);
         want[5] = qm31_mul(v[1], v[3]);
+    } else if (calls[call].call == call_butterflies) {
+        const m31 a = v[0].v[0], b = m31_mul(v[1].v[0], v[0].v[1]), c2 = v[0].v[2],
+                  d = m31_mul(v[1].v[0], v[0].v[3]), sums[2] = {m31_add(a, b), m31_sub(a, b)},
+                  by[2] = {m31_mul(v[2].v[0], m31_add(c2, d)), m31_mul(e->row, m31_sub(c2, d))};
+        for (unsigned q = 0; q < 2; q++) {
+            want[0].v[q] = m31_add(sums[q], by[q]);
+            want[0].v[2 + q] = m31_sub(sums[q], by[q]);
+        }
     } else { /* a butterfly works on the first plane only */
         const m31 x = calls[call].call == call_butterfly ? e->row : row_0;
         want[0].v[0] = m31_add(v[0].v[0], m31_mul(x, v[1].v[0]));
@@ -317,8 +334,8 @@ static void expect_map(size_t call, const at_i *e, qm31 c, m31 row_0, qm31 want[
 
 START_TEST(portable_maps) {
     static const call_fn maps[] = {
-        call_axpy_m31,          call_axpy,      call_eq_extend,          call_fold, call_fraction_add,
-        call_fraction_add_ones, call_butterfly, call_butterfly_broadcast};
+        call_axpy_m31,          call_axpy,      call_eq_extend,           call_fold,       call_fraction_add,
+        call_fraction_add_ones, call_butterfly, call_butterfly_broadcast, call_butterflies};
     static operands before, after;
     uint64_t seed = 78;
     for (size_t c = 0; c < CALLS; c++) {
