@@ -8,6 +8,7 @@
 
 /* MICA_PLAIN_SUMS: tests only, for the definition on a machine with SSE2. */
 #if defined(__SSE2__) && !defined(MICA_PLAIN_SUMS)
+#define QM31_SUM_SSE2 1
 #include <emmintrin.h>
 
 /* even: coordinates 0 and 2, odd: 1 and 3. */
@@ -23,11 +24,14 @@ static inline qm31_sum qm31_sum_plus(qm31_sum a, qm31_sum b) {
     return (qm31_sum){_mm_add_epi64(a.even, b.even), _mm_add_epi64(a.odd, b.odd)};
 }
 
-/* _mm_mul_epu32 multiplies the lower halves of 64-bit words and ignores the upper ones. */
+/* _mm_mul_epu32 multiplies the lower halves of 64-bit words and ignores the upper ones; w is one word four
+ * times. */
+static inline qm31_sum qm31_pair_products(__m128i x, __m128i w) {
+    return (qm31_sum){_mm_mul_epu32(x, w), _mm_mul_epu32(_mm_srli_epi64(x, 32), w)};
+}
+
 static inline qm31_sum qm31_sum_product(const qm31 *x, uint32_t w) {
-    const __m128i even = _mm_loadu_si128((const __m128i *)(const void *)x->v);
-    const __m128i odd = _mm_srli_epi64(even, 32), factor = _mm_set1_epi32((int)w);
-    return (qm31_sum){_mm_mul_epu32(even, factor), _mm_mul_epu32(odd, factor)};
+    return qm31_pair_products(_mm_loadu_si128((const __m128i *)(const void *)x->v), _mm_set1_epi32((int)w));
 }
 
 static inline __m128i qm31_pair_part(__m128i x) {
@@ -39,16 +43,21 @@ static inline qm31_sum qm31_sum_part(qm31_sum s) {
 }
 
 /* As m31_reduce64: two foldings leave at most 2^31 + 3, one more at most p, and p is 0. */
-static inline qm31 qm31_sum_value(qm31_sum s) {
+static inline __m128i qm31_pair_value(qm31_sum s) {
     const qm31_sum t = qm31_sum_part(qm31_sum_part(s));
     const __m128i p = _mm_set1_epi32(M31_P), words = _mm_or_si128(t.even, _mm_slli_epi64(t.odd, 32));
     const __m128i x = _mm_add_epi32(_mm_and_si128(words, p), _mm_srli_epi32(words, 31));
+    return _mm_andnot_si128(_mm_cmpeq_epi32(x, p), x);
+}
+
+static inline qm31 qm31_sum_value(qm31_sum s) {
     qm31 out;
-    _mm_storeu_si128((__m128i *)(void *)out.v, _mm_andnot_si128(_mm_cmpeq_epi32(x, p), x));
+    _mm_storeu_si128((__m128i *)(void *)out.v, qm31_pair_value(s));
     return out;
 }
 
 #else
+#define QM31_SUM_SSE2 0
 
 typedef struct qm31_sum {
     uint64_t v[QM31_DEGREE];

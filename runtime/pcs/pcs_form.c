@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "field/qm31_sum.h"
+#include "field/qm31_bind.h"
 
 static qm31 one_minus(qm31 x) {
     return qm31_sub(qm31_one(), x);
@@ -85,8 +85,9 @@ static unsigned common_coordinates(const pcs_term *x, const pcs_term *y) {
 
 /* out[i] = in[2i] (1 - z) + in[2i + 1] z: the lowest variable is bound to z. */
 static void bind_lowest(const qm31 *in, qm31 z, size_t n, qm31 *out) {
+    const qm31_factor factor = qm31_factor_of(z);
     for (size_t i = 0; i < n; i++)
-        out[i] = qm31_add(in[2 * i], qm31_mul(z, qm31_sub(in[2 * i + 1], in[2 * i])));
+        out[i] = qm31_bind(&factor, &in[2 * i], &in[2 * i + 1]);
 }
 
 /* The part of the message with its lowest variables bound, one after the other, to the coordinates of a term;

@@ -1,7 +1,7 @@
 #include "poly/mle.h"
 
 #include "base/require.h"
-#include "field/qm31_sum.h"
+#include "field/qm31_bind.h"
 
 static qm31 one_minus(qm31 x) {
     return qm31_sub(qm31_one(), x);
@@ -24,10 +24,9 @@ void mle_eq_table(const qm31 *z, unsigned n, qm31 *table) {
     table[0] = qm31_one();
     for (unsigned j = 0; j < n; j++) {
         const size_t half = (size_t)1 << j;
-        for (size_t i = 0; i < half; i++) {
-            table[half + i] = qm31_mul(table[i], z[j]);
-            table[i] = qm31_sub(table[i], table[half + i]);
-        }
+        const qm31_factor factor = qm31_factor_of(z[j]);
+        for (size_t i = 0; i < half; i++)
+            qm31_split(&factor, &table[i], &table[half + i]);
     }
 }
 

@@ -83,15 +83,12 @@ static qm31 final_residual(const walk *w, const plan_event *e) {
     qm31 sum = qm31_neg(w->final_claim);
     for (uint32_t i = e->first; i < e->first + e->count; i++) {
         const plan_instance *k = &p->instance[i];
-        qm31 weight = qm31_zero(), s[MICA_MAX_BITS], m;
-        walk_claim_point(w, k->operand[0], s);
-        for (uint32_t j = 0; j < k->n_claims; j++, lambda++) {
-            if (e->kind == EVENT_CONTRACT)
-                m = qm31_mul(paired_eq(w, e, k), w->value[k->operand[1]]);
-            else
-                ck_assert(matrix_eval(w, k->tensor, p->link[k->first_claim + j], s, &m));
-            weight = qm31_add(weight, qm31_mul(*lambda, m));
-        }
+        qm31 weight;
+        if (e->kind == EVENT_CONTRACT) /* one claim */
+            weight = qm31_mul(*lambda, qm31_mul(paired_eq(w, e, k), w->value[k->operand[1]]));
+        else
+            ck_assert(matrix_weight(w, k, lambda, &weight));
+        lambda += k->n_claims;
         weight = qm31_mul(weight, sumcheck_half_power(e->rounds - k->vars));
         sum = qm31_add(sum, qm31_mul(weight, w->value[k->operand[0]]));
     }

@@ -1,10 +1,11 @@
-/* field/qm31_sum.h against single products: a whole test, included by one file for each form. */
+/* field/qm31_sum.h and qm31_bind.h against single products: a whole test, included by one file for each form.
+ */
 #ifndef MICA_TESTS_QM31_SUM_CASES_H
 #define MICA_TESTS_QM31_SUM_CASES_H
 
 #include <check.h>
 
-#include "field/qm31_sum.h"
+#include "field/qm31_bind.h"
 #include "random_field.h"
 #include "suite.h"
 
@@ -49,11 +50,33 @@ START_TEST(edges) {
 }
 END_TEST
 
+START_TEST(bindings) {
+    static const qm31 edge[] = {{{0, 0, 0, 0}},
+                                {{1, 0, 0, 0}},
+                                {{M31_P - 1, 0, 0, 0}},
+                                {{M31_P - 1, M31_P - 1, M31_P - 1, M31_P - 1}},
+                                {{0, 1, M31_P - 1, M31_HALF}}};
+    const unsigned n = sizeof edge / sizeof *edge;
+    uint64_t seed = 2;
+    for (unsigned k = 0; k < 5000; k++) {
+        const qm31 z = k < 125 ? edge[k % n] : random_qm31(&seed),
+                   a = k < 125 ? edge[k / n % n] : random_qm31(&seed);
+        const qm31 b = k < 125 ? edge[k / 25] : random_qm31(&seed);
+        const qm31_factor factor = qm31_factor_of(z);
+        qm31 low = a, high = b;
+        ck_assert(qm31_eq(qm31_bind(&factor, &a, &b), qm31_add(a, qm31_mul(z, qm31_sub(b, a)))));
+        qm31_split(&factor, &low, &high);
+        ck_assert(qm31_eq(high, qm31_mul(a, z)) && qm31_eq(low, qm31_sub(a, qm31_mul(a, z))));
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("qm31_sum");
     TCase *t = tcase_create("qm31_sum");
     tcase_add_test(t, sums);
     tcase_add_test(t, edges);
+    tcase_add_test(t, bindings);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
