@@ -8,6 +8,7 @@
 #ifndef MICA_CODE_LINE_CODE_H
 #define MICA_CODE_LINE_CODE_H
 
+#include "code/circle.h"
 #include "field/qm31.h"
 #include "mica/status.h"
 
@@ -15,6 +16,15 @@
 
 /* x-coordinate of point j of S_k, 1 <= k <= 29. O(k) circle operations. */
 m31 line_domain_at(unsigned k, uint32_t j);
+
+/* The same for many points of one S_k: about k/2 operations each. */
+typedef struct line_domain {
+    unsigned k;
+    circle_point first;                      /* Q = Q_{k+2} */
+    circle_point step[CIRCLE_LOG_ORDER - 2]; /* Q^{4 2^i}, i < k */
+} line_domain;
+void line_domain_begin(line_domain *d, unsigned k);
+m31 line_domain_point(const line_domain *d, uint32_t j);
 
 /* t[j] = T_{2^j}(x), j < b. */
 void line_functional(m31 x, unsigned b, m31 *t);

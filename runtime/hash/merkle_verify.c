@@ -38,12 +38,24 @@ void merkle_leaf(const uint32_t h0[8], const m31 *column, size_t n_rows, uint8_t
         store_u32(digest + 4 * i, h[i]);
 }
 
-/* One block of the four columns from `column` on, `take` words of each. */
-static void load_lanes(blake2s_vec m[16], const m31 *column, size_t n_rows, size_t take) {
-    for (size_t i = 0; i < 16; i++) {
-        m[i] = (blake2s_vec){0};
-        for (size_t lane = 0; i < take && lane < BLAKE2S_LANES; lane++)
-            m[i][lane] = column[lane * n_rows + i];
+/* Word j of a[i] becomes word i of a[j]. */
+static inline void transpose(blake2s_vec a[BLAKE2S_LANES]) {
+    const blake2s_vec low01 = __builtin_shufflevector(a[0], a[1], 0, 4, 1, 5);
+    const blake2s_vec low23 = __builtin_shufflevector(a[2], a[3], 0, 4, 1, 5);
+    const blake2s_vec high01 = __builtin_shufflevector(a[0], a[1], 2, 6, 3, 7);
+    const blake2s_vec high23 = __builtin_shufflevector(a[2], a[3], 2, 6, 3, 7);
+    a[0] = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
+    a[1] = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
+    a[2] = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
+    a[3] = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
+}
+
+/* block[lane]: a block of each message. */
+static void load_lanes(blake2s_vec m[16], uint32_t (*block)[16]) {
+    for (size_t i = 0; i < 16; i += BLAKE2S_LANES) {
+        for (size_t lane = 0; lane < BLAKE2S_LANES; lane++)
+            memcpy(&m[i + lane], &block[lane][i], sizeof *m);
+        transpose(m + i);
     }
 }
 
@@ -52,21 +64,34 @@ static void start_lanes(blake2s_vec h[8], const uint32_t h0[8]) {
         h[i] = (blake2s_vec){0} + h0[i];
 }
 
-static void store_lane(const blake2s_vec h[8], size_t lane, uint8_t *digest) {
-    for (size_t i = 0; i < 8; i++)
-        store_u32(digest + 4 * i, h[i][lane]);
+/* The digests of the first n messages. */
+static void store_lanes(const blake2s_vec h[8], size_t n, uint8_t *const *digest) {
+    blake2s_vec low[BLAKE2S_LANES] = {h[0], h[1], h[2], h[3]}, high[BLAKE2S_LANES] = {h[4], h[5], h[6], h[7]};
+    transpose(low);
+    transpose(high);
+    for (size_t lane = 0; lane < n; lane++) {
+        uint32_t words[8];
+        memcpy(words, &low[lane], sizeof low[lane]);
+        memcpy(words + 4, &high[lane], sizeof high[lane]);
+        store_u32s(digest[lane], words, 8);
+    }
 }
 
 static void four_leaves(const uint32_t h0[8], const m31 *columns, size_t n_rows, uint8_t *digest) {
     blake2s_vec h[8], m[16];
+    uint8_t *out[BLAKE2S_LANES];
     start_lanes(h, h0);
     for (size_t row = 0; row < n_rows; row += 16) {
         const size_t take = n_rows - row < 16 ? n_rows - row : 16;
-        load_lanes(m, columns + row, n_rows, take);
+        uint32_t block[BLAKE2S_LANES][16] = {{0}};
+        for (size_t lane = 0; lane < BLAKE2S_LANES; lane++)
+            memcpy(block[lane], columns + lane * n_rows + row, take * sizeof *columns);
+        load_lanes(m, block);
         blake2s_compress_lanes(h, m, MERKLE_LEAF_COUNTED + 4 * (row + take), row + take == n_rows);
     }
     for (size_t lane = 0; lane < BLAKE2S_LANES; lane++)
-        store_lane(h, lane, digest + MERKLE_DIGEST * lane);
+        out[lane] = digest + MERKLE_DIGEST * lane;
+    store_lanes(h, BLAKE2S_LANES, out);
 }
 
 void merkle_leaves(const uint32_t h0[8], const m31 *columns, size_t n_rows, size_t n, uint8_t *digest) {
@@ -89,19 +114,15 @@ typedef struct pending_nodes {
 static void flush_nodes(pending_nodes *p) {
     blake2s_vec h[8], m[16];
     start_lanes(h, p->h0);
-    for (size_t i = 0; i < 16; i++)
-        m[i] = (blake2s_vec){p->child[0][i], p->child[1][i], p->child[2][i], p->child[3][i]};
+    load_lanes(m, p->child);
     blake2s_compress_lanes(h, m, MERKLE_NODE_COUNTED + 2 * MERKLE_DIGEST, 1);
-    for (size_t lane = 0; lane < p->n; lane++)
-        store_lane(h, lane, p->parent[lane]);
+    store_lanes(h, p->n, p->parent);
     p->n = 0;
 }
 
 static void push_node(pending_nodes *p, const uint8_t *left, const uint8_t *right, uint8_t *parent) {
-    for (size_t i = 0; i < 8; i++) {
-        p->child[p->n][i] = load_u32(left + 4 * i);
-        p->child[p->n][8 + i] = load_u32(right + 4 * i);
-    }
+    load_u32s(p->child[p->n], left, 8);
+    load_u32s(p->child[p->n] + 8, right, 8);
     p->parent[p->n++] = parent;
     if (p->n == BLAKE2S_LANES)
         flush_nodes(p);

@@ -165,6 +165,8 @@ static bool read_source(opening *o, unsigned step, const pcs_source *s, const ui
     const unsigned k = s->col_vars + s->rate_bits;
     const size_t n = pcs_draw_queries(o->ch, s, o->index);
     uint32_t leaf_state[8];
+    line_domain domain;
+    line_domain_begin(&domain, k);
     merkle_leaf_state(leaf_state, s->n_words);
     for (size_t i = 0; i < n; i++) {
         m31 *column = o->column + i % COLUMNS * s->n_words;
@@ -173,7 +175,7 @@ static bool read_source(opening *o, unsigned step, const pcs_source *s, const ui
         if (i % COLUMNS == COLUMNS - 1 || i == n - 1)
             merkle_leaves(leaf_state, o->column, s->n_words, i % COLUMNS + 1,
                           o->digest + MERKLE_DIGEST * (i - i % COLUMNS));
-        line_functional(line_domain_at(k, o->index[i]), s->col_vars, o->power);
+        line_functional(line_domain_point(&domain, o->index[i]), s->col_vars, o->power);
         o->query[o->n_queries] = (pcs_term){.offset = s->offset, .vars = s->col_vars, .t = o->power};
         o->folded[o->n_queries++] = fold_column(o, step, column, s->n_words);
         o->power += s->col_vars;

@@ -23,7 +23,12 @@ static bool check_values(const mica_circuit *c, const mica_port *port, const int
                          mica_verdict *verdict) {
     const mica_tensor *x = &c->tensor[port->tensor];
     const uint64_t cells = port->visibility == MICA_PUBLIC ? mica_port_cells(c, port) * batch : 0;
-    for (uint64_t i = 0; i < cells; i++) {
+    const int32_t lo = x->lo, hi = x->hi;
+    unsigned outside =
+        0; /* a loop without branches first: there are many values, and almost always all are in */
+    for (uint64_t i = 0; i < cells; i++)
+        outside |= (unsigned)(value[i] < lo) | (unsigned)(value[i] > hi);
+    for (uint64_t i = 0; outside && i < cells; i++) {
         if (value[i] < x->lo || value[i] > x->hi)
             return mica_reject(verdict, MICA_REJECT_STATEMENT, x->layer, UINT32_MAX,
                                "'%s': value %lld is outside [%d, %d]", port->name, (long long)value[i], x->lo,
@@ -132,7 +137,8 @@ static bool check_opening(verifier *v) {
     if (!claim)
         return false;
     for (uint32_t i = 0; i < p->n_openings; i++) {
-        qm31 *point = arena_alloc(w->arena, PCS_MAX_VARS, sizeof *point, w->st);
+        const pcs_shape *group = &p->pcs.group[p->opening[i].group];
+        qm31 *point = arena_alloc(w->arena, group->row_vars + group->col_vars, sizeof *point, w->st);
         if (!point)
             return false;
         claim[i] = walk_opening(w, i, point);

@@ -20,8 +20,12 @@ static int compare(const void *a, const void *b) {
 
 static m31 *domain(unsigned k) {
     m31 *x = malloc(sizeof(m31) << k);
-    for (uint32_t j = 0; j < 1u << k; j++)
+    line_domain d;
+    line_domain_begin(&d, k);
+    for (uint32_t j = 0; j < 1u << k; j++) {
         x[j] = line_domain_at(k, j);
+        ck_assert_uint_eq(line_domain_point(&d, j), x[j]);
+    }
     return x;
 }
 
@@ -66,9 +70,13 @@ END_TEST
 START_TEST(large_domains) {
     uint64_t seed = 1;
     for (unsigned k = MAX_DOMAIN_LOG + 1; k <= 29; k++) {
+        line_domain d;
+        line_domain_begin(&d, k);
         for (unsigned round = 0; round < 100; round++) {
             const uint32_t half = 1u << (k - 1), j = (uint32_t)random_u64(&seed) % half;
             const m31 x = line_domain_at(k, j);
+            ck_assert_uint_eq(line_domain_point(&d, j), x);
+            ck_assert_uint_eq(line_domain_point(&d, j + half), M31_P - x);
             ck_assert_uint_eq(m31_add(x, line_domain_at(k, j + half)), 0);
             ck_assert_uint_eq(circle_double_x(x), line_domain_at(k - 1, j));
         }
