@@ -9,7 +9,6 @@
 
 #define MAX_WORKERS 256  /* base/parallel.h */
 #define ROUND_GRAIN 4096 /* elements per thread from which waking it pays off */
-#define FORM_LOW    8    /* log2 of the block of the linear form that one task updates */
 
 /* --- levels --- */
 
@@ -38,14 +37,6 @@ static void gather(const m31 *codeword, unsigned k, size_t n_words, const uint32
             column[q * n_words + w] = codeword[(w << k) + index[q]];
     }
 }
-
-/* Queries of one source of one step: distinct indices, and T_{2^j}(x) for each. */
-typedef struct query_set {
-    pcs_source source;
-    uint32_t *index;
-    m31 *power; /* [n][col_vars] */
-    size_t n;
-} query_set;
 
 static bool open_columns(opening *o, unsigned step, unsigned i, const query_set *q) {
     const pcs_source *s = &q->source;
@@ -88,59 +79,6 @@ static bool open_queries(opening *o, unsigned step, query_set set[PCS_MAX_GROUPS
         if (!open_columns(o, step, i, q))
             return false;
     }
-    return true;
-}
-
-typedef struct form_job {
-    const query_set *q;
-    unsigned low;        /* variables of a block */
-    const m31 *low_part; /* [n][2^low]: the low factor of w_x */
-    const qm31 *coef;
-    qm31 *scaled; /* [workers][n] */
-    qvec form;
-} form_job;
-
-/* form[block] += sum_k coef_k w_{x_k}[block]; w_x on a block is its low factor times one number. */
-static void form_range(void *ctx, size_t begin, size_t end, unsigned worker) {
-    const form_job *job = ctx;
-    const unsigned b = job->q->source.col_vars;
-    const size_t size = (size_t)1 << job->low;
-    qm31 *scaled = job->scaled + worker * job->q->n;
-    for (size_t block = begin; block < end; block++) {
-        for (size_t k = 0; k < job->q->n; k++) {
-            const m31 *power = job->q->power + k * b;
-            m31 high = 1;
-            for (unsigned v = job->low; v < b; v++)
-                high = block >> (v - job->low) & 1 ? m31_mul(high, power[v]) : high;
-            scaled[k] = qm31_mul_m31(job->coef[k], high);
-        }
-        kernels()->axpys_m31(qvec_from(job->form, block << job->low), scaled, job->low_part, size, job->q->n,
-                             size);
-    }
-}
-
-/* Adds *gamma_power gamma^k w_{x_k} of the queries of one source to its part of the form. */
-static bool add_to_form(opening *o, const query_set *q, qm31 gamma, qm31 *gamma_power) {
-    const unsigned b = q->source.col_vars, low = b < FORM_LOW ? b : FORM_LOW;
-    const size_t mark = arena_mark(o->arena);
-    m31 *low_part = arena_alloc(o->arena, q->n << low, sizeof *low_part, o->st);
-    qm31 *coef = arena_alloc(o->arena, q->n, sizeof *coef, o->st);
-    qm31 *scaled = arena_alloc(o->arena, parallel_workers() * q->n, sizeof *scaled, o->st);
-    if (!low_part || !coef || !scaled)
-        return false;
-    for (size_t k = 0; k < q->n; k++, *gamma_power = qm31_mul(*gamma_power, gamma)) {
-        m31 *w = low_part + (k << low);
-        coef[k] = *gamma_power;
-        w[0] = 1;
-        for (unsigned v = 0; v < low; v++) {
-            const size_t half = (size_t)1 << v;
-            for (size_t i = 0; i < half; i++)
-                w[half + i] = m31_mul(w[i], q->power[k * b + v]);
-        }
-    }
-    form_job job = {q, low, low_part, coef, scaled, qvec_from(o->form, q->source.offset)};
-    parallel_for((size_t)1 << (b - low), 1, form_range, &job);
-    arena_reset(o->arena, mark);
     return true;
 }
 
@@ -202,7 +140,7 @@ static bool prove_level(opening *o, unsigned l) {
     channel_challenge(o->ch, TAG_OPEN_GAMMA, &gamma, 1);
     qm31 power = gamma;
     for (unsigned i = 0; i < n_sets; i++) {
-        if (!add_to_form(o, &set[i], gamma, &power))
+        if (!open_add_queries(o, &set[i], gamma, &power))
             return false;
     }
     level_reduce(o, l);
@@ -233,11 +171,10 @@ static size_t queries_workspace(const pcs_params *p, unsigned step) {
     size_t bytes = 0;
     for (unsigned i = 0; i < n; i++) {
         const pcs_source *s = &source[i];
-        const size_t t = s->queries, low = (size_t)1 << (s->col_vars < FORM_LOW ? s->col_vars : FORM_LOW);
+        const size_t t = s->queries;
         bytes += 2 * pcs_block_bytes(t, sizeof(uint32_t)); /* indices, and those of the multiproof */
         bytes += pcs_block_bytes(t * s->col_vars, sizeof(m31)) + pcs_block_bytes(t * s->n_words, sizeof(m31));
-        bytes += pcs_block_bytes(t * low, sizeof(m31)) + pcs_block_bytes(t, sizeof(qm31)) +
-                 pcs_block_bytes(parallel_workers() * t, sizeof(qm31));
+        bytes += open_add_queries_most(s);
         if (step == 0)
             bytes += open_group_columns_workspace(&p->group[i], t);
     }
@@ -273,8 +210,7 @@ static bool queries_dry(const pcs_params *p, const pcs_committed *group, unsigne
     bool ok = true;
     for (unsigned i = 0; ok && i < n; i++) {
         const pcs_source *s = &source[i];
-        const size_t t = distinct(s->queries, (size_t)1 << (s->col_vars + s->rate_bits)),
-                     low = (size_t)1 << (s->col_vars < FORM_LOW ? s->col_vars : FORM_LOW);
+        const size_t t = distinct(s->queries, (size_t)1 << (s->col_vars + s->rate_bits));
         ok = arena_alloc(arena, s->queries, sizeof(uint32_t), st) &&
              arena_alloc(arena, (size_t)s->queries * s->col_vars, sizeof(m31), st);
         const size_t mark = arena_mark(arena);
@@ -283,8 +219,7 @@ static bool queries_dry(const pcs_params *p, const pcs_committed *group, unsigne
             ok = open_group_columns_dry(&group[i], &p->group[i], t, arena, st);
         ok = ok && arena_alloc(arena, t, sizeof(uint32_t), st);
         arena_reset(arena, mark);
-        ok = ok && arena_alloc(arena, t * low, sizeof(m31), st) && arena_alloc(arena, t, sizeof(qm31), st) &&
-             arena_alloc(arena, parallel_workers() * t, sizeof(qm31), st);
+        ok = ok && arena_alloc(arena, open_add_queries_bytes(s, t), 1, st);
         arena_reset(arena, mark);
     }
     return ok;

@@ -81,4 +81,18 @@ size_t open_group_columns_workspace(const pcs_shape *s, size_t n);
 bool open_group_columns_dry(const pcs_committed *c, const pcs_shape *s, size_t n, mica_arena *arena,
                             mica_status *st);
 
+/* Queries of one source of one step: distinct indices, and T_{2^j}(x) for each. */
+typedef struct query_set {
+    pcs_source source;
+    uint32_t *index;
+    m31 *power; /* [n][col_vars] */
+    size_t n;
+} query_set;
+
+/* Adds *gamma_power gamma^k w_{x_k} of the queries of one source to its part of the form. */
+bool open_add_queries(opening *o, const query_set *q, qm31 gamma, qm31 *gamma_power);
+/* What it takes of the arena for n queries, and at most. */
+size_t open_add_queries_bytes(const pcs_source *s, size_t n);
+size_t open_add_queries_most(const pcs_source *s);
+
 #endif

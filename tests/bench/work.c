@@ -13,7 +13,8 @@
  * the cells: one for all classes of claims that agree in their low coordinates, 8 multiply_adds for each cell
  * (four coordinates in two halves), and one for the combination of rows, as in sumcheck; queried columns of
  * the weights, two multiply_adds for each cell and query or the butterflies of encoding them again; levels:
- * encoded, hashed, 4 m31 for each query and cell of the form, rounds as above grinding  grind_hashes: 2^bits
+ * encoded, hashed, 4 m31 for each cell of the form and each query, or fewer where queries share factors
+ * (pcs_queries_prove.c), rounds as above grinding  grind_hashes: 2^bits
  * for each proof of work
  *
  * Padding is counted where the code works on it and cannot avoid it.
@@ -267,6 +268,16 @@ static void column_work(const plan *p, double *w) {
         w[BUTTERFLIES] += butterflies;
 }
 
+/* Products for each element of the form and coordinate: t / 2^h + 2^(h + r), for the best h. */
+static double form_terms(const pcs_source *s) {
+    double least = s->queries;
+    for (unsigned h = 2; h < s->col_vars; h++) {
+        const double terms = s->queries / power_of_2(h) + power_of_2(h + s->rate_bits);
+        least = terms < least ? terms : least;
+    }
+    return least;
+}
+
 static void opening_work(const plan *p, double *w) {
     rows_work(p, w);
     column_work(p, w);
@@ -276,7 +287,7 @@ static void opening_work(const plan *p, double *w) {
         const unsigned n = pcs_step_sources(&p->pcs, l, source);
         code_work((double)(QM31_DEGREE * pcs_level_rows(&p->pcs, l)), level->col_vars, level->rate_bits, w);
         for (unsigned i = 0; i < n; i++)
-            w[M31_PRODUCTS] += QM31_DEGREE * (double)source[i].queries * power_of_2(source[i].col_vars);
+            w[M31_PRODUCTS] += QM31_DEGREE * form_terms(&source[i]) * power_of_2(source[i].col_vars);
         w[QM31_PRODUCTS] += 4 * power_of_2(level->row_vars + level->col_vars);
     }
 }

@@ -87,8 +87,11 @@ static const opening_case cases[] = {
      5,
      0},
     {"longer than one block of the form", 1, {{2, 11, 1, ALL}}, 1, {{4, 2}}, 10, 0},
+    {"queries that share their top points", 1, {{1, 13, 1, ALL}}, 1, {{4, 3}}, 61, 0},
     {"rows of all kinds", 2, {{3, 9, 2, ALL}, {2, 11, 1, HOLES}}, 1, {{3, 2}}, 37, 0},
 };
+
+#define SHARED_LOW 9 /* coordinates that claims of one pass have in common (pcs_classes_prove.c) */
 
 /* --- an instance: matrices, commitments, claims --- */
 
@@ -152,7 +155,7 @@ static inline qm31 evaluate(const instance *x, unsigned g, const qm31 *point) {
 }
 
 /* Claims of several kinds on every group; the first is on a group with the most rows. */
-static inline void add_claim(instance *x, unsigned g, const qm31 *column_part, unsigned kind) {
+static inline void add_claim(instance *x, unsigned g, const qm31 *shared, unsigned n_shared, unsigned kind) {
     const pcs_shape *s = &x->p.group[g];
     const unsigned n = s->row_vars + s->col_vars;
     qm31 *point = calloc(n + 1, sizeof *point);
@@ -161,12 +164,13 @@ static inline void add_claim(instance *x, unsigned g, const qm31 *column_part, u
         point[v] = random_qm31();
         const bool selector = (kind == 1 && v >= s->col_vars + s->row_vars / 2) ||      /* rows on top */
                               (kind == 2 && v < s->col_vars && v >= s->col_vars / 2) || /* part of a row */
-                              (kind == 3 && v % 2 == 0) || kind == 4;                   /* scattered, all */
+                              (kind == 3 && v % 2 == 0) || kind == 4 ||                 /* scattered, all */
+                              (kind == 5 && v + 1 == s->col_vars);                      /* half of a row */
         if (selector)
             point[v] = qm31_from_m31((m31)(next() & 1));
     }
-    if (column_part)
-        memcpy(point, column_part, s->col_vars * sizeof *point);
+    if (n_shared)
+        memcpy(point, shared, n_shared * sizeof *point);
     x->claim[x->n_claims++] = (pcs_claim){g, point, evaluate(x, g, point)};
 }
 
@@ -174,13 +178,19 @@ static inline void make_claims(instance *x) {
     unsigned tallest = 0;
     for (unsigned g = 0; g < x->p.n_groups; g++)
         tallest = x->p.group[g].row_vars > x->p.group[tallest].row_vars ? g : tallest;
-    add_claim(x, tallest, NULL, 0);
+    add_claim(x, tallest, NULL, 0, 0);
     for (unsigned g = 0; g < x->p.n_groups; g++) {
         const unsigned kinds = x->p.n_groups > 3 ? 3 : 5;
         for (unsigned kind = 0; kind < kinds; kind++)
-            add_claim(x, g, NULL, kind);
+            add_claim(x, g, NULL, 0, kind);
     }
-    add_claim(x, tallest, x->claim[0].point, 1); /* same columns, other rows: one class */
+    const qm31 *first = x->claim[0].point;
+    const unsigned columns = x->p.group[tallest].col_vars;
+    add_claim(x, tallest, first, columns, 1); /* same columns, other rows: one class */
+    if (columns > SHARED_LOW) {
+        add_claim(x, tallest, first, SHARED_LOW, 0); /* one pass with others */
+        add_claim(x, tallest, first, SHARED_LOW, 5);
+    }
     x->claim[x->n_claims++] =
         (pcs_claim){x->claim[1].group, x->claim[1].point, x->claim[1].value}; /* twice */
 }
