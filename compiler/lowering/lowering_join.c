@@ -5,9 +5,6 @@
 #include "lowering/range.h"
 #include "ops/ops.h"
 
-#define FULL                                                                                                 \
-    0.9 /* of the range of a sum that accumulators may fill together; the rest is for other operands */
-
 static bool is_product(const graph *g, const graph_node *n) {
     if (n->kind == OP_CONV || n->kind == OP_CONVTRANSPOSE)
         return graph_is_const(&g->value[n->in[1]]);
@@ -87,7 +84,21 @@ int64_t lowering_acc_limit(const lowering *l, const graph_node *n) {
         return l->acc_limit;
     const graph_node *other = partner(l, n, &v);
     const bool both = other && l->joined[other - l->g->node] == at;
-    return (int64_t)((both ? FULL / 2 : FULL) * (double)l->acc_limit);
+    return (int64_t)((both ? LOWERING_JOIN_FULL / 2 : LOWERING_JOIN_FULL) * (double)l->acc_limit);
+}
+
+static const qvalue *settled(const lowering *l, uint32_t v) {
+    const qvalue *q = l->small[v].ready ? &l->small[v] : &l->value[v];
+    return q->ready ? q : NULL;
+}
+
+const graph_node *lowering_next_branch(const lowering *l, const graph_node *n, const qvalue **x) {
+    uint32_t v;
+    const graph_node *other = l->joined[n - l->g->node] == NO_INDEX ? NULL : partner(l, n, &v);
+    if (!other || l->joined[other - l->g->node] != l->joined[n - l->g->node] || settled(l, v))
+        return NULL;
+    *x = settled(l, other->in[0]);
+    return *x && (*x)->tensor != NO_INDEX ? other : NULL;
 }
 
 bool lowering_partner(const lowering *l, const graph_node *n, double *scale, double *reach) {
@@ -95,8 +106,8 @@ bool lowering_partner(const lowering *l, const graph_node *n, double *scale, dou
     if (l->joined[n - l->g->node] == NO_INDEX)
         return false;
     (void)partner(l, n, &v);
-    const qvalue *q = l->small[v].ready ? &l->small[v] : &l->value[v];
-    if (!q->ready)
+    const qvalue *q = settled(l, v);
+    if (!q)
         return false;
     const mica_tensor *base = lowering_tensors(l);
     const bound r = q->tensor == NO_INDEX ? form_range(q->sum, base) : bound_of(&base[q->tensor]);

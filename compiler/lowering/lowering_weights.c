@@ -6,6 +6,7 @@
 #include "lowering/lowering_join.h"
 #include "lowering/lowering_split.h"
 #include "lowering/range.h"
+#include "ops/ops.h"
 
 #define FEWEST_WEIGHT_BITS 4
 #define MOST_WEIGHT_BITS   16
@@ -75,16 +76,25 @@ static double quantise_at(const weighted *w, bound x, double x_scale, quantised 
     return (double)(k->acc.hi > -k->acc.lo ? k->acc.hi : -k->acc.lo) + w->bias_max / (k->scale * x_scale);
 }
 
+/* What an accumulator will be added to. */
+typedef struct join_partner {
+    double scale; /* 0: nothing, or nothing is known of it */
+    double reach; /* its largest magnitude */
+    bool is_next; /* it has no accumulator yet, and `scale` is the finest that it can have */
+} join_partner;
+
 /* Makes the accumulator's scale a multiple or a fraction of its partner's in a sum, by a small integer: as
- * little coarser than k->scale as that takes. Scales that are far apart stay as they are. */
-static void match_partner(const weighted *w, double partner, int64_t limit, bound x, double x_scale,
+ * little coarser than k->scale as that takes. Scales that are far apart stay as they are. A partner that
+ * comes next will match this one, and needs help only where it cannot be as fine, lest it become twice as
+ * coarse. */
+static void match_partner(const weighted *w, const join_partner *p, int64_t limit, bound x, double x_scale,
                           quantised *k) {
-    const double finest = k->scale * x_scale, ratio = partner / finest;
-    if (!(ratio > 1 / MATCH_MOST && ratio < MATCH_MOST))
+    const double finest = k->scale * x_scale, ratio = p->scale / finest;
+    if (!(ratio > 1 / MATCH_MOST && ratio < MATCH_MOST) || (p->is_next && !(ratio > 1 && ratio < 2)))
         return;
     const double parts = ratio >= 1 ? (double)(int64_t)ratio : 1, times = ratio >= 1 ? 1 : ceil(1 / ratio);
     const double plain = k->scale;
-    k->scale = partner * times / parts / x_scale;
+    k->scale = p->scale * times / parts / x_scale;
     if (quantise_at(w, x, x_scale, k) < (double)limit)
         return;
     k->scale = plain;
@@ -93,8 +103,9 @@ static void match_partner(const weighted *w, double partner, int64_t limit, boun
 
 /* Weights as they are if they count a common step; otherwise the finest, `bits` at most, with which
  * accumulator and bias keep the no-wrap bound, or its two parts do if it may be split. */
-static bool quantise_weights(const weighted *w, unsigned bits, int64_t limit, bool may_split, double partner,
-                             bound x, double x_scale, quantised *k, mica_status *st) {
+static bool quantise_weights(const weighted *w, unsigned bits, int64_t limit, bool may_split,
+                             const join_partner *partner, bound x, double x_scale, quantised *k,
+                             mica_status *st) {
     const double top = largest_magnitude(w->w, product(w->w_rank, w->w_dim));
     if (w->exact && top >= (double)RANGE_ACC_LIMIT)
         return false;
@@ -107,7 +118,7 @@ static bool quantise_weights(const weighted *w, unsigned bits, int64_t limit, bo
     k->scale = top > 0 ? top / (double)((INT64_C(1) << (bits - 1)) - 1) : 1;
     for (;;) {
         const double largest = quantise_at(w, x, x_scale, k);
-        if (largest < (double)limit && partner > 0)
+        if (largest < (double)limit && partner->scale > 0)
             match_partner(w, partner, limit, x, x_scale, k);
         if (largest < (double)limit)
             return true;
@@ -165,6 +176,51 @@ static bool accumulate(lowering *l, const weighted *w, const qvalue *x, const qu
     return form_add_tensor(f, lowering_tensors(l), t, 1);
 }
 
+/* The largest magnitude of a convolution with real weights of an input within `x` in units of x_scale, and in
+ * *top that of the weights. */
+static double real_reach(const graph_value *w, const graph_value *bias, bound x, double x_scale,
+                         double *top) {
+    const size_t rows = (size_t)w->dim[0], columns = rows ? (size_t)(graph_elements(w) / rows) : 0;
+    double reach = 0;
+    *top = largest_magnitude(w->real, (size_t)graph_elements(w));
+    for (size_t i = 0; i < rows; i++) {
+        double lo = 0, hi = 0;
+        for (size_t j = 0; j < columns; j++) {
+            const double v = w->real[i * columns + j] * x_scale;
+            hi += v * (double)(v > 0 ? x.hi : x.lo);
+            lo += v * (double)(v > 0 ? x.lo : x.hi);
+        }
+        reach = hi > reach ? hi : reach;
+        reach = -lo > reach ? -lo : reach;
+    }
+    return reach + (bias && bias->real ? largest_magnitude(bias->real, (size_t)graph_elements(bias)) : 0);
+}
+
+static join_partner find_partner(const lowering *l, const graph_node *n) {
+    join_partner p = {0};
+    const qvalue *x;
+    if (lowering_partner(l, n, &p.scale, &p.reach))
+        return p;
+    const graph_node *next = lowering_next_branch(l, n, &x);
+    const graph_value *w = next && next->kind == OP_CONV ? &l->g->value[next->in[1]] : NULL;
+    if (!w || !w->real)
+        return p;
+    const bool has_bias = next->n_in > 2 && next->in[2] != GRAPH_NO_VALUE;
+    double top;
+    p.reach = real_reach(w, has_bias ? &l->g->value[next->in[2]] : NULL,
+                         bound_of(&lowering_tensors(l)[x->tensor]), x->scale, &top);
+    p.scale = top / (double)((INT64_C(1) << (weight_bits(l, next) - 1)) - 1) * x->scale;
+    p.is_next = true;
+    return p;
+}
+
+/* What accumulators of node n and what they are added to may come to. */
+static int64_t joint_limit(const lowering *l, const graph_node *n, const join_partner *p) {
+    if (p->is_next)
+        return (int64_t)(LOWERING_JOIN_FULL * (double)l->acc_limit);
+    return p->scale > 0 ? l->acc_limit : lowering_acc_limit(l, n);
+}
+
 bool lowering_weighted(lowering *l, const graph_node *n, const weighted *w, const qvalue *x, form *f,
                        double *scale, mica_status *st) {
     quantised k = {.q = malloc(product(w->w_rank, w->w_dim) * sizeof *k.q)};
@@ -173,11 +229,10 @@ bool lowering_weighted(lowering *l, const graph_node *n, const weighted *w, cons
     const mica_tensor *input = &lowering_tensors(l)[x->tensor];
     const bool split = l->split[n - l->g->node];
     weighted beside = *w; /* what the accumulator is added to is more bias */
-    double partner = 0, reach = 0;
-    const bool known = lowering_partner(l, n, &partner, &reach);
-    beside.bias_max += reach;
-    bool ok = quantise_weights(&beside, weight_bits(l, n), known ? l->acc_limit : lowering_acc_limit(l, n),
-                               split, partner, bound_of(input), x->scale, &k, st);
+    const join_partner p = find_partner(l, n);
+    beside.bias_max += p.reach;
+    bool ok = quantise_weights(&beside, weight_bits(l, n), joint_limit(l, n, &p), split, &p, bound_of(input),
+                               x->scale, &k, st);
     if (ok) {
         ok = accumulate(l, w, x, &k, f, scale, st);
     } else if (st->code == MICA_OK) {
