@@ -225,7 +225,7 @@ static bool rebuild(graph *g, const graph_node *old, uint32_t n, mica_status *st
     return true;
 }
 
-/* Expansions may hold composites themselves; none of them holds its own kind. */
+/* Expansions may hold composites themselves; none of them holds its own kind, but pools, over fewer axes. */
 #define DEEPEST 4
 
 bool graph_expand(graph *g, mica_status *st) {

@@ -52,7 +52,7 @@ bool expand_applies(const graph *g, const graph_node *n);
 bool expand_composite(expander *x);
 
 /* What nodes are made of, by family; the result is the replaced node's output. */
-uint32_t expand_max_index(expander *x);
+uint32_t expand_maxpool(expander *x);
 uint32_t expand_lp_pool(expander *x);
 uint32_t expand_global_pool(expander *x);
 uint32_t expand_avgpool(expander *x);
@@ -91,6 +91,7 @@ uint32_t expand_quantise(expander *x);
 uint32_t expand_dequantise(expander *x);
 uint32_t expand_dynamic_quantise(expander *x);
 /* Whether they are replaced. */
+bool expand_maxpool_applies(const graph *g, const graph_node *n);
 bool expand_avgpool_applies(const graph *g, const graph_node *n);
 bool expand_einsum_applies(const graph *g, const graph_node *n);
 bool expand_gemm_applies(const graph *g, const graph_node *n);

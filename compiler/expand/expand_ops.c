@@ -7,7 +7,7 @@
 bool expand_applies(const graph *g, const graph_node *n) {
     switch (n->kind) {
     case OP_MAXPOOL:
-        return op_part(n) == 1;
+        return expand_maxpool_applies(g, n);
 #define X(kind, symbol, type, fewest, most) case OP_##kind:
         MICA_COMPOSITE_OPS(X)
 #undef X
@@ -310,7 +310,7 @@ static expansion *const expansions[OP_KINDS] = {
     [OP_LOGSOFTMAX] = expand_log_softmax,
     [OP_GLOBAL_MAXPOOL] = expand_global_pool,
     [OP_GLOBAL_LPPOOL] = expand_global_pool,
-    [OP_MAXPOOL] = expand_max_index,
+    [OP_MAXPOOL] = expand_maxpool,
     [OP_LPPOOL] = expand_lp_pool,
     [OP_AVGPOOL] = expand_avgpool,
     [OP_INSTANCENORM] = expand_instance_norm,

@@ -23,7 +23,7 @@ static uint32_t window_sums(expander *x, uint32_t v) {
 }
 
 /* The index of each window's maximum, which the pool itself, equal to the node of the first output, finds. */
-uint32_t expand_max_index(expander *x) {
+static uint32_t expand_max_index(expander *x) {
     x->n_attrs = 0;
     for (uint32_t i = 2; i < x->node.n_attrs; i++) /* after mica_part and mica_parts */
         expand_attr(x, x->node.attr[i].name);
@@ -32,6 +32,87 @@ uint32_t expand_max_index(expander *x) {
     expand_attr(x, "storage_order");
     expand_last(x);
     return expand_op2(x, "mica.MaxPoolIndex", x->node.in[0], top);
+}
+
+/* --- maxima one axis after the other --- */
+
+#define WORTH_SEPARATING 4096 /* lookups that are saved, from which on one more layer costs less */
+
+static double padded_size(int64_t n) {
+    double size = 1;
+    while (size < (double)n)
+        size *= 2;
+    return size;
+}
+
+/* Comparisons of the windows over the axes of the mask, the others being as they are in the input, where
+ * `done` does not have them, or in the output. */
+static double comparisons(const op_window *w, uint32_t axes, uint32_t done) {
+    double taps = 1, windows = 1;
+    for (uint32_t d = 0; d < w->n; d++) {
+        taps *= axes & 1u << d ? (double)w->kernel[d] : 1;
+        windows *= padded_size((axes | done) & 1u << d ? w->out[d] : w->in[d]);
+    }
+    return (taps - 1) * windows;
+}
+
+/* The axis whose maxima are taken first, so that those of the others need fewest comparisons; false if all at
+ * once need about as few. */
+static bool first_axis(const graph *g, const graph_node *n, op_window *w, uint32_t *axis) {
+    const graph_value *x = &g->value[n->in[0]];
+    mica_status unresolved = {0};
+    double least;
+    if (op_part(n) != 0 || !op_window_resolve(w, g, n, &unresolved))
+        return false;
+    const uint32_t all = (1u << w->n) - 1;
+    const double at_once = comparisons(w, all, 0);
+    least = at_once;
+    for (uint32_t d = 0; d < w->n; d++) {
+        const double cost = comparisons(w, 1u << d, 0) + comparisons(w, all & ~(1u << d), 1u << d);
+        if (w->kernel[d] > 1 && cost < least) {
+            least = cost;
+            *axis = d;
+        }
+    }
+    return (at_once - least) * (double)x->dim[1] >= WORTH_SEPARATING;
+}
+
+/* The node's pool over the axes of the mask only. Padding at the end is what the last window reaches, so that
+ * sizes need no ceil_mode. */
+static uint32_t pool_axes(expander *x, const op_window *w, uint32_t axes, uint32_t v) {
+    int64_t kernel[GRAPH_MAX_RANK], stride[GRAPH_MAX_RANK], dilation[GRAPH_MAX_RANK],
+        pads[2 * GRAPH_MAX_RANK];
+    for (uint32_t d = 0; d < w->n; d++) {
+        const bool has = axes & 1u << d;
+        const int64_t reach = (w->out[d] - 1) * w->stride[d] + (w->kernel[d] - 1) * w->dilation[d] + 1;
+        const int64_t end = reach - w->in[d] - w->pad_begin[d];
+        kernel[d] = has ? w->kernel[d] : 1;
+        stride[d] = has ? w->stride[d] : 1;
+        dilation[d] = has ? w->dilation[d] : 1;
+        pads[d] = has ? w->pad_begin[d] : 0;
+        pads[w->n + d] = has && end > 0 ? end : 0;
+    }
+    expand_ints(x, "kernel_shape", w->n, kernel);
+    expand_ints(x, "strides", w->n, stride);
+    expand_ints(x, "dilations", w->n, dilation);
+    expand_ints(x, "pads", 2 * w->n, pads);
+    return expand_op1(x, "MaxPool", v);
+}
+
+bool expand_maxpool_applies(const graph *g, const graph_node *n) {
+    op_window w;
+    uint32_t axis;
+    return op_part(n) == 1 || first_axis(g, n, &w, &axis);
+}
+
+uint32_t expand_maxpool(expander *x) {
+    op_window w;
+    uint32_t axis;
+    if (!first_axis(x->g, &x->node, &w, &axis))
+        return expand_max_index(x);
+    const uint32_t first = pool_axes(x, &w, 1u << axis, x->node.in[0]);
+    expand_last(x);
+    return pool_axes(x, &w, ((1u << w.n) - 1) & ~(1u << axis), first);
 }
 
 /* --- norms --- */

@@ -199,6 +199,68 @@ static void unpooled(net *t) {
     }
 }
 
+/* Pools whose maxima are taken one axis after the other: every attribute, values below 0 in the padding. */
+static uint32_t pool(net *t, uint32_t x, const int64_t *kernel, const int64_t *stride,
+                     const int64_t *dilation, const int64_t *pads, int ceil_mode) {
+    with_ints(t, "kernel_shape", 2, kernel);
+    with_ints(t, "strides", 2, stride);
+    with_ints(t, "dilations", 2, dilation);
+    with_ints(t, "pads", 4, pads);
+    with_int(t, "ceil_mode", ceil_mode);
+    return op(t, "MaxPool", 1, x);
+}
+#define POOL(x, ...) output(t, pool(t, x, __VA_ARGS__))
+#define LIST(...)    ((const int64_t[]){__VA_ARGS__})
+
+static void separated_pools(net *t) {
+    const uint32_t x = int_input(t, ONNX_INT8, SHAPE(1, 24, 17, 21));
+    POOL(x, LIST(3, 3), LIST(2, 2), LIST(1, 1), LIST(0, 0, 0, 0), 0);
+    POOL(x, LIST(3, 3), LIST(1, 1), LIST(1, 1), LIST(1, 1, 1, 1), 0);
+    POOL(x, LIST(2, 5), LIST(1, 2), LIST(3, 2), LIST(1, 0, 0, 2), 0);
+    POOL(x, LIST(4, 3), LIST(3, 2), LIST(1, 1), LIST(0, 2, 1, 1), 1);
+    POOL(x, LIST(5, 5), LIST(4, 4), LIST(1, 1), LIST(0, 0, 0, 0), 1);
+    with_ints(t, "kernel_shape", SHAPE(4, 4));
+    with_text(t, "auto_pad", "SAME_LOWER");
+    output(t, op(t, "MaxPool", 1, x));
+}
+
+static void separated_solids(net *t) {
+    with_ints(t, "kernel_shape", SHAPE(3, 2, 3));
+    with_ints(t, "pads", SHAPE(1, 0, 1, 1, 1, 0));
+    output(t, op(t, "MaxPool", 1, int_input(t, ONNX_INT8, SHAPE(1, 6, 7, 9, 8))));
+}
+
+/* The place of the maximum beside its value. */
+static void separated_places(net *t) {
+    const uint32_t x = int_input(t, ONNX_INT8, SHAPE(1, 16, 12, 16));
+    for (int64_t part = 0; part < 2; part++) {
+        with_int(t, "mica_part", part);
+        with_int(t, "mica_parts", 2);
+        with_ints(t, "kernel_shape", SHAPE(3, 3));
+        output(t, op(t, "MaxPool", 1, x));
+    }
+}
+
+static unsigned count_pools(int64_t channels, int64_t kernel) {
+    net t;
+    unsigned n = 0;
+    net_create(&t, 1, false);
+    with_ints(&t, "kernel_shape", SHAPE(kernel, kernel));
+    output(&t, op(&t, "MaxPool", 1, input(&t, SHAPE(1, channels, 17, 18))));
+    ck_assert_msg(graph_infer_shapes(&t.g, &t.st) && graph_expand(&t.g, &t.st), "%s", t.st.message);
+    for (uint32_t i = 0; i < t.g.n_nodes; i++)
+        n += !t.g.node[i].removed && t.g.node[i].kind == OP_MAXPOOL;
+    graph_free(&t.g);
+    return n;
+}
+
+START_TEST(large_pools_are_separated) {
+    ck_assert_uint_eq(count_pools(64, 3), 2);
+    ck_assert_uint_eq(count_pools(1, 3), 1); /* too few comparisons to matter */
+    ck_assert_uint_eq(count_pools(64, 1), 1);
+}
+END_TEST
+
 /* --- grids --- */
 
 static void grids(net *t) {
@@ -314,6 +376,9 @@ static const op_case cases[] = {
     {"blocks", blocks, true, 0.003, 0.01},
     {"cropped_and_padded", cropped_and_padded, false, EXACT, EXACT},
     {"unpooled", unpooled, false, 0.1, 1},
+    {"separated_pools", separated_pools, false, EXACT, EXACT},
+    {"separated_solids", separated_solids, false, EXACT, EXACT},
+    {"separated_places", separated_places, false, EXACT, EXACT},
     {"grids", grids, true, 0.003, 0.01},
     {"sampled_at_constants", sampled_at_constants, true, 0.004, 0.02},
     {"sampled_at_run_time", sampled_at_run_time, true, 0.006, 0.03},
@@ -366,6 +431,7 @@ int main(void) {
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, operators, 0, N_CASES);
     tcase_add_test(tc, windows);
+    tcase_add_test(tc, large_pools_are_separated);
     suite_add_tcase(s, tc);
     return suite_run(s);
 }
