@@ -16,65 +16,104 @@ extern uint32_t leaves_failed_layer;
 
 static struct {
     const program *p;
+    int32_t **row; /* of each table of p */
     uint32_t step, tensor, cell;
     int32_t by;
     uint32_t item, items;          /* told in this item of the batch; items computed so far */
     void (*tell)(int32_t **value); /* what is done instead of adding `by` to a cell, unless NULL */
     bool told;                     /* the lie was told in this run */
-    uint32_t broken, layer;        /* lookups that the lie leaves without a row, and the layer of the first */
+    /* what the lie breaks, by the definitions of tables and relations alone: what the verifier has to find */
+    uint32_t broken, layer;                      /* lookups without a row, and the layer of the first */
+    uint32_t definitions, definition, elsewhere; /* virtual tensors that are not what they are defined as, the
+                                                    last, and how many are not of the layer of `tensor` */
 } lie;
 
-/* Runs steps [first, last) of the program; a value that leaves its range ends the run, as it would end a
- * prover that checks itself, but the cells stay as they are and the proof goes on. */
-static inline void run_steps(uint32_t first, uint32_t last, int32_t **value) {
-    program part = *lie.p;
-    mica_status ignored = {0};
-    part.step += first;
-    part.n_steps = last - first;
-    if (lie.tell && lie.told) { /* a prover that keeps every equation: no range stops it */
-        part.circuit.tensor = malloc(part.circuit.n_tensors * sizeof *part.circuit.tensor);
-        for (uint32_t t = 0; t < part.circuit.n_tensors; t++) {
-            mica_tensor *x = &part.circuit.tensor[t];
-            *x = lie.p->circuit.tensor[t];
-            if (x->kind != MICA_TENSOR_WITNESS) { /* the range of a limb is its width */
-                x->lo = -INT32_MAX;
-                x->hi = INT32_MAX;
-            }
+#define WIDE (INT32_C(1) << 28) /* products of two such cells, added up 2^6 times, stay below 2^63 */
+
+/* The tensors of the program with no bounds on what follows from a lie by an equation: on virtual tensors,
+ * and on maxima, of which the lookup is an entry. The ranges of other witnesses are those of limbs and
+ * tables. */
+static inline mica_tensor *without_bounds(const program *p) {
+    mica_tensor *wide = malloc(p->circuit.n_tensors * sizeof *wide);
+    for (uint32_t t = 0; t < p->circuit.n_tensors; t++) {
+        wide[t] = p->circuit.tensor[t];
+        if (wide[t].kind != MICA_TENSOR_WITNESS && wide[t].kind != MICA_TENSOR_WEIGHT) {
+            wide[t].lo = wide[t].lo < -WIDE ? wide[t].lo : -WIDE;
+            wide[t].hi = wide[t].hi > WIDE ? wide[t].hi : WIDE;
         }
     }
-    (void)program_interpret(&part, value, &ignored);
-    if (part.circuit.tensor != lie.p->circuit.tensor)
-        free(part.circuit.tensor);
+    for (uint32_t s = 0; s < p->n_steps; s++) {
+        if (p->step[s].kind == STEP_MAX) {
+            wide[p->step[s].tensor[0]].lo = -WIDE;
+            wide[p->step[s].tensor[0]].hi = WIDE;
+        }
+    }
+    return wide;
+}
+
+/* Runs one step; false if it ended early. A prover that has lied keeps every equation that it still can: no
+ * range stops it, so that nothing is broken but where it lied, and lookups of what follows. */
+static inline bool run_step_alone(const step *s, int32_t **value) {
+    program part = *lie.p;
+    mica_status ignored = {0};
+    part.step = (step *)s;
+    part.n_steps = 1;
+    part.circuit.n_lookups = 0; /* they are found_broken's */
+    part.circuit.n_tables = s->table == UINT32_MAX ? 0 : s->table + 1;
+    part.circuit.tensor = without_bounds(lie.p);
+    const bool ok = program_interpret(&part, value, &ignored);
+    free(part.circuit.tensor);
+    return ok;
+}
+
+static inline bool in_box(const mica_tensor *x, uint32_t cell) {
+    for (unsigned i = x->rank; i-- > 0; cell >>= mica_log2_ceil(x->dim[i])) {
+        if ((cell & ((1u << mica_log2_ceil(x->dim[i])) - 1)) >= x->dim[i])
+            return false;
+    }
+    return true;
 }
 
 static inline bool has_rows(const mica_lookup *u, int32_t *const *value) {
     const mica_circuit *c = &lie.p->circuit;
     const mica_tensor *x = &c->tensor[u->entry[0]];
     const mica_table_def *def = &c->table[u->table].def;
-    int32_t *row = malloc(sizeof *row << def->bits);
     bool ok = true;
-    mica_table_fill(def, row);
     for (uint32_t cell = 0; cell < 1u << mica_item_bits(x); cell++) {
         const int64_t key = (int64_t)value[u->entry[0]][cell] - def->lo_key;
-        bool inside = true;
-        for (unsigned i = x->rank, at = cell; i-- > 0; at >>= mica_log2_ceil(x->dim[i]))
-            inside &= (at & ((1u << mica_log2_ceil(x->dim[i])) - 1)) < x->dim[i];
-        ok &= !inside || (key >= 0 && key < INT64_C(1) << def->bits &&
-                          (u->n_entries == 1 || value[u->entry[1]][cell] == row[key]));
+        ok &= !in_box(x, cell) || (key >= 0 && key < INT64_C(1) << def->bits &&
+                                   (u->n_entries == 1 || value[u->entry[1]][cell] == lie.row[u->table][key]));
     }
-    free(row);
     return ok;
 }
 
-/* Which lookups the lie breaks: what the argument has to find. */
-static inline void find_broken(int32_t *const *value) {
+/* Whether a virtual tensor is what its definition says of the others. */
+static inline bool is_as_defined(uint32_t t, int32_t **value) {
+    const size_t cells = (size_t)1 << mica_item_bits(&lie.p->circuit.tensor[t]);
+    const step again = {.kind = STEP_EVALUATE, .table = UINT32_MAX, .tensor = {t}};
+    int32_t *const claimed = value[t];
+    value[t] = calloc(cells, sizeof *claimed);
+    const bool same =
+        run_step_alone(&again, value) && memcmp(value[t], claimed, cells * sizeof *claimed) == 0;
+    free(value[t]);
+    value[t] = claimed;
+    return same;
+}
+
+static inline void find_broken(int32_t **value) {
     const mica_circuit *c = &lie.p->circuit;
-    lie.broken = 0;
-    lie.layer = UINT32_MAX;
+    lie.broken = lie.definitions = lie.elsewhere = 0;
+    lie.layer = lie.definition = UINT32_MAX;
     for (uint32_t i = c->n_lookups; i-- > 0;)
         if (!has_rows(&c->lookup[i], value)) {
             lie.broken++;
             lie.layer = c->lookup[i].layer;
+        }
+    for (uint32_t t = 0; t < c->n_tensors; t++)
+        if (c->tensor[t].kind >= MICA_TENSOR_LINEAR && !is_as_defined(t, value)) {
+            lie.definitions++;
+            lie.definition = t;
+            lie.elsewhere += c->tensor[t].layer != c->tensor[lie.tensor].layer;
         }
 }
 
@@ -85,18 +124,19 @@ static inline void run_with_lie(const mica_frame *f) {
         value[t] =
             f->value[t] ? f->value[t] : calloc((size_t)1 << mica_item_bits(&c->tensor[t]), sizeof(int32_t));
     const bool honest = lie.step == lie.p->n_steps || lie.items++ != lie.item;
-    const uint32_t before = honest ? lie.p->n_steps : lie.step + 1;
-    run_steps(0, before, value);
-    if (!honest) {
-        if (lie.tell)
-            lie.tell(value);
-        else
-            value[lie.tensor][lie.cell] += lie.by;
+    if (honest) {
+        mica_status st = {0};
+        ck_assert_msg(program_interpret(lie.p, value, &st), "%s", st.message);
+    } else {
+        for (uint32_t s = 0; s < lie.p->n_steps; s++) {
+            (void)run_step_alone(&lie.p->step[s], value);
+            if (s == lie.step && lie.tell)
+                lie.tell(value);
+            else if (s == lie.step)
+                value[lie.tensor][lie.cell] += lie.by;
+        }
         lie.told = true;
-        for (uint32_t s = lie.step + 1; s < lie.p->n_steps; s++)
-            run_steps(s, s + 1, value);
-        if (lie.tell)
-            find_broken(value);
+        find_broken(value);
     }
     for (uint32_t t = 0; t < c->n_tensors; t++) {
         if (value[t] != f->value[t])
@@ -166,6 +206,11 @@ static inline void seal(sealed *m, net *t, widths wide) {
                   "%s", st.message);
     m->model = (mica_model){m->bytes, m->size, m->weights, m->weights_size, 64, run_with_lie, NULL, NULL};
     lie.p = &m->p;
+    lie.row = calloc(m->p.circuit.n_tables, sizeof *lie.row);
+    for (uint32_t i = 0; i < m->p.circuit.n_tables; i++) {
+        lie.row[i] = malloc(sizeof **lie.row << m->p.circuit.table[i].def.bits);
+        mica_table_fill(&m->p.circuit.table[i].def, lie.row[i]);
+    }
     lie.step = m->p.n_steps;
     m->prover = mica_prover_create(&m->model, m->batch, &st);
     ck_assert_msg(m->prover != NULL, "%s", st.message);
@@ -173,6 +218,9 @@ static inline void seal(sealed *m, net *t, widths wide) {
 
 static inline void unseal(sealed *m) {
     mica_prover_free(m->prover);
+    for (uint32_t i = 0; i < m->p.circuit.n_tables; i++)
+        free(lie.row[i]);
+    free(lie.row);
     program_free(&m->p);
     free(m->bytes);
     free(m->weights);
@@ -206,14 +254,6 @@ static inline bool accepted(sealed *m, mica_verdict *v) {
 
 /* --- every step, every tensor, some cells --- */
 
-static inline bool in_box(const mica_tensor *x, uint32_t cell) {
-    for (unsigned i = x->rank; i-- > 0; cell >>= mica_log2_ceil(x->dim[i])) {
-        if ((cell & ((1u << mica_log2_ceil(x->dim[i])) - 1)) >= x->dim[i])
-            return false;
-    }
-    return true;
-}
-
 /* Cells that carry no claim: the padding of a virtual tensor that only the statement or placements of valid
  * cells read is not told apart here, so lies are told in the valid box only; check_protocol_cheat has the
  * padding. What items share is computed by each of them, so that the next would undo the lie. */
@@ -222,29 +262,36 @@ static inline bool lie_matters(const sealed *m, uint32_t t, uint32_t cell) {
     return mica_tensor_is_materialised(&m->p.circuit, t) && in_box(x, cell) && (x->batched || m->batch == 1);
 }
 
-/* A tuple that is not in its table breaks the sum of the lookups, which is checked before definitions are; if
- * all are in their tables, a definition is broken: that of the tensor that was changed, or of one in a later
- * layer that does not follow it. Outputs that leave their range are refused before everything. */
-static inline mica_verdict_code expected_reason(const mica_tensor *x) {
-    if (leaves_failed)
-        return MICA_REJECT_LOGUP_ROOT;
+static inline mica_verdict_code reason_of(const mica_tensor *x) {
     return x->kind == MICA_TENSOR_PLACEMENT  ? MICA_REJECT_PLACEMENT
            : x->kind == MICA_TENSOR_CONTRACT ? MICA_REJECT_CONTRACT
                                              : MICA_REJECT_LINEAR;
 }
 
+/* Some lookup or definition of the layer in which the lie was told is broken, and no definition elsewhere: a
+ * lie is tied where it is told. What follows from it may leave tables of later layers (an index that is
+ * none), and the sum of the lookups is checked before definitions are. Outputs that leave their range are
+ * refused before everything. */
 static inline void expect_reason(const sealed *m, const char *name, const mica_verdict *v) {
-    const mica_tensor *x = &m->p.circuit.tensor[lie.tensor];
-    const mica_verdict_code reason = expected_reason(x);
-    const uint32_t layer = leaves_failed ? leaves_failed_layer : v->layer;
+    const mica_circuit *c = &m->p.circuit;
+    const uint32_t layer = c->tensor[lie.tensor].layer;
+    const bool defined = lie.definitions == 0;
+    const uint32_t found = defined ? lie.layer : c->tensor[lie.definition].layer;
+    ck_assert_msg(found == layer && lie.elsewhere == 0,
+                  "%s: step %u, tensor %u, cell %u: told in layer %u, tied in layer %u, by %u definitions of "
+                  "other layers",
+                  name, lie.step, lie.tensor, lie.cell, layer, found, lie.elsewhere);
     if (v->code == MICA_REJECT_STATEMENT)
         return;
+    const mica_verdict_code reason =
+        lie.broken ? MICA_REJECT_LOGUP_ROOT : reason_of(&c->tensor[lie.definition]);
     ck_assert_msg(v->code == reason, "%s: step %u, tensor %u, cell %u: expected %s, not %s: %s", name,
                   lie.step, lie.tensor, lie.cell, mica_verdict_name(reason), mica_verdict_name(v->code),
                   v->detail);
-    ck_assert_msg(layer >= x->layer && layer != UINT32_MAX,
+    const uint32_t said = lie.broken ? leaves_failed_layer : v->layer;
+    ck_assert_msg(said == (lie.broken ? lie.layer : layer),
                   "%s: step %u, tensor %u, cell %u: found in layer %u, told in layer %u", name, lie.step,
-                  lie.tensor, lie.cell, layer, x->layer);
+                  lie.tensor, lie.cell, said, layer);
 }
 
 /* Proofs with a lie about `per_tensor` cells of every tensor that a step writes. */
