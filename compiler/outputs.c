@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Files of the folder NAME-src. %s is the model's name. */
+/* Files of the folder NAME-src, in the order in which they get their names. %s is the model's name. */
 static const char *const members[] = {"%s.c",  "%s.h",       "model_data.c", "main.c",  "build.sh",
                                       "%s.vk", "%s.weights", "program.txt",  "MANIFEST"};
 #define N_MEMBERS (sizeof members / sizeof *members)
@@ -60,8 +60,12 @@ static bool stage(publication *p, const compilation *c, const char *ending, cons
            (!bytes || file_write(path, bytes, size, st)) && publish_add(p, bytes ? file : NULL, to, st);
 }
 
+/* MANIFEST goes away first and comes last: whoever is killed between leaves a folder without it, which
+ * build.sh refuses. Files of two compilations would make an executable that computes nonsense. */
 static bool stage_sources(publication *p, const compilation *c, const char *folder, mica_status *st) {
     char file[MICA_NAME_BYTES + 16], to[PATH_BYTES];
+    if (!join(to, folder, "/MANIFEST", st) || !publish_add(p, NULL, to, st))
+        return false;
     for (size_t i = 0; i < N_MEMBERS; i++) {
         const char *hole = strstr(members[i], "%s");
         (void)snprintf(file, sizeof file, "%s%s", hole ? c->name : members[i], hole ? hole + 2 : "");

@@ -11,6 +11,8 @@ set -eu
 output=${1:-NAME}
 case $output in /*) ;; *) output=$PWD/$output ;; esac
 cd "$(dirname "$0")"
+[ -f MANIFEST ] ||
+    { echo "build.sh: there is no MANIFEST beside it: a compilation was killed while it replaced these files; compile again" >&2; exit 2; }
 home=${MICA_HOME:-/usr/local}
 [ -f "$home/include/mica/model.h" ] ||
     { echo "build.sh: no Mica is installed under $home; MICA_HOME names the folder that holds its include and lib" >&2; exit 2; }

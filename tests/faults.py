@@ -13,11 +13,11 @@ import sys
 import time
 
 from end_to_end.harness import Results
-from fault_suite import at_once, build_cache, damaged, full_disk, hostile_models, hostile_samples, killed, memory, streams
+from fault_suite import at_once, build_cache, damaged, full_disk, hostile_models, hostile_samples, killed, memory, streams, torn
 from fault_suite.kit import Kit
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TOPICS = (hostile_models, memory, killed, full_disk, damaged, at_once, build_cache, streams, hostile_samples)
+TOPICS = (hostile_models, memory, killed, full_disk, damaged, at_once, build_cache, streams, hostile_samples, torn)
 
 
 def arguments():
