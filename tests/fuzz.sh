@@ -1,7 +1,9 @@
 #!/bin/sh
-# usage: tests/fuzz.sh [--minutes N] [--target fuzz_X] [--workers 1|2] [--short]
-# Builds and runs the fuzz targets of tests/fuzz/. Each of the T targets runs for N/T minutes (default: N = 60), two
-# at a time unless --workers 1 is given. --short runs every seed and then each target for a quarter of a minute.
+# usage: tests/fuzz.sh [--minutes N] [--target fuzz_X] [--workers 1|2] [--patience S] [--short]
+# Builds and runs the fuzz targets of tests/fuzz/, or those named ("fuzz_X fuzz_Y"). Each of the T targets runs for
+# N/T minutes (default: N = 60), two at a time unless --workers 1 is given. An input that takes longer than S seconds
+# (default: 20; more on a machine with other work) is a finding. --short runs every seed and then each target for a
+# quarter of a minute.
 #
 # One line per target: "fuzz_X: N runs, ok", or what was found and the file that shows it. The exit code is 0 if
 # nothing was found, 1 if something was, 2 if the targets could not be built.
@@ -13,13 +15,14 @@
 set -eu
 cd "$(dirname "$0")/.."
 build=${MICA_BUILD:-$PWD/build}/fuzz
-minutes=60 targets="" workers=2 short=""
+minutes=60 targets="" workers=2 patience=20 short=""
 
 while [ $# -gt 0 ]; do
     case $1 in
     --minutes) minutes=$2; shift ;;
     --target) targets=$2; shift ;;
     --workers) workers=$2; shift ;;
+    --patience) patience=$2; shift ;;
     --short) short=yes ;;
     *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
@@ -33,9 +36,10 @@ seconds=$((minutes * 60 / $#))
 
 mkdir -p "$build/found" "$build/learned" "$build/log"
 log=$build/log/build
+# shellcheck disable=SC2086 # a list of words
 {
     cmake -S . -B "$build" -DMICA_FUZZ=ON -DCMAKE_C_COMPILER="${CC:-clang}" -DCMAKE_BUILD_TYPE=RelWithDebInfo &&
-        cmake --build "$build" -j "${MICA_JOBS:-$(nproc)}" --target fuzzers &&
+        cmake --build "$build" -j "${MICA_JOBS:-$(nproc)}" --target make_corpus $targets &&
         rm -rf "$build/seeds" &&
         "$build/bin/make_corpus" "$build/seeds"
 } > "$log" 2>&1 || { cat "$log" >&2; exit 2; }
@@ -70,7 +74,7 @@ run_target() { # name; its line goes to log/NAME.line
         # shellcheck disable=SC2086 # folders without blanks, or none
         ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1 \
             nice -n 10 "$build/bin/$name" $learned "$build/seeds/$name" $corpus -max_len="$1" -malloc_limit_mb="$2" \
-            -rss_limit_mb=2048 -timeout=20 $time_limit -print_final_stats=1 -verbosity=1 \
+            -rss_limit_mb=2048 -timeout="$patience" $time_limit -print_final_stats=1 -verbosity=1 \
             -artifact_prefix="$build/found/$name-" > "$build/log/$name" 2>&1 && continue
         found=$(sed -n 's/^.*Test unit written to //p' "$build/log/$name" | tail -1)
         result="FOUND: $(sed -n 's/^.*\(SUMMARY: .*\)$/\1/p' "$build/log/$name" | tail -1) ${found:-see $build/log/$name}"

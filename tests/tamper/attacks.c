@@ -218,16 +218,19 @@ static void change_batch(subject *s, tally *t, size_t sample) {
     mica_statement_free(&old, c);
 }
 
+/* Every bit of every byte, or two changes to a byte of a sample: most parameters that come of it are refused
+ * when they are read, which costs little. */
 static void change_parameters(subject *s, tally *t, size_t sample) {
     uint8_t *vk = copy_of(s->vk_bytes, s->vk_size, 1);
     const size_t n = places(sample, s->vk_size);
+    const unsigned bits = sample ? 1 : 8;
     for (size_t i = 0; i < n; i++) {
         const size_t at = place(s, i, n, s->vk_size);
-        const uint8_t masks[2] = {1, some_mask(s)};
-        for (unsigned j = 0; j < 2; j++) {
-            vk[at] ^= masks[j];
+        for (unsigned j = 0; j <= bits; j++) {
+            const uint8_t mask = j < bits ? (uint8_t)(1u << j) : some_mask(s);
+            vk[at] ^= mask;
             subject_try_vk(s, t, vk, s->vk_size);
-            vk[at] ^= masks[j];
+            vk[at] ^= mask;
         }
     }
     vk[s->vk_size] = 0;
