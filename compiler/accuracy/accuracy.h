@@ -22,7 +22,7 @@ typedef struct value_error {
 typedef struct accuracy {
     uint32_t n_samples, n_outputs, n_values;
     value_error *output; /* [n_outputs], in the graph's order */
-    value_error *inner;  /* [n_values], every value that has a tensor, in the order of the map */
+    value_error *inner;  /* [n_values], every value that has a tensor, ascending */
     uint64_t saturated;  /* input values outside the declared range */
     bool stopped;        /* the target was missed before all samples were measured: errors are lower bounds */
 } accuracy;

@@ -78,7 +78,7 @@ void value_map_free(value_map *m) {
     memset(m, 0, sizeof *m);
 }
 
-/* Every value that has a tensor: its own, or the requantised form. */
+/* Every value that has a tensor, ascending: its own, or the requantised form. */
 static bool make_map(const lowering *l, value_map *map, mica_status *st) {
     memset(map, 0, sizeof *map);
     map->value = malloc((l->g->n_values + 1u) * sizeof *map->value);
