@@ -103,6 +103,19 @@ static bool loop_goes_on(flow *f, int64_t iteration, bool *on) {
     return true;
 }
 
+static bool too_many(flow *f) {
+    return flow_fail(f, MICA_ERR_LIMIT, "control flow becomes more than %d nodes", MAX_UNROLLED);
+}
+
+/* Whether the nodes that put `iterations` entries of the scan outputs together are too many: told before the
+ * entries are made. */
+static bool gathers_too_much(const flow *f, uint32_t carried, uint32_t scans, uint32_t iterations) {
+    uint64_t used = 0;
+    for (uint32_t k = carried; k < carried + scans && k < f->node.n_out; k++)
+        used += f->node.out[k] != GRAPH_NO_VALUE;
+    return used * iterations > MAX_UNROLLED;
+}
+
 /* Outputs: the carried values, and the scan outputs with one entry per iteration. */
 static bool end_loop(flow *f, uint32_t carried, uint32_t scans, uint32_t iterations) {
     const uint32_t *in = f->node.in + (f->node.n_in < 2 ? f->node.n_in : 2);
@@ -159,7 +172,7 @@ static bool step_loop(flow *f, const graph_body *b, uint32_t carried, uint32_t s
                                .i = (int64_t)iteration + 1,
                                .tensor = GRAPH_NO_VALUE};
         memcpy(attr + 1, f->node.attr + !first, (f->node.n_attrs - !first) * sizeof *attr);
-        ok = flow_again(f, total, in, f->node.n_attrs + first, attr);
+        ok = flow_again(f, !first, total, in, f->node.n_attrs + first, attr);
     }
     free(in);
     free(attr);
@@ -185,6 +198,8 @@ static bool inline_loop(flow *f) {
     const uint32_t scans = a->body->n_out - 1 - carried;
     if (!loop_goes_on(f, iteration, &on))
         return false;
+    if (on && gathers_too_much(f, carried, scans, iteration + 1))
+        return too_many(f);
     return on ? step_loop(f, a->body, carried, scans, iteration) : end_loop(f, carried, scans, iteration);
 }
 
@@ -342,7 +357,7 @@ static bool inline_batches(flow *f) {
             attr[0] = mark;
             memcpy(attr + 1, one.attr, whole.n_attrs * sizeof *attr);
             f->node = one;
-            ok = flow_again(f, n, in, whole.n_attrs + 1, attr);
+            ok = flow_again(f, false, n, in, whole.n_attrs + 1, attr);
             f->node = whole;
         }
     }
@@ -359,7 +374,7 @@ static bool splice(flow *f, uint32_t j) {
     const uint32_t after = g->n_nodes - j - 1;
     g->unrolled += f->n_made;
     if (g->unrolled > MAX_UNROLLED)
-        return flow_fail(f, MICA_ERR_LIMIT, "control flow becomes more than %d nodes", MAX_UNROLLED);
+        return too_many(f);
     for (uint32_t i = 1; i < f->n_made; i++)
         if (graph_add_node(g, &f->node, f->st) == UINT32_MAX)
             return false;

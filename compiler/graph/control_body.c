@@ -119,11 +119,23 @@ bool flow_output(flow *f, uint32_t i, uint32_t v) {
     return flow_op(f, "Identity", 1, &v, f->node.out[i], NULL, 0) != GRAPH_NO_VALUE;
 }
 
-bool flow_again(flow *f, uint32_t n_in, const uint32_t *in, uint32_t n_attrs, const graph_attr *attr) {
+/* Entries that are set aside for a list of n inputs: a Loop that gathers one more at each iteration takes a
+ * new list at every doubling only. */
+static uint32_t room_for(uint32_t n) {
+    uint32_t room = 16;
+    while (room < n)
+        room *= 2; /* n < 2^31: control_inline bounds it */
+    return room;
+}
+
+bool flow_again(flow *f, bool taken_over, uint32_t n_in, const uint32_t *in, uint32_t n_attrs,
+                const graph_attr *attr) {
     graph_node n = f->node;
+    const bool fits = taken_over && room_for(n.n_in) == room_for(n_in);
     n.n_in = n_in;
     n.n_attrs = n_attrs;
-    n.in = graph_alloc(f->g, n_in + 1, sizeof *n.in, f->st);
+    if (!fits)
+        n.in = graph_alloc(f->g, room_for(n_in), sizeof *n.in, f->st);
     n.attr = graph_alloc(f->g, n_attrs + 1, sizeof *n.attr, f->st);
     if (!n.in || !n.attr)
         return false;

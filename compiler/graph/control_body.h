@@ -28,8 +28,10 @@ uint32_t flow_op(flow *f, const char *op, uint32_t n_in, const uint32_t *in, uin
 /* out := v, if the replaced node's output number i has a name. */
 bool flow_output(flow *f, uint32_t i, uint32_t v);
 
-/* The replaced node's kind with other inputs: appended to the nodes that replace it. */
-bool flow_again(flow *f, uint32_t n_in, const uint32_t *in, uint32_t n_attrs, const graph_attr *attr);
+/* The replaced node's kind with other inputs: appended to the nodes that replace it. `taken_over`: the
+ * replaced node was made by this function, so that its list of inputs may become the new node's. */
+bool flow_again(flow *f, bool taken_over, uint32_t n_in, const uint32_t *in, uint32_t n_attrs,
+                const graph_attr *attr);
 
 /* A copy of the subgraph's nodes, run on the values in[0 .. n_in). out[i]: what its output i is here. `run`
  * is part of the nodes' names. */

@@ -150,12 +150,16 @@ static const char *copy_text(graph *g, const char *s, mica_status *st) {
     return copy ? strcpy(copy, s) : NULL;
 }
 
-/* One walk over all nodes, those that control flow becomes on the way included. Unless it is a `report`, the
- * first failure ends it. */
-static bool infer_all(op_context *c, bool report, mica_status *st) {
+/* The nodes before control flow is replaced: a second walk, in which sizes differ, starts from them. */
+typedef struct first_nodes {
+    graph_node *node; /* NULL: there is no control flow */
+    uint32_t n;
+} first_nodes;
+
+/* Nodes from j on, those that control flow becomes on the way included. */
+static bool infer_from(op_context *c, uint32_t j, bool report, mica_status *st) {
     graph *g = c->g;
-    forget_shapes(g);
-    for (uint32_t j = 0; j < g->n_nodes; j++) {
+    for (; j < g->n_nodes; j++) {
         mica_status own = {0};
         while (j < g->n_nodes && control_is_flow(&g->node[j]) && control_inline(g, j, &own))
             ; /* another node stands here now */
@@ -174,11 +178,24 @@ static bool infer_all(op_context *c, bool report, mica_status *st) {
     return true;
 }
 
-/* The nodes before control flow is replaced: a second walk, in which sizes differ, starts from them. */
-typedef struct first_nodes {
-    graph_node *node; /* NULL: there is no control flow */
-    uint32_t n;
-} first_nodes;
+/* One walk over all nodes. Unless it is a `report`, the first failure ends it. Where there is control flow,
+ * nodes join the graph one by one: those behind a Loop would move at each of its iterations. */
+static bool infer_all(op_context *c, const first_nodes *nodes, bool report, mica_status *st) {
+    graph *g = c->g;
+    bool ok = true;
+    forget_shapes(g);
+    if (!nodes->node)
+        return infer_from(c, 0, report, st);
+    g->n_nodes = 0;
+    for (uint32_t i = 0; i < nodes->n; i++) {
+        const uint32_t j = graph_add_node(g, &nodes->node[i], st);
+        if (j == UINT32_MAX)
+            return false;
+        graph_set_producers(g, j);
+        ok = ok && infer_from(c, j, report, st);
+    }
+    return ok;
+}
 
 static bool keep_nodes(const graph *g, first_nodes *f, mica_status *st) {
     *f = (first_nodes){.n = g->n_nodes};
@@ -230,7 +247,7 @@ static bool infer_twice(graph *g, const first_nodes *nodes, bool report, mica_st
     graph_set_batched(g, g->batched);
     if (!check_inputs_size(g, st))
         return false;
-    if (infer_all(&c, report, &first))
+    if (infer_all(&c, nodes, report, &first))
         return true;
     if (!g->batched || !(c.mixes_batch || batch_axis_bound(g)))
         return mica_fail(st, first.code, "%s", first.message);
@@ -241,7 +258,7 @@ static bool infer_twice(graph *g, const first_nodes *nodes, bool report, mica_st
     for (uint32_t j = 0; j < g->n_nodes; j++)
         g->node[j].trouble = NULL;
     graph_set_batched(g, false);
-    return check_inputs_size(g, st) && infer_all(&c, report, st);
+    return check_inputs_size(g, st) && infer_all(&c, nodes, report, st);
 }
 
 static bool infer(graph *g, bool report, mica_status *st) {

@@ -34,6 +34,11 @@ def floats(name, shape, values):
         blob(9, struct.pack(f"<{len(values)}f", *values))
 
 
+def counter(name, value):
+    """A tensor of one int64, without axes, in raw_data."""
+    return number(2, 7) + blob(8, name) + blob(9, struct.pack("<q", value))
+
+
 def port(name, shape):
     dims = b"".join(blob(1, number(1, d)) for d in shape)
     return blob(1, name) + blob(2, blob(1, number(1, 1) + blob(2, dims)))
@@ -42,6 +47,15 @@ def port(name, shape):
 def graph(nodes, inputs, outputs, tensors=(), name=b"g"):
     return b"".join(blob(1, n) for n in nodes) + blob(2, name) + b"".join(blob(5, t) for t in tensors) + \
         b"".join(blob(11, i) for i in inputs) + b"".join(blob(12, o) for o in outputs)
+
+
+def loop(iterations, value, states, outputs):
+    """A Loop of Relu on x: the counter that it needs as a tensor, and the node. The body carries its input `states` times
+    (0 or 1) and gives `value` for each of the scan outputs."""
+    names = [b"i", b"c"] + [b"x0"] * states
+    body = blob(1, node(b"Identity", [b"c"], [b"go"])) + blob(1, node(b"Relu", [names[2] if states else b"x"], [value])) + blob(2, b"b")
+    body += b"".join(blob(11, blob(1, n)) for n in names) + blob(12, blob(1, b"go")) + blob(12, blob(1, value)) * len(outputs)
+    return counter(b"n", iterations), node(b"Loop", [b"n", b""] + [b"x"] * states, outputs, attribute_graph(b"body", body))
 
 
 def model(graph_bytes, opset=13):
