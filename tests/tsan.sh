@@ -28,7 +28,9 @@ mkdir -p "$build/log"
         cmake --build "$build" -j "${MICA_JOBS:-$(nproc)}" --target $targets
 } > "$build/log/build" 2>&1 || { tail -n 40 "$build/log/build" >&2; exit 2; }
 
-export MICA_THREADS=4 TSAN_OPTIONS="halt_on_error=1 exitcode=66"
+# Ten times the patience of the unit tests: the sanitizer slows everything down, and on a busy machine a test that only waits
+# would count as a finding.
+export MICA_THREADS=4 TSAN_OPTIONS="halt_on_error=1 exitcode=66" CK_TIMEOUT_MULTIPLIER=10
 status=0
 run() { # name, command...
     name=$1
