@@ -5,7 +5,6 @@
  * matrix makes one number of every block of 2^LOW cells for all classes that agree in those coordinates, and
  * what tells the classes apart is left to sums over blocks. Classes of smaller blocks are taken one by one.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/parallel.h"

@@ -33,10 +33,14 @@ typedef struct form_job {
     qvec form;
 } form_job;
 
-/* T_{2^m}(x) of query k, m the first top variable. */
+/* T_{2^j}(x) of query k, j < b. */
+static const m31 *powers_of(const query_set *q, size_t k) {
+    return q->power + k * q->source.col_vars;
+}
+
+/* Of them, that of the first top variable. */
 static m31 top_of(const query_set *q, unsigned top, size_t k) {
-    const unsigned b = q->source.col_vars;
-    return q->power[k * b + b - top];
+    return powers_of(q, k)[q->source.col_vars - top];
 }
 
 /* The least work, with enough blocks below the top for several threads; h = 1 would leave two of the four
@@ -98,7 +102,7 @@ static void add_point(const form_job *job, size_t d, size_t block, qvec to, qm31
     const unsigned b = job->q->source.col_vars;
     const size_t size = (size_t)1 << job->low, first = job->tops.first[d], end = job->tops.first[d + 1];
     for (size_t k = first; k < end; k++) {
-        const m31 *power = job->q->power + job->tops.at[k] * b;
+        const m31 *power = powers_of(job->q, job->tops.at[k]);
         m31 middle = 1;
         for (unsigned v = job->low; v < b - job->tops.top; v++)
             middle = block >> (v - job->low) & 1 ? m31_mul(middle, power[v]) : middle;
@@ -142,7 +146,7 @@ static void top_factors(const query_set *q, const top_points *t, qm31 *high) {
     const unsigned b = q->source.col_vars;
     m31 w[1 << 8];
     for (size_t d = 0; d < t->n && t->top; d++) {
-        functional(q->power + t->at[t->first[d]] * b + b - t->top, t->top, w);
+        functional(powers_of(q, t->at[t->first[d]]) + b - t->top, t->top, w);
         for (size_t i = 0; i < (size_t)1 << t->top; i++)
             high[i / 4 * t->n + d].v[i % 4] = w[i];
     }
@@ -170,7 +174,7 @@ bool open_add_queries(opening *o, const query_set *q, qm31 gamma, qm31 *gamma_po
         power[k] = *gamma_power;
     for (size_t k = 0; k < n; k++) {
         coef[k] = power[job.tops.at[k]];
-        functional(q->power + job.tops.at[k] * b, low, low_part + (k << low));
+        functional(powers_of(q, job.tops.at[k]), low, low_part + (k << low));
     }
     job.low_part = low_part;
     job.coef = coef;
