@@ -235,9 +235,9 @@ static uint32_t count_workers(const program *p, uint32_t n_samples) {
     return most < wanted ? (uint32_t)most : wanted;
 }
 
-static bool measure_all(accuracy *a, bench *b, uint32_t workers, const accuracy_target *stop,
-                        accuracy_progress progress, void *progress_ctx, mica_status *st) {
-    const uint32_t n_samples = b->runs->n;
+static bool measure_all(accuracy *a, bench *b, uint32_t workers, uint32_t n_samples,
+                        const accuracy_target *stop, accuracy_progress progress, void *progress_ctx,
+                        mica_status *st) {
     for (uint32_t first = 0; first < n_samples && !a->stopped; first += workers) {
         const uint32_t n = n_samples - first < workers ? n_samples - first : workers;
         for (uint32_t i = 0; i < n; i++)
@@ -267,7 +267,7 @@ bool accuracy_measure(accuracy *a, const program *p, const value_map *map, const
     bool ok = accuracy_create(a, p, map, runs, st) && weight_cells && st->code == MICA_OK && b;
     for (; ok && made < workers; made++)
         ok = bench_create(&b[made], p, map, runs, weight_cells, st);
-    ok = ok && measure_all(a, b, workers, stop, progress, progress_ctx, st);
+    ok = ok && measure_all(a, b, workers, runs->n, stop, progress, progress_ctx, st);
     if (!ok)
         (void)mica_fail(st, MICA_ERR_MEMORY, "out of memory for the accuracy report"); /* unless said */
     for (uint32_t i = 0; i < made; i++)

@@ -112,7 +112,7 @@ static bool observe(calibration *c, const graph *g, uint32_t v, const double *x,
     const uint64_t n = graph_elements(&g->value[v]);
     const double before = calibration_magnitude(c, v);
     double squares = 0, most = 0;
-    if (!c->bins[v] && !(c->bins[v] = calloc(CALIBRATION_BINS, sizeof **c->bins)))
+    if (!c->bins[v] && !(c->bins[v] = calloc((size_t)CALIBRATION_BINS, sizeof **c->bins)))
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory for calibration");
     for (uint64_t i = 0; i < n; i++) {
         if (!(x[i] - x[i] == 0)) /* NaN or infinite */

@@ -15,9 +15,9 @@ bool memory_parse(uint64_t *bytes, const char *text, mica_status *st) {
     if (*end == 'K' || *end == 'k')
         unit = 1000;
     else if (*end == 'M' || *end == 'm')
-        unit = 1000 * 1000;
+        unit = 1000000;
     else if (*end == 'G' || *end == 'g')
-        unit = 1000 * 1000 * 1000;
+        unit = 1000000000;
     if (text[0] < '0' || text[0] > '9' || errno || end == text || (*end && end[unit > 1]) ||
         strpbrk(text, "xXpP") || x * (double)unit >= 1e18)
         return mica_fail(st, MICA_ERR_USAGE, "--memory %.40s: expected a size such as 500M or 2G", text);
@@ -29,23 +29,32 @@ static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
-/* The number in a file of one line; UINT64_MAX if there is none, as for "max". */
+/* The number that the text begins with, after spaces; UINT64_MAX if there is none, as for "max". */
+static uint64_t leading_number(const char *text) {
+    text += strspn(text, " \t");
+    if (*text < '0' || *text > '9')
+        return UINT64_MAX;
+    return strtoull(text, NULL, 10); /* ULLONG_MAX beyond 64 bits: no limit */
+}
+
 static uint64_t number_in(const char *path) {
-    unsigned long long x;
+    char line[64];
     FILE *f = fopen(path, "r");
-    const bool ok = f && fscanf(f, "%llu", &x) == 1;
+    const uint64_t x = f && fgets(line, sizeof line, f) ? leading_number(line) : UINT64_MAX;
     if (f)
         (void)fclose(f);
-    return ok ? x : UINT64_MAX;
+    return x;
 }
 
 static uint64_t mem_available(void) {
+    static const char name[] = "MemAvailable:";
     char line[256];
-    unsigned long long kib;
     uint64_t bytes = UINT64_MAX;
     FILE *f = fopen("/proc/meminfo", "r");
     while (f && fgets(line, sizeof line, f)) {
-        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+        const uint64_t kib =
+            strncmp(line, name, sizeof name - 1) ? UINT64_MAX : leading_number(line + sizeof name - 1);
+        if (kib < UINT64_MAX / 1024)
             bytes = kib * 1024;
     }
     if (f)

@@ -46,7 +46,9 @@ static void find_entry(factor_rows *r) {
     uint64_t rest = (uint64_t)flat;
     for (unsigned i = r->factor->n_src; i-- > 0; rest /= r->src_dim[i])
         r->src[i] = (uint32_t)(rest % r->src_dim[i]);
-    r->weight = r->factor->norm ? r->factor->norm / count_valid(r) : 1;
+    /* This entry is one of those that are counted, so the divisor is not 0. */
+    r->weight =
+        r->factor->norm ? r->factor->norm / count_valid(r) : 1; // NOLINT(clang-analyzer-core.DivideZero)
 }
 
 bool factor_rows_next(factor_rows *r) {

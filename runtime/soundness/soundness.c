@@ -34,11 +34,11 @@ static int64_t log2_digits(uint64_t n, unsigned fraction_bits, int up) {
     int64_t result = (int64_t)e << fraction_bits;
     for (unsigned i = 1; i <= fraction_bits; i++) {
         if (m >= 2 * one) /* rounding up reached 2 */
-            return result + (1ll << (fraction_bits - i + 1));
+            return result + (1LL << (fraction_bits - i + 1));
         const uint64_t square = m * m; /* < 2^64: m < 2^32 */
         m = (square >> 31) + (up && (square & (one - 1)) != 0);
         if (m >= 2 * one) {
-            result += 1ll << (fraction_bits - i);
+            result += 1LL << (fraction_bits - i);
             m = (m >> 1) + (up && (m & 1) != 0);
         }
     }
@@ -64,7 +64,7 @@ bits16 soundness_log2_ceil(uint64_t n) {
 
 /* 4 log2(2^31 - 1) = 124 - e with 0 < e < 2^-28. */
 bits16 soundness_field_bits(void) {
-    return (124ll << UNIT_BITS) - 1;
+    return (124LL << UNIT_BITS) - 1;
 }
 
 bits16 soundness_over_field(uint64_t numerator) {

@@ -17,7 +17,7 @@ typedef struct round_job {
 
 static void round_range(void *ctx, size_t begin, size_t end, unsigned worker) {
     const round_job *j = ctx;
-    qvec lo[3], hi[3];
+    qvec lo[3] = {{0}}, hi[3] = {{0}}; /* of a product of two only the first two */
     for (unsigned i = 0; i < j->s->n_tables; i++) {
         lo[i] = qvec_from(j->s->table[i], begin);
         hi[i] = qvec_from(j->s->table[i], begin + j->half);

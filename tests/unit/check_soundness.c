@@ -8,7 +8,7 @@
 #include "suite.h"
 
 #define COUNT(a)  (sizeof(a) / sizeof((a)[0]))
-#define HUNDREDTH ((1ll << 32) / 100)
+#define HUNDREDTH ((1LL << 32) / 100)
 
 /* Units of 2^-32 below the true value. */
 static int64_t below(int64_t truth, bits16 computed) {
