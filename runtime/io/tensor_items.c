@@ -186,7 +186,7 @@ static bool read_folder(tensor_items *t, const char *folder, const char *stem, m
     for (int i = 0; i < n; i++) {
         int length = snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
         if (ok && (length < 0 || (size_t)length >= sizeof path))
-            ok = mica_fail(st, MICA_ERR_IO, "%s: path too long", folder);
+            ok = mica_fail(st, MICA_ERR_IO, "%.800s: path too long", folder);
         ok = ok && read_case(t, path, stem, st);
         free(entry[i]);
     }

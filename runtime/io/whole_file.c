@@ -50,7 +50,7 @@ static int open_pending(void) {
 }
 
 static bool fail_size(const char *path, size_t max_bytes, mica_status *st) {
-    return mica_fail(st, MICA_ERR_LIMIT, "%s: larger than the limit of %zu bytes", path, max_bytes);
+    return mica_fail(st, MICA_ERR_LIMIT, "%.800s: larger than the limit of %zu bytes", path, max_bytes);
 }
 
 /* Reads until the end of the stream; the size is not trusted to be known beforehand (pipes). */
@@ -63,7 +63,7 @@ static bool read_stream(FILE *f, const char *path, size_t max_bytes, uint8_t **b
         used += got;
         if (ferror(f)) {
             free(data);
-            return mica_fail(st, MICA_ERR_IO, "%s: %s", path, strerror(errno));
+            return mica_fail(st, MICA_ERR_IO, "%.800s: %s", path, strerror(errno));
         }
         if (used > max_bytes) {
             free(data);
@@ -82,7 +82,7 @@ static bool read_stream(FILE *f, const char *path, size_t max_bytes, uint8_t **b
         data = larger;
         capacity *= 2;
     }
-    return mica_fail(st, MICA_ERR_MEMORY, "%s: out of memory while reading", path);
+    return mica_fail(st, MICA_ERR_MEMORY, "%.800s: out of memory while reading", path);
 }
 
 bool whole_file_read(const char *path, size_t max_bytes, uint8_t **bytes, size_t *size, mica_status *st) {
@@ -90,7 +90,7 @@ bool whole_file_read(const char *path, size_t max_bytes, uint8_t **bytes, size_t
     *size = 0;
     FILE *f = fopen(path, "rb");
     if (!f)
-        return mica_fail(st, MICA_ERR_IO, "%s: %s", path, strerror(errno));
+        return mica_fail(st, MICA_ERR_IO, "%.800s: %s", path, strerror(errno));
     struct stat info;
     bool ok = fstat(fileno(f), &info) != 0 || !S_ISREG(info.st_mode) || (uint64_t)info.st_size <= max_bytes ||
               fail_size(path, max_bytes, st); /* before it is read */
@@ -118,7 +118,7 @@ static bool write_special(const char *path, const void *bytes, size_t size, mica
     int error = errno;
     if (fd >= 0)
         (void)close(fd);
-    return ok || mica_fail(st, MICA_ERR_IO, "%s: %s", path, strerror(error));
+    return ok || mica_fail(st, MICA_ERR_IO, "%.800s: %s", path, strerror(error));
 }
 
 /* mkstemp creates private files; the result gets the permissions that open(2) would have given it. */
@@ -131,14 +131,14 @@ static mode_t default_mode(void) {
 bool whole_file_write(const char *path, const void *bytes, size_t size, mica_status *st) {
     struct stat info;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return S_ISDIR(info.st_mode) ? mica_fail(st, MICA_ERR_IO, "%s: is a folder", path)
+        return S_ISDIR(info.st_mode) ? mica_fail(st, MICA_ERR_IO, "%.800s: is a folder", path)
                                      : write_special(path, bytes, size, st);
     int length = snprintf(pending_path, sizeof pending_path, "%s.XXXXXX" ENDING, path);
     if (length < 0 || (size_t)length >= sizeof pending_path)
-        return mica_fail(st, MICA_ERR_IO, "%s: path too long", path);
+        return mica_fail(st, MICA_ERR_IO, "%.800s: path too long", path);
     int fd = open_pending();
     if (fd < 0)
-        return mica_fail(st, MICA_ERR_IO, "%s: %s", path, strerror(errno));
+        return mica_fail(st, MICA_ERR_IO, "%.800s: %s", path, strerror(errno));
     bool ok = write_all(fd, bytes, size) && fchmod(fd, default_mode()) == 0 && fsync(fd) == 0;
     int error = errno;
     if (close(fd) != 0 && ok) {
@@ -152,5 +152,5 @@ bool whole_file_write(const char *path, const void *bytes, size_t size, mica_sta
     if (!ok)
         (void)unlink(pending_path);
     pending = 0;
-    return ok || mica_fail(st, MICA_ERR_IO, "%s: %s", path, strerror(error));
+    return ok || mica_fail(st, MICA_ERR_IO, "%.800s: %s", path, strerror(error));
 }

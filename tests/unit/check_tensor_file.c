@@ -401,6 +401,40 @@ START_TEST(calibration_resolves_free_dimensions) {
 }
 END_TEST
 
+START_TEST(refusals_show_free_dimensions) {
+    const tensor_spec free_spec = {.name = "x", .batched = true, .rank = 2, .dim = {-1, 2}};
+    const char *path = put_u8("three.npy", "1, 5, 3", "\0\1\2\3\4\5\6\7\10\11\12\13\14\15\16", 15);
+    expect_items_refused(&free_spec, 1, &path, 1,
+                         "\"x\" takes shape [B,?,2] (B >= 1 items), the file holds [1,5,3]");
+}
+END_TEST
+
+/* A member of a folder that is no regular file is not opened, which for a pipe might take forever; a folder
+ * whose members' paths are too long is refused. */
+START_TEST(hostile_folders) {
+    mica_status st = {0};
+    tensor_items t;
+    ck_assert_int_eq(mkdir(in_folder("pipe"), 0700), 0);
+    ck_assert_int_eq(mkfifo(in_folder("pipe/input_0.npy"), 0600), 0);
+    const char *pipe = in_folder("pipe");
+    ck_assert(!tensor_items_read(&t, &image, 1, "input", &pipe, 1, &st));
+    ck_assert_int_eq(st.code, MICA_ERR_IO);
+    ck_assert_msg(strstr(st.message, "input_0.npy: is not a regular file") != NULL, "%s", st.message);
+
+    char deep[4090] = "";
+    ck_assert_int_eq(mkdir(in_folder("deep"), 0700), 0);
+    ck_assert_int_eq(mkdir(in_folder("deep/case_1"), 0700), 0);
+    (void)snprintf(deep, sizeof deep, "%s", in_folder("deep"));
+    while (strlen(deep) + 2 < sizeof deep)
+        memcpy(deep + strlen(deep), "/.", 3);
+    const char *path = deep;
+    mica_status long_st = {0};
+    ck_assert(!tensor_items_read(&t, &image, 1, "input", &path, 1, &long_st));
+    ck_assert_int_eq(long_st.code, MICA_ERR_IO);
+    ck_assert_msg(strstr(long_st.message, "path too long") != NULL, "%s", long_st.message);
+}
+END_TEST
+
 /* A free dimension is not filled by no elements. */
 START_TEST(nothing_is_no_item) {
     const tensor_spec free_spec = {.name = "x", .batched = true, .rank = 2, .dim = {-1, 2}};
@@ -447,6 +481,8 @@ int main(void) {
     tcase_add_test(tc, named_and_folders);
     tcase_add_test(tc, arguments_are_named);
     tcase_add_test(tc, calibration_resolves_free_dimensions);
+    tcase_add_test(tc, refusals_show_free_dimensions);
+    tcase_add_test(tc, hostile_folders);
     tcase_add_test(tc, nothing_is_no_item);
     tcase_add_test(tc, writing_replaces_whole_files);
     suite_add_tcase(s, tc);
