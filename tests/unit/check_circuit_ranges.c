@@ -1,4 +1,5 @@
 /* The rules of a circuit's ranges: no value wraps, and every maximum is determined. */
+#include "circuit/circuit_shapes.h"
 #include "circuit_rules.h"
 #include "suite.h"
 
@@ -100,6 +101,196 @@ static void maximum_of_twice(kit *k) { /* 2m - y */
     k->term[k->linear[k->tensor[o.r].def].first_term].coef = 2;
 }
 
+/* --- maxima of forms with as many parts as are searched, and with one more --- */
+
+enum { MANY = 80, LAST_BOX = 70 };
+
+typedef struct many {
+    uint32_t x, y, m, table;
+} many;
+
+static void begin_many(kit *k, many *o) {
+    kit_begin(k, 1);
+    o->x = kit_input(k, 0, 1, (uint32_t[]){MANY, 0});
+    o->y = kit_input(k, 0, 1, (uint32_t[]){MANY, 0});
+    o->table = kit_table(k, (mica_table_def){.kind = MICA_TABLE_RELU, .bits = 9, .lo_key = -256});
+    o->m = kit_witness(k, true, 0, 80, (uint32_t[]){MANY, 0});
+}
+static void end_many(kit *k, const many *o, uint32_t d, uint32_t r) {
+    kit_lookup(k, o->table, d, r);
+    kit_output(k, o->m);
+}
+static void add_cells(kit *k, uint32_t t, int32_t coef, unsigned n) {
+    for (unsigned i = 0; i < n; i++)
+        kit_term(k, t, coef, (mica_view){{MICA_VIEW_AT(i)}});
+}
+
+/* m = max(y, x[0] + ... + x[n-1]): m - b has n + 1 terms. */
+static void maximum_with_a_sum(kit *k, unsigned n) {
+    many o;
+    begin_many(k, &o);
+    const uint32_t d = kit_linear(k, o.m, 0, -80, 1);
+    kit_term(k, o.y, 1, kit_identity(k, o.y));
+    add_cells(k, o.x, -1, n);
+    const uint32_t r = kit_linear(k, o.m, 0, 0, 80);
+    kit_term(k, o.m, 1, kit_identity(k, o.m));
+    add_cells(k, o.x, -1, n);
+    end_many(k, &o, d, r);
+}
+/* m = x + max(y[0] + ... + y[n-1], 0): a - b has n terms, a has n + 1. */
+static void maximum_beyond_a_sum(kit *k, unsigned n) {
+    many o;
+    begin_many(k, &o);
+    const uint32_t d = kit_linear(k, o.m, 0, 0, 80);
+    add_cells(k, o.y, 1, n);
+    const uint32_t r = kit_linear(k, o.m, 0, 0, 80);
+    kit_term(k, o.m, 1, kit_identity(k, o.m));
+    kit_term(k, o.x, -1, kit_identity(k, o.x));
+    end_many(k, &o, d, r);
+}
+static void add_box(kit *k, int32_t coef, uint32_t lo, uint32_t hi) {
+    kit_box(k, coef);
+    k->box[k->c.n_boxes - 1].lo[0] = lo;
+    k->box[k->c.n_boxes - 1].hi[0] = hi;
+}
+/* The same with n boxes in place of the terms. */
+static void maximum_beyond_boxes(kit *k, unsigned n) {
+    many o;
+    begin_many(k, &o);
+    const uint32_t d = kit_linear(k, o.m, 0, 0, 80);
+    kit_term(k, o.y, 1, kit_identity(k, o.y));
+    for (unsigned i = 0; i < n; i++)
+        add_box(k, 1, i, i + 1);
+    const uint32_t r = kit_linear(k, o.m, 0, 0, 80);
+    kit_term(k, o.m, 1, kit_identity(k, o.m));
+    kit_term(k, o.x, -1, kit_identity(k, o.x));
+    add_box(k, -1, LAST_BOX, LAST_BOX + 1);
+    end_many(k, &o, d, r);
+}
+
+static void (*const sums[])(kit *, unsigned) = {maximum_with_a_sum, maximum_beyond_a_sum,
+                                                maximum_beyond_boxes};
+
+START_TEST(forms_are_searched_up_to_a_length) {
+    for (unsigned n = 62; n <= 65; n++) {
+        kit k;
+        mica_status st = {0};
+        sums[_i](&k, n);
+        const bool ok = mica_circuit_validate(&k.c, &st);
+        ck_assert_msg(ok == (n < 64), "%u parts: %s", n, st.message);
+        if (!ok) {
+            ck_assert_int_eq(st.code, MICA_ERR_RANGE);
+            ck_assert_msg(strstr(st.message, "its cells can leave the declared range") != NULL, "%s",
+                          st.message);
+        }
+        kit_free(&k);
+    }
+}
+END_TEST
+
+/* --- windows over a border: a tap where it is inside, LOW where it is not --- */
+
+enum { LOW = -30, HIGH = 20 };
+
+/* Of a source of 8 cells, position i and tap j of the window see cell offset + stride * i + j. The form of
+ * tap 0 has LOW for the positions below `inside`; the maximum's range holds if the tap is zero there. */
+typedef struct border {
+    int32_t stride, offset;
+    uint32_t inside;
+    bool listed; /* the same cells, in a list */
+    bool both;   /* a maximum for every position and tap, with LOW at the positions below `inside` */
+    bool valid;
+} border;
+
+static void build_border(kit *k, const border *w) {
+    const uint32_t dim[] = {4, 3, 0}, *domain = w->both ? dim : (const uint32_t[]){4, 0};
+    const mica_view view = w->both ? (mica_view){{0, 1}} : (mica_view){{0, MICA_VIEW_AT(0)}};
+    kit_begin(k, 2);
+    const uint32_t x = kit_input(k, 0, HIGH, (uint32_t[]){8, 0});
+    const uint32_t b = kit_input(k, 0, HIGH, domain);
+    mica_placement p = {
+        .src = x,
+        .n_factors = 1,
+        .factor = {
+            {.n_out = 2, .n_src = 1, .out_axis = {0, 1}, .out_stride = {w->stride, 1}, .offset = w->offset}}};
+    if (w->listed) {
+        uint32_t list[12];
+        for (int32_t i = 0; i < 12; i++) {
+            const int32_t cell = w->offset + w->stride * (i / 3) + i % 3;
+            list[i] = cell < 0 || cell >= 8 ? MICA_NO_CELL : (uint32_t)cell;
+        }
+        p.factor[0].out_stride[0] = p.factor[0].out_stride[1] = p.factor[0].offset = 0;
+        p.factor[0] = kit_listed(k, p.factor[0], 12, list);
+    }
+    const uint32_t taps = kit_placement(k, 0, HIGH, dim, p);
+    const uint32_t table = kit_table(k, (mica_table_def){.kind = MICA_TABLE_RELU, .bits = 7, .lo_key = -64});
+    const uint32_t m = kit_witness(k, true, LOW, HIGH, domain);
+    const uint32_t d = kit_linear(k, m, 0, -64, 63);
+    kit_term(k, taps, 1, view);
+    kit_term(k, b, -1, kit_identity(k, b));
+    kit_box(k, LOW);
+    kit_box(k, -LOW);
+    k->box[k->c.n_boxes - 1].lo[0] = w->inside;
+    const uint32_t r = kit_linear(k, m, 0, 0, 63);
+    kit_term(k, m, 1, kit_identity(k, m));
+    kit_term(k, b, -1, kit_identity(k, b));
+    kit_lookup(k, table, d, r);
+    kit_output(k, m);
+}
+
+static const border borders[] = {
+    {.stride = 2, .offset = -1, .inside = 1, .valid = true},
+    {.stride = 2, .offset = -1, .inside = 2}, /* position 1 sees cell 1 */
+    {.stride = 2, .offset = -2, .inside = 1, .valid = true},
+    {.stride = 2, .offset = -3, .inside = 2, .valid = true},
+    {.stride = 2, .offset = -3, .inside = 3},
+    {.stride = -2, .offset = 8, .inside = 1, .valid = true}, /* from the end: 8, 6, 4, 2 */
+    {.stride = -2, .offset = 8, .inside = 2},
+    {.stride = -2, .offset = 7, .inside = 1},
+    {.stride = 0, .offset = -1, .inside = 3, .valid = true}, /* never inside */
+    {.stride = 0, .offset = 8, .inside = 3, .valid = true},
+    {.stride = 0, .offset = 0, .inside = 3}, /* always inside */
+    {.stride = 5, .offset = -100, .inside = 2, .valid = true},
+    {.stride = 2, .offset = -1, .inside = 1, .listed = true}, /* it would be right, but is not searched for */
+    {.stride = 2, .offset = -1, .inside = 1, .both = true},
+};
+
+START_TEST(windows_over_a_border) {
+    const border *w = &borders[_i];
+    kit k;
+    mica_status st = {0};
+    build_border(&k, w);
+    const bool ok = mica_circuit_validate(&k.c, &st);
+    ck_assert_msg(ok == w->valid, "case %d: %s", _i, st.message);
+    if (!ok) {
+        ck_assert_int_eq(st.code, MICA_ERR_RANGE);
+        ck_assert_msg(strstr(st.message, "its cells can leave the declared range") != NULL, "case %d: %s", _i,
+                      st.message);
+    }
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(valid_intervals_by_their_definition) {
+    for (int64_t base = -9; base <= 9; base++)
+        for (int64_t stride = -4; stride <= 4; stride++)
+            for (int64_t cells = 1; cells <= 5; cells++)
+                for (int64_t n = 1; n <= 6; n++) {
+                    int64_t first, end, count = 0;
+                    circuit_valid_interval(base, stride, cells, n, &first, &end);
+                    ck_assert(0 <= first && first <= end && end <= n);
+                    for (int64_t i = 0; i < n; i++) {
+                        const int64_t cell = base + stride * i;
+                        const bool inside = cell >= 0 && cell < cells;
+                        count += inside;
+                        ck_assert_msg(inside == (first <= i && i < end), "%d + %d * %d of %d", (int)base,
+                                      (int)stride, (int)i, (int)cells);
+                    }
+                    ck_assert_int_eq(count, end - first);
+                }
+}
+END_TEST
+
 static const mutation mutations[] = {
     {range_too_narrow, GEMM, "its cells can leave the declared range"},
     {value_range_too_narrow, GEMM, "its cells can leave the declared range"},
@@ -165,6 +356,9 @@ int main(void) {
     tcase_add_loop_test(t, refuses_broken_rule, 0, MUTATIONS);
     tcase_add_test(t, accepts_a_maximum);
     tcase_add_test(t, refuses_too_many_rows);
+    tcase_add_loop_test(t, forms_are_searched_up_to_a_length, 0, (int)(sizeof sums / sizeof *sums));
+    tcase_add_loop_test(t, windows_over_a_border, 0, (int)(sizeof borders / sizeof *borders));
+    tcase_add_test(t, valid_intervals_by_their_definition);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
