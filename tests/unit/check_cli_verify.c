@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "circuit_samples.h"
+#include "cli/user_values.h"
 #include "io/whole_file.h"
 #include "mica/certificate.h"
 #include "suite.h"
@@ -278,6 +279,49 @@ START_TEST(damaged_files) {
 }
 END_TEST
 
+/* A statement of a value that the model cannot take names the layer. */
+START_TEST(rejections_name_the_layer) {
+    instance i;
+    begin(&i, build_gemm, 1);
+    uint8_t *value = memmem(i.file, i.size, i.s.input[0], 5 * sizeof(int32_t));
+    ck_assert_ptr_nonnull(value);
+    memcpy(value, &(int32_t){i.k.tensor[i.k.input[0].tensor].hi + 1}, sizeof(int32_t));
+    save(&i);
+    char layer[100];
+    (void)snprintf(layer, sizeof layer, "is outside [-50, 50], layer \"%s\"", i.k.c.layer[0].name);
+    expect(&i, (verify_request){0}, REJECTED, layer);
+    (void)snprintf(layer, sizeof layer, "\"layer\":\"%s\"", i.k.c.layer[0].name);
+    expect(&i, (verify_request){.json = true}, REJECTED, layer);
+    end(&i);
+}
+END_TEST
+
+static void expect_no_statement(const kit *k, mica_code code, const char *words) {
+    const char *item[] = {values_path};
+    mica_statement s;
+    user_inputs user;
+    mica_status st = {0};
+    ck_assert(!user_statement_create(&s, &k->c, item, 1, &user, &st));
+    ck_assert_msg(st.code == code && strstr(st.message, words), "code %d, %s", (int)st.code, st.message);
+    ck_assert_ptr_null(user.items.value);
+}
+
+START_TEST(values_that_no_statement_takes) {
+    enum { CELLS = 5, BATCH = 50 };
+    double x[CELLS * (BATCH + 1)] = {0};
+    kit k;
+    build_gemm(&k);
+    k.input[0].exact = true;
+    ck_assert(kit_finish(&k, 40));
+    (void)save_values("input_data", x, CELLS * (k.c.max_batch + 1));
+    expect_no_statement(&k, MICA_ERR_LIMIT, "inputs in one batch; this model was compiled for at most");
+    x[2] = 51;
+    (void)save_values("input_data", x, CELLS);
+    expect_no_statement(&k, MICA_ERR_RANGE, "value 2 is 51, but an index is in [-50, 50]");
+    kit_free(&k);
+}
+END_TEST
+
 int main(void) {
     if (!mkdtemp(folder))
         return EXIT_FAILURE;
@@ -293,6 +337,8 @@ int main(void) {
     tcase_add_test(t, private_values);
     tcase_add_test(t, with_certificate);
     tcase_add_test(t, damaged_files);
+    tcase_add_test(t, rejections_name_the_layer);
+    tcase_add_test(t, values_that_no_statement_takes);
     suite_add_tcase(s, t);
     const int code = suite_run(s);
     (void)unlink(proof_path);

@@ -86,6 +86,19 @@ START_TEST(meanings) {
 }
 END_TEST
 
+START_TEST(weights_are_embedded_up_to_a_limit) {
+    char *argv[] = {(char *)(uintptr_t) "compile", (char *)(uintptr_t) "m",
+                    (char *)(uintptr_t) "--weights-file"};
+    for (int argc = 2; argc <= 3; argc++) {
+        compile_request r = {.embed_limit = 7};
+        mica_status st = {0};
+        ck_assert_msg(options_parse(&r, argc, argv, &st), "%s", st.message);
+        ck_assert_uint_eq(r.embed_limit, argc == 2 ? 7 : 0);
+        options_free(&r);
+    }
+}
+END_TEST
+
 START_TEST(usage_names_every_group) {
     char text[8192] = "";
     FILE *f = fmemopen(text, sizeof text, "w");
@@ -147,6 +160,7 @@ int main(void) {
     TCase *t = tcase_create("options");
     tcase_add_test(t, refused_by_name);
     tcase_add_test(t, meanings);
+    tcase_add_test(t, weights_are_embedded_up_to_a_limit);
     tcase_add_test(t, usage_names_every_group);
     tcase_add_test(t, record_and_back);
     tcase_add_test(t, unknown_records_are_refused);
