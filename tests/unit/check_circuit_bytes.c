@@ -159,11 +159,6 @@ static bool proof_passes(const mica_vk *vk, uint8_t *file, size_t size) {
     return passes;
 }
 
-static unsigned rounds(void) {
-    const char *n = getenv("MICA_TEST_MUTATIONS");
-    return n ? (unsigned)strtoul(n, NULL, 10) : 20000;
-}
-
 START_TEST(survives_hostile_parameters) {
     kit k;
     uint8_t *file;
@@ -175,7 +170,7 @@ START_TEST(survives_hostile_parameters) {
     ck_assert(kit_finish(&k, 40));
     ck_assert(kit_prove(&k, 2, 5, &file, &size, &st));
     uint8_t *bytes = malloc(k.vk_size);
-    for (unsigned i = 0; i < rounds(); i++) {
+    for (unsigned i = 0; i < suite_mutations(20000); i++) {
         mica_vk vk;
         mica_report report;
         mica_status error = {0}, limit = {0};
@@ -193,7 +188,7 @@ START_TEST(survives_hostile_parameters) {
                       "%s, mutation %u", samples[_i].name, i);
         mica_vk_free(&vk);
     }
-    (void)printf("%-12s %u mutations, %u read, %u planned\n", samples[_i].name, rounds(), read, planned);
+    (void)printf("%-12s %u mutations, %u read, %u planned\n", samples[_i].name, suite_mutations(20000), read, planned);
     free(bytes);
     free(file);
     kit_free(&k);
@@ -211,7 +206,7 @@ START_TEST(survives_hostile_proofs) {
     ck_assert(kit_finish(&k, 40));
     ck_assert(kit_prove(&k, 2, 5, &file, &size, &st));
     uint8_t *bytes = malloc(size);
-    for (unsigned i = 0; i < rounds() / 5; i++) {
+    for (unsigned i = 0; i < suite_mutations(20000) / 5; i++) {
         mica_verdict v;
         mica_status error = {0};
         memcpy(bytes, file, size);

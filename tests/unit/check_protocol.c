@@ -43,7 +43,7 @@ START_TEST(rejects_changed_bytes) {
     make(&k, _i, 40);
     ck_assert(kit_prove(&k, 2, 5, &file, &size, &st));
     ck_assert(kit_verify(&k, file, size, &v, &st));
-    const size_t step = size > 12000 ? size / 12000 + 1 : 1;
+    const size_t most = suite_mutations(12000), step = size > most ? size / most + 1 : 1;
     for (size_t i = 0; i < size; i += step) {
         const uint8_t flip = (uint8_t)(1u << (i % 8));
         file[i] ^= flip;
@@ -109,6 +109,38 @@ START_TEST(refuses_weak_parameters) {
 }
 END_TEST
 
+/* A statement that no file could carry: the caller may have made it otherwise. */
+START_TEST(refuses_impossible_statements) {
+    kit k;
+    uint8_t *file;
+    size_t size, used;
+    mica_status st = {0};
+    mica_verdict v = {0};
+    mica_statement s;
+    const mica_verify_options options = {.min_security_bits = 40};
+    make(&k, _i, 40);
+    ck_assert(kit_prove(&k, 1, 5, &file, &size, &st));
+    ck_assert(mica_statement_read(&s, &k.c, file, size, &used, &st, &v));
+    const uint32_t batch = s.batch, nonce = s.nonce_size;
+    const uint32_t impossible[][2] = {
+        {0, nonce}, {k.c.max_batch + 1, nonce}, {UINT32_MAX, nonce}, {batch, MICA_MAX_NONCE_BYTES + 1}};
+    for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++) {
+        s.batch = impossible[i][0];
+        s.nonce_size = impossible[i][1];
+        ck_assert(!mica_verify(&k.vk, &s, file + used, size - used, &options, &v, &st));
+        ck_assert_int_eq(v.code, MICA_REJECT_STATEMENT);
+        ck_assert_ptr_nonnull(strstr(v.detail, "batch size or nonce"));
+        ck_assert_int_eq(st.code, MICA_OK);
+    }
+    s.batch = batch;
+    s.nonce_size = nonce;
+    ck_assert(mica_verify(&k.vk, &s, file + used, size - used, &options, &v, &st));
+    mica_statement_free(&s, &k.c);
+    free(file);
+    kit_free(&k);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("protocol");
     TCase *t = tcase_create("proofs");
@@ -117,6 +149,7 @@ int main(void) {
     tcase_add_loop_test(t, rejects_changed_bytes, 0, SAMPLES);
     tcase_add_loop_test(t, rejects_other_parameters, 0, SAMPLES);
     tcase_add_loop_test(t, refuses_weak_parameters, 0, SAMPLES);
+    tcase_add_loop_test(t, refuses_impossible_statements, 0, SAMPLES);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
