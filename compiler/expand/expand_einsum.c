@@ -200,7 +200,7 @@ static uint32_t labels_from(const einsum *e, unsigned first) {
 
 uint32_t expand_einsum(expander *x) {
     einsum e;
-    term product, next;
+    term product = {.value = GRAPH_NO_VALUE}, next; /* there is a term: einsum_read */
     if (!einsum_read(&e, x->g, &x->node, x->st))
         return GRAPH_NO_VALUE;
     for (unsigned i = 0; i < e.n_in; i++) {

@@ -101,7 +101,7 @@ static uint32_t weights(expander *x, const grid_sampling *p, uint32_t d, uint32_
 
 /* v with the cells that stand for positions beyond axis d. */
 static uint32_t widened(expander *x, const grid_sampling *p, uint32_t d, uint32_t v) {
-    const int64_t cells = p->in[d] + 2 * WIDER;
+    const int64_t cells = p->in[d] + (int64_t)2 * WIDER;
     int64_t *list = graph_alloc(x->g, (size_t)cells, sizeof *list, x->st);
     if (!list)
         return GRAPH_NO_VALUE;

@@ -101,11 +101,10 @@ static bool claims_settled(const plan *p, tally *of) {
 
 /* --- work --- */
 
-#define WORK_RELATION                                                                                        \
-    (UINT64_C(2) * MICA_MAX_BITS) /* indicators of a box: two multiplications per variable */
-#define WORK_ROW     16           /* of a row of a placement */
-#define WORK_VALUE   40           /* of a row of a table: 200 ns for the slowest kind */
-#define WORK_OPENING 8192         /* a claim's form on the clear message of at most 2^12 elements */
+#define WORK_RELATION ((uint64_t)2 * MICA_MAX_BITS) /* a box's indicators: 2 multiplications per variable */
+#define WORK_ROW      16                            /* of a row of a placement */
+#define WORK_VALUE    40                            /* of a row of a table: 200 ns for the slowest kind */
+#define WORK_OPENING  8192 /* a claim's form on the clear message of at most 2^12 elements */
 
 static uint64_t cells_of(const plan *p, const mica_tensor *x) {
     uint64_t n = x->batched ? p->batch : 1; /* the product is at most 2^30: circuit_validate */
