@@ -26,7 +26,7 @@ static char *write_axes(char *text, uint32_t rank, uint32_t axis, char along, ch
 uint32_t expand_dft(expander *x) {
     const uint32_t rank = op_in(x->g, &x->node, 0)->rank;
     static const char map[] = ",opnq->";
-    char equation[2 * GRAPH_MAX_RANK + sizeof map], *s = equation;
+    char equation[(size_t)2 * GRAPH_MAX_RANK + sizeof map], *s = equation;
     spectrum t;
     if (!spectrum_read(&t, x->g, &x->node, x->st))
         return GRAPH_NO_VALUE;

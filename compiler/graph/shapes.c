@@ -146,8 +146,9 @@ static void unfold(graph *g) {
 }
 
 static const char *copy_text(graph *g, const char *s, mica_status *st) {
-    char *copy = graph_alloc(g, strlen(s) + 1, 1, st);
-    return copy ? strcpy(copy, s) : NULL;
+    const size_t size = strlen(s) + 1;
+    char *copy = graph_alloc(g, size, 1, st);
+    return copy ? memcpy(copy, s, size) : NULL;
 }
 
 /* The nodes before control flow is replaced: a second walk, in which sizes differ, starts from them. */

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "circuit_samples.h"
+#include "code/line_code.h"
+#include "pcs/pcs_schedule.h"
 #include "plan/plan_internal.h"
 #include "suite.h"
 
@@ -314,6 +316,43 @@ START_TEST(evaluations_are_bounded) {
 }
 END_TEST
 
+/* The shape of the weights' rows is read from the parameters. */
+START_TEST(shapes_of_commitments_are_bounded) {
+    enum { CELL_BITS = LINE_CODE_MAX_LOG };
+    static const struct {
+        unsigned col_vars, rate_bits;
+        const char *said;
+    } shapes[] = {
+        {CELL_BITS - PCS_MAX_ROW_BITS, 1, NULL},
+        {CELL_BITS - PCS_MAX_ROW_BITS - 1, 1, "a commitment of 67108864 cells needs more than 2^20 rows"},
+        {0, 1, "a commitment of 67108864 cells needs more than 2^20 rows"},
+        {8, 0, "a commitment with rows of 2^8 cells at rate 1/2^0"},
+        {8, PCS_MAX_RATE_BITS, NULL},
+        {8, PCS_MAX_RATE_BITS + 1, "a commitment with rows of 2^8 cells at rate 1/2^"},
+        {8, UINT32_MAX, "a commitment with rows of 2^8 cells at rate 1/2^4294967295"},
+        {LINE_CODE_MAX_LOG - 1, 1, NULL},
+        {LINE_CODE_MAX_LOG, 1, "a commitment with rows of 2^"},
+    };
+    kit k;
+    uint64_t seed = 1;
+    kit_begin(&k, 1);
+    k.tensor[kit_weight(&k, -1, 1, (uint32_t[]){2, 0}, &seed)].dim[0] = 1u << CELL_BITS;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        layout l;
+        mica_status st = {0};
+        ck_assert(layout_place(&l, &k.c, MICA_TENSOR_WEIGHT, 1, &st));
+        const bool ok = layout_shape(&l, &k.c, 1, shapes[i].col_vars, shapes[i].rate_bits, &st);
+        ck_assert_msg(ok == !shapes[i].said, "case %zu: %s", i, st.message);
+        if (!ok) {
+            ck_assert_int_eq(st.code, MICA_ERR_LIMIT);
+            ck_assert_msg(strstr(st.message, shapes[i].said) != NULL, "case %zu: %s", i, st.message);
+        }
+        layout_free(&l);
+    }
+    kit_free(&k);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("plan");
     TCase *t = tcase_create("plans");
@@ -324,6 +363,7 @@ int main(void) {
     tcase_add_loop_test(t, batches_out_of_range, 0, SAMPLES);
     tcase_add_test(t, claims_may_not_explode);
     tcase_add_test(t, evaluations_are_bounded);
+    tcase_add_test(t, shapes_of_commitments_are_bounded);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
