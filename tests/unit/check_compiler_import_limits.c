@@ -16,34 +16,34 @@ static bytes repeated(const char two[2], size_t n) {
     return b;
 }
 
-static void expect_graph_refused(bytes *graph, mica_code code, const char *word) {
+static void expect_graph_refused(bytes *content, mica_code code, const char *word) {
     bytes model = {0};
-    put_message(&model, 7, graph);
+    put_message(&model, 7, content);
     expect_refused_bytes(model.p, model.n, code, word);
     free(model.p);
 }
 
 /* The model and its graph are two messages; the rest are nodes without content. */
 START_TEST(messages_are_counted) {
-    bytes graph = repeated("\x0a\x00", MESSAGES - 1);
-    expect_graph_refused(&graph, MICA_ERR_LIMIT, "more than 8388608 messages");
+    bytes content = repeated("\x0a\x00", MESSAGES - 1);
+    expect_graph_refused(&content, MICA_ERR_LIMIT, "more than 8388608 messages");
 }
 END_TEST
 
 /* Every initialiser of two bytes would become a structure of hundreds. */
 START_TEST(unpacking_has_a_budget) {
-    bytes graph = repeated("\x2a\x00", TENSORS);
-    expect_graph_refused(&graph, MICA_ERR_LIMIT, "unpacking it takes more than 267 MB");
+    bytes content = repeated("\x2a\x00", TENSORS);
+    expect_graph_refused(&content, MICA_ERR_LIMIT, "unpacking it takes more than 267 MB");
 }
 END_TEST
 
 START_TEST(inputs_of_a_node_are_counted) {
-    bytes graph = {0}, node = repeated("\x0a\x00", NAMES);
+    bytes content = {0}, node = repeated("\x0a\x00", NAMES);
     put_text(&node, 3, "greedy");
     put_text(&node, 4, "Concat");
-    put_message(&graph, 1, &node);
+    put_message(&content, 1, &node);
     bytes model = {0}, opset = {0};
-    put_message(&model, 7, &graph);
+    put_message(&model, 7, &content);
     put_int(&opset, 2, 13);
     put_message(&model, 8, &opset);
     expect_refused_bytes(model.p, model.n, MICA_ERR_LIMIT,
