@@ -110,16 +110,16 @@ static bool parse_shape(tensor_data *t, cursor *c) {
 static bool parse_entry(npy_header *h, tensor_data *t, cursor *c, const char *path, mica_status *st) {
     char key[32] = "", descr[32] = "";
     if (!accept_string(c, key, sizeof key) || !accept_char(c, ':'))
-        return mica_fail(st, MICA_ERR_FORMAT, "%s: malformed .npy header", path);
+        return mica_fail(st, MICA_ERR_FORMAT, "%.800s: malformed .npy header", path);
     if (strcmp(key, "descr") == 0 && !h->has_descr) {
         h->has_descr = true;
         if (!accept_string(c, descr, sizeof descr))
-            return mica_fail(st, MICA_ERR_UNSUPPORTED,
-                             "%s: structured dtype; expected a numeric one (b1, i1..i8, u1..u8, f2, f4, f8)",
-                             path);
+            return mica_fail(
+                st, MICA_ERR_UNSUPPORTED,
+                "%.800s: structured dtype; expected a numeric one (b1, i1..i8, u1..u8, f2, f4, f8)", path);
         return parse_descr(h, descr) ||
                mica_fail(st, MICA_ERR_UNSUPPORTED,
-                         "%s: dtype '%s'; expected a numeric one (b1, i1..i8, u1..u8, f2, f4, f8)", path,
+                         "%.800s: dtype '%s'; expected a numeric one (b1, i1..i8, u1..u8, f2, f4, f8)", path,
                          descr);
     }
     if (strcmp(key, "fortran_order") == 0 && !h->has_order) {
@@ -133,24 +133,26 @@ static bool parse_entry(npy_header *h, tensor_data *t, cursor *c, const char *pa
         if (parse_shape(t, c))
             return true;
     }
-    return mica_fail(st, MICA_ERR_FORMAT, "%s: malformed .npy header at key '%s' (at most %d axes are read)",
-                     path, key, TENSOR_MAX_RANK);
+    return mica_fail(st, MICA_ERR_FORMAT,
+                     "%.800s: malformed .npy header at key '%s' (at most %d axes are read)", path, key,
+                     TENSOR_MAX_RANK);
 }
 
 static bool parse_header(npy_header *h, tensor_data *t, cursor c, const char *path, mica_status *st) {
     if (!accept_char(&c, '{'))
-        return mica_fail(st, MICA_ERR_FORMAT, "%s: malformed .npy header", path);
+        return mica_fail(st, MICA_ERR_FORMAT, "%.800s: malformed .npy header", path);
     while (!accept_char(&c, '}')) {
         if (!parse_entry(h, t, &c, path, st))
             return false;
         if (!accept_char(&c, ',') && !(c.at < c.end && *c.at == '}'))
-            return mica_fail(st, MICA_ERR_FORMAT, "%s: malformed .npy header", path);
+            return mica_fail(st, MICA_ERR_FORMAT, "%.800s: malformed .npy header", path);
     }
     if (!h->has_descr || !h->has_order || !h->has_shape)
-        return mica_fail(st, MICA_ERR_FORMAT, "%s: .npy header lacks descr, fortran_order or shape", path);
+        return mica_fail(st, MICA_ERR_FORMAT, "%.800s: .npy header lacks descr, fortran_order or shape",
+                         path);
     if (h->fortran)
         return mica_fail(st, MICA_ERR_UNSUPPORTED,
-                         "%s: stored in Fortran order; save numpy.ascontiguousarray(x) instead", path);
+                         "%.800s: stored in Fortran order; save numpy.ascontiguousarray(x) instead", path);
     return true;
 }
 
@@ -180,7 +182,7 @@ bool npy_parse(tensor_data *t, const uint8_t *bytes, size_t size, const char *pa
     memset(&h, 0, sizeof h);
     memset(t, 0, sizeof *t);
     if (!locate_header(bytes, size, &c, &data))
-        return mica_fail(st, MICA_ERR_FORMAT, "%s: damaged .npy file or a version other than 1, 2 and 3",
+        return mica_fail(st, MICA_ERR_FORMAT, "%.800s: damaged .npy file or a version other than 1, 2 and 3",
                          path);
     if (!parse_header(&h, t, c, path, st))
         return false;
@@ -194,7 +196,7 @@ bool npy_parse(tensor_data *t, const uint8_t *bytes, size_t size, const char *pa
     }
     if (count > room || (size - data) != count * h.type.bytes)
         return mica_fail(st, MICA_ERR_FORMAT,
-                         "%s: the header's shape needs %s bytes than the %zu that follow it", path,
+                         "%.800s: the header's shape needs %s bytes than the %zu that follow it", path,
                          count > room ? "more" : "fewer", size - data);
     if (!tensor_data_allocate(t, path, st))
         return false;

@@ -17,20 +17,21 @@ bool tensor_data_allocate(tensor_data *t, const char *path, mica_status *st) {
     t->count = 1;
     for (uint32_t i = 0; i < t->rank; i++) {
         if (t->dim[i] > 0 && t->count > 0 && (uint64_t)t->dim[i] > TENSOR_MAX_ELEMENTS / t->count)
-            return mica_fail(st, MICA_ERR_LIMIT, "%s: more than %llu elements", path,
+            return mica_fail(st, MICA_ERR_LIMIT, "%.800s: more than %llu elements", path,
                              (unsigned long long)TENSOR_MAX_ELEMENTS);
         t->count *= (uint64_t)t->dim[i];
     }
     t->value = malloc((t->count + 1) * sizeof *t->value); /* count <= 2^28 */
-    return t->value || mica_fail(st, MICA_ERR_MEMORY, "%s: out of memory for %llu elements", path,
+    return t->value || mica_fail(st, MICA_ERR_MEMORY, "%.800s: out of memory for %llu elements", path,
                                  (unsigned long long)t->count);
 }
 
 static bool check_finite(const tensor_data *t, const char *path, mica_status *st) {
     for (uint64_t i = 0; i < t->count; i++)
         if (!isfinite(t->value[i]))
-            return mica_fail(st, MICA_ERR_FORMAT, "%s: element %llu is %s; only finite values can be proven",
-                             path, (unsigned long long)i, isnan(t->value[i]) ? "not a number" : "infinite");
+            return mica_fail(st, MICA_ERR_FORMAT,
+                             "%.800s: element %llu is %s; only finite values can be proven", path,
+                             (unsigned long long)i, isnan(t->value[i]) ? "not a number" : "infinite");
     return true;
 }
 
@@ -52,7 +53,7 @@ bool tensor_file_read(tensor_data *t, const char *path, mica_status *st) {
     if (!tensor_file_read_any(t, path, st))
         return false;
     const bool ok = t->count > 0 ? check_finite(t, path, st)
-                                 : mica_fail(st, MICA_ERR_FORMAT, "%s: the tensor is empty", path);
+                                 : mica_fail(st, MICA_ERR_FORMAT, "%.800s: the tensor is empty", path);
     if (!ok)
         tensor_data_free(t);
     return ok;

@@ -39,7 +39,7 @@ static bool fail_shape(const tensor_data *d, const tensor_spec *spec, const char
         (void)tensor_shape_text(found, sizeof found, d->dim, d->rank, false);
     else
         (void)snprintf(found, sizeof found, "a list of %llu numbers", (unsigned long long)d->count);
-    return mica_fail(st, MICA_ERR_FORMAT, "%s: %s \"%s\" takes shape %s%s, the file holds %s", path, stem,
+    return mica_fail(st, MICA_ERR_FORMAT, "%.800s: %s \"%s\" takes shape %s%s, the file holds %s", path, stem,
                      spec->name, expected,
                      spec->batched ? " (B >= 1 items)" : ", or a leading axis more for several items", found);
 }
@@ -73,7 +73,7 @@ static bool append_set(tensor_items *t, const tensor_data *d, const char *stem, 
         if (n == 0)
             return fail_shape(&d[k], &t->spec[k], stem, path[k], st);
         if (k > 0 && n != items)
-            return mica_fail(st, MICA_ERR_FORMAT, "%s: %llu items for %s \"%s\", but %llu for \"%s\"",
+            return mica_fail(st, MICA_ERR_FORMAT, "%.800s: %llu items for %s \"%s\", but %llu for \"%s\"",
                              path[k], (unsigned long long)n, stem, t->spec[k].name, (unsigned long long)items,
                              t->spec[0].name);
         items = n;
@@ -129,7 +129,7 @@ static bool is_folder(const char *path) {
 static bool read_member(tensor_data *d, const char *path, mica_status *st) {
     struct stat info;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return mica_fail(st, MICA_ERR_IO, "%s: is not a regular file", path);
+        return mica_fail(st, MICA_ERR_IO, "%.800s: is not a regular file", path);
     return tensor_file_read(d, path, st);
 }
 
@@ -151,14 +151,14 @@ static bool read_case(tensor_items *t, const char *folder, const char *stem, mic
     set s;
     char extra[PATH_BYTES];
     if (find_member(extra, folder, stem, t->n_ports))
-        return mica_fail(st, MICA_ERR_FORMAT, "%s: the model has only %u %ss", extra, t->n_ports, stem);
+        return mica_fail(st, MICA_ERR_FORMAT, "%.800s: the model has only %u %ss", extra, t->n_ports, stem);
     if (!set_create(&s, t->n_ports, st))
         return false;
     bool ok = true;
     for (uint32_t k = 0; ok && k < t->n_ports; k++) {
         ok = find_member(s.path[k], folder, stem, k) ||
-             mica_fail(st, MICA_ERR_IO, "%s: no %s_%u.npy or %s_%u.pb for %s \"%s\"", folder, stem, k, stem,
-                       k, stem, t->spec[k].name);
+             mica_fail(st, MICA_ERR_IO, "%.800s: no %s_%u.npy or %s_%u.pb for %s \"%s\"", folder, stem, k,
+                       stem, k, stem, t->spec[k].name);
         ok = ok && read_member(&s.data[k], s.path[k], st);
     }
     ok = ok && append_set(t, s.data, stem, s.path_pointer, st);
@@ -179,10 +179,10 @@ static bool read_folder(tensor_items *t, const char *folder, const char *stem, m
     bool ok =
         n > 0 ||
         mica_fail(st, MICA_ERR_IO,
-                  "%s: the folder holds neither %s_0.npy, %s_0.pb nor folders case_* or test_data_set_*",
+                  "%.800s: the folder holds neither %s_0.npy, %s_0.pb nor folders case_* or test_data_set_*",
                   folder, stem, stem);
     if (n > MAX_CASES)
-        ok = mica_fail(st, MICA_ERR_LIMIT, "%s: more than %d cases", folder, MAX_CASES);
+        ok = mica_fail(st, MICA_ERR_LIMIT, "%.800s: more than %d cases", folder, MAX_CASES);
     for (int i = 0; i < n; i++) {
         int length = snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
         if (ok && (length < 0 || (size_t)length >= sizeof path))
@@ -199,7 +199,7 @@ static bool append_shared(tensor_items *t, const tensor_data *d, const char *ste
                           mica_status *st) {
     const char **paths = malloc((t->n_ports ? t->n_ports : 1) * sizeof *paths);
     if (!paths)
-        return mica_fail(st, MICA_ERR_MEMORY, "%s: out of memory", path);
+        return mica_fail(st, MICA_ERR_MEMORY, "%.800s: out of memory", path);
     for (uint32_t k = 0; k < t->n_ports; k++)
         paths[k] = path;
     bool ok = append_set(t, d, stem, paths, st);
@@ -214,8 +214,9 @@ static bool read_json(tensor_items *t, const char *path, const char *stem, mica_
     (void)snprintf(key, sizeof key, "%s_data", stem);
     if (!tensor_json_read(&data, &n, key, path, st))
         return false;
-    bool ok = n == t->n_ports || mica_fail(st, MICA_ERR_FORMAT, "%s: %s has %u lists, the model has %u %ss",
-                                           path, key, n, t->n_ports, stem);
+    bool ok =
+        n == t->n_ports || mica_fail(st, MICA_ERR_FORMAT, "%.800s: %s has %u lists, the model has %u %ss",
+                                     path, key, n, t->n_ports, stem);
     ok = ok && append_shared(t, data, stem, path, st);
     for (uint32_t k = 0; k < n; k++)
         tensor_data_free(&data[k]);
@@ -226,9 +227,10 @@ static bool read_json(tensor_items *t, const char *path, const char *stem, mica_
 static bool read_single(tensor_items *t, const char *path, const char *stem, mica_status *st) {
     tensor_data d;
     if (t->n_ports != 1)
-        return mica_fail(st, MICA_ERR_USAGE,
-                         "%s: the model has %u %ss; give each as NAME=FILE, or one .json file, or a folder",
-                         path, t->n_ports, stem);
+        return mica_fail(
+            st, MICA_ERR_USAGE,
+            "%.800s: the model has %u %ss; give each as NAME=FILE, or one .json file, or a folder", path,
+            t->n_ports, stem);
     if (!tensor_file_read(&d, path, st))
         return false;
     bool ok = append_set(t, &d, stem, &path, st);
@@ -248,8 +250,9 @@ static bool fail_unknown_name(const tensor_items *t, const char *arg, const char
         const size_t used = strlen(names);
         (void)snprintf(names + used, sizeof names - used, "%s\"%s\"", k ? ", " : "", t->spec[k].name);
     }
-    return mica_fail(st, MICA_ERR_USAGE, "%s: no such file, and no %s of the model has that name; it has %s",
-                     arg, stem, names);
+    return mica_fail(st, MICA_ERR_USAGE,
+                     "%.800s: no such file, and no %s of the model has that name; it has %s", arg, stem,
+                     names);
 }
 
 static bool read_path(tensor_items *t, const char *path, const char *stem, mica_status *st) {

@@ -91,13 +91,13 @@ static double element_value(const MicaIo__Tensor *p, const onnx_type *type, uint
 static bool check_shape(tensor_data *t, const MicaIo__Tensor *p, const onnx_type *type, const char *path,
                         mica_status *st) {
     if (p->n_dims > TENSOR_MAX_RANK)
-        return mica_fail(st, MICA_ERR_LIMIT, "%s: %zu axes; at most %d are read", path, p->n_dims,
+        return mica_fail(st, MICA_ERR_LIMIT, "%.800s: %zu axes; at most %d are read", path, p->n_dims,
                          TENSOR_MAX_RANK);
     uint64_t stored = field_count(p, type->field);
     if (p->has_raw_data) {
         stored = p->raw_data.len / type->raw.bytes;
         if (p->raw_data.len % type->raw.bytes != 0)
-            return mica_fail(st, MICA_ERR_FORMAT, "%s: %zu raw bytes are not a whole number of %s values",
+            return mica_fail(st, MICA_ERR_FORMAT, "%.800s: %zu raw bytes are not a whole number of %s values",
                              path, p->raw_data.len, type->name);
     }
     uint64_t count = 1;
@@ -105,14 +105,15 @@ static bool check_shape(tensor_data *t, const MicaIo__Tensor *p, const onnx_type
     t->has_shape = true;
     for (uint32_t i = 0; i < t->rank; i++) {
         if (p->dims[i] < 0 || (p->dims[i] > 0 && count > TENSOR_MAX_ELEMENTS / (uint64_t)p->dims[i]))
-            return mica_fail(st, MICA_ERR_LIMIT, "%s: a negative dimension or more than %llu elements", path,
-                             (unsigned long long)TENSOR_MAX_ELEMENTS);
+            return mica_fail(st, MICA_ERR_LIMIT, "%.800s: a negative dimension or more than %llu elements",
+                             path, (unsigned long long)TENSOR_MAX_ELEMENTS);
         t->dim[i] = p->dims[i];
         count *= (uint64_t)p->dims[i];
     }
     if ((type->packed ? (count + 1) / 2 : count) != stored)
-        return mica_fail(st, MICA_ERR_FORMAT, "%s: the shape has %llu elements, the file holds %llu%s", path,
-                         (unsigned long long)count, (unsigned long long)stored, type->packed ? " pairs" : "");
+        return mica_fail(st, MICA_ERR_FORMAT, "%.800s: the shape has %llu elements, the file holds %llu%s",
+                         path, (unsigned long long)count, (unsigned long long)stored,
+                         type->packed ? " pairs" : "");
     return true;
 }
 
@@ -120,10 +121,11 @@ static bool convert(tensor_data *t, const MicaIo__Tensor *p, const char *path, m
     const onnx_type *type = find_type(p->data_type);
     if (p->n_external_data > 0 || p->data_location == 1 || p->has_segment)
         return mica_fail(st, MICA_ERR_UNSUPPORTED,
-                         "%s: the values lie outside this file; store them in the TensorProto itself", path);
+                         "%.800s: the values lie outside this file; store them in the TensorProto itself",
+                         path);
     if (!type)
-        return mica_fail(st, MICA_ERR_UNSUPPORTED, "%s: not a TensorProto of numbers (data_type %d)", path,
-                         (int)p->data_type);
+        return mica_fail(st, MICA_ERR_UNSUPPORTED, "%.800s: not a TensorProto of numbers (data_type %d)",
+                         path, (int)p->data_type);
     if (!check_shape(t, p, type, path, st) || !tensor_data_allocate(t, path, st))
         return false;
     for (uint64_t i = 0; i < t->count; i++)
@@ -135,7 +137,7 @@ bool tensor_pb_parse(tensor_data *t, const uint8_t *bytes, size_t size, const ch
     memset(t, 0, sizeof *t);
     MicaIo__Tensor *p = mica_io__tensor__unpack(NULL, size, bytes);
     if (!p)
-        return mica_fail(st, MICA_ERR_FORMAT, "%s: neither a .npy file nor an ONNX TensorProto", path);
+        return mica_fail(st, MICA_ERR_FORMAT, "%.800s: neither a .npy file nor an ONNX TensorProto", path);
     bool ok = convert(t, p, path, st);
     mica_io__tensor__free_unpacked(p, NULL);
     return ok;

@@ -421,7 +421,7 @@ START_TEST(hostile_folders) {
     ck_assert_int_eq(st.code, MICA_ERR_IO);
     ck_assert_msg(strstr(st.message, "input_0.npy: is not a regular file") != NULL, "%s", st.message);
 
-    char deep[4090] = "";
+    char deep[4095] = "";
     ck_assert_int_eq(mkdir(in_folder("deep"), 0700), 0);
     ck_assert_int_eq(mkdir(in_folder("deep/case_1"), 0700), 0);
     (void)snprintf(deep, sizeof deep, "%s", in_folder("deep"));
