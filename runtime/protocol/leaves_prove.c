@@ -100,15 +100,15 @@ static bool count_lookup(const plan *p, uint32_t index, int32_t *const *value, c
                    .x = x,
                    .key = value[l->entry[0]],
                    .y = l->n_entries > 1 ? value[l->entry[1]] : NULL,
-                   .table = table[l->table]};
-    for (unsigned w = 0; w < workers; w++) {
+                   .table = table[l->table],
+                   .count = {value[c->table[l->table].multiplicity]},
+                   .wrong = {UINT64_MAX}};
+    for (unsigned w = 1; w < workers; w++) {
         j.wrong[w] = UINT64_MAX;
-        j.count[w] =
-            w ? arena_alloc(arena, rows, sizeof(int32_t), st) : value[c->table[l->table].multiplicity];
+        j.count[w] = arena_alloc(arena, rows, sizeof(int32_t), st);
         if (!j.count[w])
             return false;
-        if (w)
-            memset(j.count[w], 0, rows * sizeof(int32_t));
+        memset(j.count[w], 0, rows * sizeof(int32_t));
     }
     const size_t n = (size_t)1 << (bits - width), grain = ((size_t)1 << 14 >> width) + 1;
     if (workers > 1)
@@ -337,5 +337,5 @@ size_t leaves_workspace(const plan *p) {
     }
     free(segment);
     return bytes + blocks * sizeof(logup_segment) + varying_leaves(p) * sizeof(m31) +
-           2 * half * QM31_DEGREE * sizeof(m31) + 4 * 64;
+           2 * half * QM31_DEGREE * sizeof(m31) + (size_t)4 * 64;
 }

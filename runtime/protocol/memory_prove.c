@@ -267,7 +267,7 @@ static size_t weight_bytes(const plan *p) {
     if (p->weight_group >= 0) { /* of the tree, what queries read */
         const pcs_shape *s = &p->pcs.group[p->weight_group];
         const size_t tree = pcs_tree_bytes(s->col_vars + s->rate_bits),
-                     read = p->pcs.group_queries[p->weight_group] * 2 * FILE_STEP;
+                     read = (size_t)p->pcs.group_queries[p->weight_group] * 2 * FILE_STEP;
         bytes += tree < read ? tree : read;
     }
     return bytes;
