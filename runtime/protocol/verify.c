@@ -184,12 +184,9 @@ static void take_digests(verifier *v) {
     }
 }
 
-static bool run(verifier *v, const uint8_t *proof, size_t proof_size) {
+static bool read_proof(verifier *v) {
     walk *w = &v->w;
     const plan *p = w->plan;
-    mica_channel ch;
-    channel_init_read(&ch, proof, proof_size, v->verdict);
-    w->ch = &ch;
     w->challenge = arena_alloc(w->arena, p->n_slots + 1, sizeof(qm31), w->st);
     w->value = arena_alloc(w->arena, p->n_claims + 1, sizeof(qm31), w->st);
     w->item = arena_alloc(w->arena, (size_t)p->n_ports * p->batch + 1, sizeof(qm31), w->st);
@@ -203,7 +200,16 @@ static bool run(verifier *v, const uint8_t *proof, size_t proof_size) {
         if (!check_event(v, &p->event[i]))
             return false;
     }
-    return check_opening(v) && channel_end(&ch);
+    return check_opening(v) && channel_end(w->ch);
+}
+
+static bool run(verifier *v, const uint8_t *proof, size_t proof_size) {
+    mica_channel ch;
+    channel_init_read(&ch, proof, proof_size, v->verdict);
+    v->w.ch = &ch;
+    const bool ok = read_proof(v);
+    v->w.ch = NULL; /* the channel ends here */
+    return ok;
 }
 
 bool mica_verify(const mica_vk *vk, const mica_statement *s, const uint8_t *proof, size_t proof_size,
