@@ -125,7 +125,7 @@ uint32_t builder_weight(builder *b, unsigned rank, const uint32_t *dim, const in
 }
 
 uint32_t builder_counter(builder *b, uint32_t n) {
-    int32_t *q = malloc((n + 1u) * sizeof *q);
+    int32_t *q = calloc((size_t)n + 1, sizeof *q);
     if (!q) {
         (void)mica_fail(b->st, MICA_ERR_MEMORY, "out of memory for weights");
         return NO_INDEX;

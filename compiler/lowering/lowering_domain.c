@@ -65,7 +65,7 @@ bool domain_join_constant(domain *d, const graph_value *c) {
 double *lowering_constant(const lowering *l, uint32_t v, mica_status *st) {
     const graph_value *c = &l->g->value[v];
     const uint64_t n = graph_elements(c);
-    double *x = malloc((n + 1) * sizeof *x);
+    double *x = calloc(n + 1, sizeof *x);
     if (!x) {
         (void)mica_fail(st, MICA_ERR_MEMORY, "out of memory in the lowering");
         return NULL;

@@ -63,7 +63,7 @@ bool lowering_one_hot(lowering *l, const graph_node *n, const form *index, int64
     const bound r = form_range(index, lowering_tensors(l));
     /* No index lies beyond the last position: the step there is 0. */
     const bool known = r.lo >= -size && r.hi < size;
-    uint32_t dim[MICA_MAX_RANK], steps, here;
+    uint32_t dim[MICA_MAX_RANK], steps = NO_INDEX, here;
     form start, f;
     if (index->rank == MICA_MAX_RANK)
         return lowering_fail(l, n, st, MICA_ERR_LIMIT, "more than %d axes", MICA_MAX_RANK);

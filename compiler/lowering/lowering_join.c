@@ -93,7 +93,7 @@ static const qvalue *settled(const lowering *l, uint32_t v) {
 }
 
 const graph_node *lowering_next_branch(const lowering *l, const graph_node *n, const qvalue **x) {
-    uint32_t v;
+    uint32_t v = n->out[0];
     const graph_node *other = l->joined[n - l->g->node] == NO_INDEX ? NULL : partner(l, n, &v);
     if (!other || l->joined[other - l->g->node] != l->joined[n - l->g->node] || settled(l, v))
         return NULL;
@@ -102,10 +102,10 @@ const graph_node *lowering_next_branch(const lowering *l, const graph_node *n, c
 }
 
 bool lowering_partner(const lowering *l, const graph_node *n, double *scale, double *reach) {
-    uint32_t v;
+    uint32_t v = n->out[0];
     if (l->joined[n - l->g->node] == NO_INDEX)
         return false;
-    (void)partner(l, n, &v);
+    (void)partner(l, n, &v); /* joined, so there is another term, whoever computes it */
     const qvalue *q = settled(l, v);
     if (!q)
         return false;

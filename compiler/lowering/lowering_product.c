@@ -146,8 +146,8 @@ static void widen_selected(lowering *l, const graph_node *n) {
         double m = lowering_is_constant(l, n->in[i]) ? 0 : calibration_magnitude(l->cal, n->in[i]);
         const unsigned asked = l->width[n->in[i]].activation_bits;
         unsigned bits = asked;
-        for (; m > seen && bits < FACTOR_BITS; m /= 2)
-            bits++;
+        for (; m > seen && bits < FACTOR_BITS; bits++)
+            m /= 2;
         if (bits > asked)
             widen(l, n->in[i], bits);
     }

@@ -209,6 +209,7 @@ static bool index_form(lowering *l, const graph_node *n, uint32_t index, const i
         return false;
     if (q.scale != 1)
         return lowering_fail(l, n, st, MICA_ERR_UNSUPPORTED, "indices that are not integers");
+    memset(own, NO_LABEL, sizeof own);
     memcpy(own, label, k->rank);
     if (at >= 0)
         own[k->rank - 1] = NO_LABEL;

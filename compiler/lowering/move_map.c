@@ -163,8 +163,10 @@ static void find_strides(move_group *g, const moving *k) {
     uint32_t dim[MICA_MAX_RANK] = {0}, index[MICA_MAX_RANK] = {0};
     size_t row_stride[MICA_MAX_RANK] = {0}, cells = 1, first = 0;
     int64_t stride[MICA_MAX_RANK] = {0}, offset;
-    for (unsigned i = 0; i < g->n_out; i++)
-        dim[i] = k->out_dim[g->out[i]];
+    for (unsigned i = 0; i < MICA_MAX_RANK; i++) {
+        dim[i] = i < g->n_out ? k->out_dim[g->out[i]] : 1;
+        row_stride[i] = 1;
+    }
     for (unsigned i = 0; i < g->n_src; i++)
         cells *= k->src_dim[g->src[i]];
     (void)set_strides(g->n_out, dim, row_stride);

@@ -188,7 +188,8 @@ START_TEST(survives_hostile_parameters) {
                       "%s, mutation %u", samples[_i].name, i);
         mica_vk_free(&vk);
     }
-    (void)printf("%-12s %u mutations, %u read, %u planned\n", samples[_i].name, suite_mutations(20000), read, planned);
+    (void)printf("%-12s %u mutations, %u read, %u planned\n", samples[_i].name, suite_mutations(20000), read,
+                 planned);
     free(bytes);
     free(file);
     kit_free(&k);
