@@ -95,7 +95,8 @@ static void bind_lowest(const qm31 *in, qm31 z, size_t n, qm31 *out) {
  * left, for d = 1 ... vars together less than 2^vars. */
 qm31 pcs_claims_at(pcs_term *term, size_t n, const qm31 *message, qm31 *scratch) {
     qm31 sum = qm31_zero();
-    qsort(term, n, sizeof *term, compare_terms);
+    if (n) /* no array need be there otherwise */
+        qsort(term, n, sizeof *term, compare_terms);
     for (size_t k = 0; k < n; k++) {
         const pcs_term *t = &term[k];
         const unsigned shared = k ? common_coordinates(&term[k - 1], t) : 0;
