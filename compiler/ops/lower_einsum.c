@@ -26,7 +26,7 @@ static bool number_labels(lowering *l, const graph_node *n, labels *k, mica_stat
     if (!einsum_is_plain(&k->e, l->g, n)) /* expanded */
         return lowering_fail(l, n, st, MICA_ERR_INTERNAL, "an equation of several products");
     k->batched = l->g->value[n->out[0]].batched;
-    for (uint8_t i = 0; i < k->e.n_labels; i++) {
+    for (unsigned i = 0; i < k->e.n_labels; i++) {
         if (k->e.dim[i] == 1 || (k->batched && i == k->e.out[0]))
             continue;
         if (c->n_labels == MICA_MAX_LABELS)

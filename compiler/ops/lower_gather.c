@@ -47,7 +47,7 @@ bool lower_gathernd(struct lowering *l, const graph_node *n, mica_status *st) {
     const graph_value *x = &l->g->value[n->in[0]], *k = &l->g->value[n->in[1]];
     const unsigned shared = (unsigned)graph_attr_int(n, "batch_dims", 0), rows = k->rank - 1,
                    depth = (unsigned)k->dim[rows];
-    int8_t of_data[GRAPH_MAX_RANK], of_index[GRAPH_MAX_RANK], of_output[2 * GRAPH_MAX_RANK];
+    int8_t of_data[GRAPH_MAX_RANK] = {0}, of_index[GRAPH_MAX_RANK], of_output[2 * GRAPH_MAX_RANK];
     labelled y, hot;
     double scale;
     if (lowering_is_constant(l, n->in[1]))

@@ -81,7 +81,7 @@ static bool range_parts(const graph *g, const graph_node *n, double *part, mica_
 }
 
 bool infer_range(op_context *c, const graph_node *n, mica_status *st) {
-    double part[3];
+    double part[3] = {0, 0, 1};
     if (!op_same_types(c->g, n, st) || !range_parts(c->g, n, part, st))
         return false;
     const double steps = (part[1] - part[0]) / part[2];

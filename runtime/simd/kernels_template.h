@@ -171,17 +171,17 @@ static size_t whole_vectors(size_t n) {
 
 /* Four products < 2^62 are added before a folding. */
 static qm31 dot_m31(const m31 *row, qvec e, size_t n) {
-    const size_t end = n - n % (4 * VEC_LANES);
+    const size_t end = n - n % ((size_t)4 * VEC_LANES);
     wide_qm31 sum = sum_zero();
-    for (size_t i = 0; i < end; i += 4 * VEC_LANES) {
+    for (size_t i = 0; i < end; i += (size_t)4 * VEC_LANES) {
         vec a[4];
         wide_qm31 s;
-        for (unsigned l = 0; l < 4; l++)
+        for (size_t l = 0; l < 4; l++)
             a[l] = vec_load(row + i + l * VEC_LANES);
         for (unsigned j = 0; j < QM31_DEGREE; j++) {
             const m31 *plane = e.p + j * e.stride + i;
             wide x[4];
-            for (unsigned l = 0; l < 4; l++)
+            for (size_t l = 0; l < 4; l++)
                 x[l] = wide_mul(a[l], vec_load(plane + l * VEC_LANES), false);
             s.v[j] = wide_add(wide_add(x[0], x[1]), wide_add(x[2], x[3]));
         }
