@@ -139,15 +139,17 @@ static bool put_executable(const char *output, const uint8_t *bytes, size_t size
     return true;
 }
 
-/* Compiles to NAME.new inside `directory` and reads the executable back. */
+/* Compiles inside `directory` and reads the executable back. Its name there is this process's own: the C
+ * compiler of one that was killed may still run, and removes what it has not finished. */
 static uint8_t *compile(command *c, const char *directory, size_t *size, mica_status *st) {
-    char built[PATH_BYTES];
+    char built[PATH_BYTES], name[64];
     text said;
     int code = 0;
     text_create(&said, st);
-    const int n = snprintf(built, sizeof built, "%s/executable.tmp", directory);
+    (void)snprintf(name, sizeof name, "executable.%ld.tmp", (long)getpid());
+    const int n = snprintf(built, sizeof built, "%s/%s", directory, name);
     add(c, "-o");
-    add(c, "executable.tmp");
+    add(c, name);
     bool ok = n > 0 && (size_t)n < sizeof built && spawn_run(c->word, directory, &said, &code, st);
     if (ok && code != 0)
         ok = mica_fail(st, MICA_ERR_INTERNAL, "%s failed with exit code %d:\n%.800s", c->word[0], code,

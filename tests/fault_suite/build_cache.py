@@ -54,6 +54,9 @@ def unusable(kit):
         kit.names(what, folder, kit.artefacts("net"))
 
 
+LAST = "for last; do :; done\n"  # the output's name
+
+
 def script(path, text):
     path.write_text("#!/bin/sh\n" + text)
     path.chmod(0o755)
@@ -67,15 +70,15 @@ def compilers(kit):
     before = snapshot(folder)
     real = shutil.which("cc")
     fake = kit.folder("fake_compilers")
-    version = f'case "$1" in --version) echo fake; exit 0;; esac\n'
+    version = 'case "$1" in --version) echo fake; exit 0;; esac\n'
     for what, cc, words in (
             ("absent", "/nowhere/cc", ["/nowhere/cc", "No such file", "$CC"]),
             ("a folder", str(fake), [str(fake), "Permission denied"]),
             ("failing", script(fake / "failing", version + "echo it does not please me >&2; exit 3\n"), ["failing", "3", "does not please"]),
             ("killed", script(fake / "killed", version + "kill -9 $$\n"), ["killed", "137"]),
             ("making nothing", script(fake / "lazy", version + "exit 0\n"), ["executable"]),
-            ("making nonsense", script(fake / "nonsense", version + 'echo "#!/bin/sh\nexit 7" > executable.tmp\n'), ["7"]),
-            ("making no executable", script(fake / "data", version + "echo data > executable.tmp\n"), ["cannot be started"]),
+            ("making nonsense", script(fake / "nonsense", version + LAST + 'echo "#!/bin/sh\nexit 7" > "$last"\n'), ["7"]),
+            ("making no executable", script(fake / "data", version + LAST + 'echo data > "$last"\n'), ["cannot be started"]),
             ("one that writes without end", script(fake / "talker", version + f"yes | head -c 3000000 >&2; exit 1\n"), ["talker"])):
         kit.refused(f"C compiler {what}", kit.compile_command(kit.models[1], folder / "net", "--no-cache"), words, (1, 2),
                     dict(kit.environment, CC=cc))

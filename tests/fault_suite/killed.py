@@ -99,6 +99,31 @@ def first_time(kit):
             out.parent.mkdir()
 
 
+ORPHAN = """#!/bin/sh
+[ "$1" = --version ] && { echo orphan; exit 0; }
+for last; do :; done
+touch "$0.runs"
+i=0
+while [ $i -lt 500 ]; do rm -f "$last"; i=$((i + 1)); sleep 0.01; done
+"""
+
+
+def orphan(kit):
+    """The C compiler of a killed compilation goes on for a while, and removes what it was to write."""
+    out = kit.folder("orphan") / "net"
+    cc = kit.work / "orphan_cc"
+    cc.write_text(ORPHAN)
+    cc.chmod(0o755)
+    p = kit.start(kit.compile_command(kit.models[0], out, "--no-cache"), dict(kit.environment, CC=str(cc)))
+    until = time.monotonic() + 60
+    while not cc.with_name("orphan_cc.runs").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    p.send_signal(signal.SIGKILL)
+    kit.compile("beside the C compiler of a killed compilation", kit.models[0], out, "--no-cache")
+    p.communicate()
+    kit.whole("beside the C compiler of a killed compilation", out)
+
+
 def someone_elses(kit):
     """A folder of the temporary name that is not the compiler's is left alone."""
     folder = kit.folder("someone_elses")
@@ -109,4 +134,4 @@ def someone_elses(kit):
     kit.unchanged("the workplace is somebody else's folder", folder, before)
 
 
-GROUPS = (prover, compiler, first_time, someone_elses)
+GROUPS = (prover, compiler, first_time, orphan, someone_elses)
