@@ -61,12 +61,11 @@ static double comparisons(const op_window *w, uint32_t axes, uint32_t done) {
 static bool first_axis(const graph *g, const graph_node *n, op_window *w, uint32_t *axis) {
     const graph_value *x = &g->value[n->in[0]];
     mica_status unresolved = {0};
-    double least;
     if (op_part(n) != 0 || !op_window_resolve(w, g, n, &unresolved))
         return false;
     const uint32_t all = (1u << w->n) - 1;
     const double at_once = comparisons(w, all, 0);
-    least = at_once;
+    double least = at_once;
     for (uint32_t d = 0; d < w->n; d++) {
         const double cost = comparisons(w, 1u << d, 0) + comparisons(w, all & ~(1u << d), 1u << d);
         if (w->kernel[d] > 1 && cost < least) {

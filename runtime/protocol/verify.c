@@ -24,12 +24,12 @@ static bool check_values(const mica_circuit *c, const mica_port *port, const int
     const mica_tensor *x = &c->tensor[port->tensor];
     const uint64_t cells = port->visibility == MICA_PUBLIC ? mica_port_cells(c, port) * batch : 0;
     const int32_t lo = x->lo, hi = x->hi;
-    unsigned outside =
-        0; /* a loop without branches first: there are many values, and almost always all are in */
+    unsigned outside = 0;
+    /* Without branches first: there are many values, and almost always all are inside. */
     for (uint64_t i = 0; i < cells; i++)
         outside |= (unsigned)(value[i] < lo) | (unsigned)(value[i] > hi);
     for (uint64_t i = 0; outside && i < cells; i++) {
-        if (value[i] < x->lo || value[i] > x->hi)
+        if (value[i] < lo || value[i] > hi)
             return mica_reject(verdict, MICA_REJECT_STATEMENT, x->layer, UINT32_MAX,
                                "'%s': value %lld is outside [%d, %d]", port->name, (long long)value[i], x->lo,
                                x->hi);
