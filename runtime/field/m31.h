@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define M31_P 0x7fffffffu
+#define M31_P    0x7fffffffu
+#define M31_BITS 31u
 
 typedef uint32_t m31;
 

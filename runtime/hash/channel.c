@@ -75,19 +75,49 @@ static bool read_m31(mica_channel *ch, size_t at, m31 *x) {
 }
 
 static bool write_m31s(mica_channel *ch, const m31 *x, size_t n) {
+    const size_t size = channel_m31_bytes(n);
     size_t at;
-    if (!take_output(ch, n, 4, &at))
+    if (!take_output(ch, size, 1, &at))
         return false;
-    for (size_t i = 0; i < n; i++)
-        store_u32(ch->out + at + 4 * i, x[i]);
+    if (n == 0) /* no pointer need be valid */
+        return true;
+    uint8_t *out = ch->out + at, *const end = out + size;
+    uint64_t waiting = 0; /* bits that no byte was written of: at most 7 before an element, 38 after it */
+    unsigned bits = 0;
+    for (size_t i = 0; i < n; i++) {
+        waiting |= (uint64_t)x[i] << bits;
+        bits += M31_BITS;
+        for (; bits >= 8; bits -= 8, waiting >>= 8)
+            *out++ = (uint8_t)waiting;
+    }
+    if (out < end)
+        *out = (uint8_t)waiting;
     return true;
 }
 
+/* The 64 bits from byte `at` of a column on, zeros beyond its end. */
+static uint64_t load_within(const uint8_t *column, size_t size, size_t at) {
+    if (size - at >= sizeof(uint64_t))
+        return load_u64(column + at);
+    uint8_t rest[sizeof(uint64_t)] = {0};
+    memcpy(rest, column + at, size - at);
+    return load_u64(rest);
+}
+
 static bool read_m31s(mica_channel *ch, m31 *x, size_t n) {
+    const size_t size = channel_m31_bytes(n);
     size_t at = 0;
-    bool ok = take_input(ch, n, 4, &at);
-    for (size_t i = 0; ok && i < n; i++)
-        ok = read_m31(ch, at + 4 * i, &x[i]);
+    bool ok = take_input(ch, size, 1, &at);
+    for (size_t i = 0; ok && i < n; i++) {
+        const size_t bit = M31_BITS * i; /* and 31 bits from bit % 8 <= 7 on: within 64 */
+        x[i] = (m31)(load_within(ch->in + at, size, bit / 8) >> bit % 8) & M31_P;
+        if (!m31_is_canonical(x[i]))
+            ok = mica_reject(ch->verdict, MICA_REJECT_MALFORMED, NOWHERE, NOWHERE,
+                             "element %zu of the column at byte %zu is not below p", i, at);
+    }
+    if (ok && M31_BITS * n % 8 && ch->in[at + size - 1] >> M31_BITS * n % 8)
+        ok = mica_reject(ch->verdict, MICA_REJECT_MALFORMED, NOWHERE, NOWHERE,
+                         "spare bits of the column at byte %zu are not zero", at);
     if (!ok && n)
         memset(x, 0, n * sizeof *x);
     return ok;

@@ -31,7 +31,12 @@ void channel_init_read(mica_channel *ch, const uint8_t *in, size_t size, mica_ve
 bool channel_qm31(mica_channel *ch, transcript_tag tag, qm31 *x, size_t n);
 bool channel_bytes(mica_channel *ch, transcript_tag tag, uint8_t *x, size_t n);
 /* The same without absorbing: data that a root already binds (opened columns, Merkle paths). */
+/* The n elements as 31 bits each, low bits first, n < 2^32; the bits that are left of the last byte are zero,
+ * and rejected if not. */
 bool channel_raw_m31(mica_channel *ch, m31 *x, size_t n);
+static inline size_t channel_m31_bytes(size_t n) {
+    return (M31_BITS * n + 7) / 8;
+}
 bool channel_raw_bytes(mica_channel *ch, uint8_t *x, size_t n);
 /* Nonce of a proof of work of `bits` bits: 8 bytes LE, absorbed; nothing at all for 0 bits. Writing: *nonce
  * was found by pow_grind. Reading: rejects a nonce that fails. */

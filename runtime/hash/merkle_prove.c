@@ -38,19 +38,21 @@ void merkle_build(merkle_tree *t, const m31 *const *row, size_t n_rows) {
 typedef struct node_job {
     const uint8_t *child;
     uint8_t *parent;
-    uint32_t h0[8];
+    uint32_t h0[8], kept[8];
 } node_job;
 
 static void hash_level(void *ctx, size_t begin, size_t end, unsigned worker) {
     const node_job *job = ctx;
     (void)worker;
-    kernels()->hash_nodes(job->h0, MERKLE_NODE_COUNTED, job->child + begin * 2 * MERKLE_DIGEST, end - begin,
-                          job->parent + MERKLE_DIGEST * begin);
+    kernels()->hash_nodes(job->h0, MERKLE_NODE_COUNTED, job->kept, job->child + begin * 2 * MERKLE_DIGEST,
+                          end - begin, job->parent + MERKLE_DIGEST * begin);
 }
 
 void merkle_build_nodes(merkle_tree *t) {
     node_job job;
     merkle_node_state(job.h0);
+    for (unsigned i = 0; i < 8; i++)
+        job.kept[i] = merkle_kept_bits(t->digest_bytes, i);
     /* Level of n parents: heap entries n to 2n - 1, their children 2n to 4n - 1. */
     for (size_t n = ((size_t)1 << t->log_leaves) / 2; n >= 1; n /= 2) {
         job.parent = node_at(t, n);
@@ -77,7 +79,7 @@ bool merkle_open(const merkle_tree *t, const uint32_t *leaf, size_t n, mica_chan
             if (at % 2 == 0 && i + 1 < n && index[i + 1] == at + 1) {
                 i += 2;
             } else {
-                channel_raw_bytes(ch, node_at(t, at ^ 1), MERKLE_DIGEST);
+                channel_raw_bytes(ch, node_at(t, at ^ 1), t->digest_bytes);
                 i += 1;
             }
             index[parents] = at / 2;

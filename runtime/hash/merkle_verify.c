@@ -18,7 +18,7 @@ void merkle_leaf_state(uint32_t h[8], size_t n_rows) {
 }
 
 void merkle_node_state(uint32_t h[8]) {
-    blake2s_keyed_state(h, "mica node v1");
+    blake2s_keyed_state(h, "mica node v2");
 }
 
 void merkle_leaf(const uint32_t h0[8], const m31 *column, size_t n_rows, uint8_t digest[MERKLE_DIGEST]) {
@@ -105,7 +105,7 @@ void merkle_leaves(const uint32_t h0[8], const m31 *columns, size_t n_rows, size
 /* Parents that wait until four are known. Their children are copied, so that parents may be written over
  * digests that were read before. */
 typedef struct pending_nodes {
-    const uint32_t *h0;
+    uint32_t h0[8], kept[8];
     uint32_t child[BLAKE2S_LANES][16];
     uint8_t *parent[BLAKE2S_LANES];
     unsigned n;
@@ -123,6 +123,8 @@ static void flush_nodes(pending_nodes *p) {
 static void push_node(pending_nodes *p, const uint8_t *left, const uint8_t *right, uint8_t *parent) {
     load_u32s(p->child[p->n], left, 8);
     load_u32s(p->child[p->n] + 8, right, 8);
+    for (size_t i = 0; i < 16; i++)
+        p->child[p->n][i] &= p->kept[i % 8];
     p->parent[p->n++] = parent;
     if (p->n == BLAKE2S_LANES)
         flush_nodes(p);
@@ -130,40 +132,42 @@ static void push_node(pending_nodes *p, const uint8_t *left, const uint8_t *righ
 
 /* Replaces the n known digests of one level, at sorted indices, by their parents' and returns how many those
  * are. Parent k is stored no later than the children it came from: k <= i. */
-static size_t ascend(const uint32_t h0[8], uint32_t *index, size_t n, uint8_t *digest, mica_channel *ch) {
-    pending_nodes pending = {.h0 = h0};
+static size_t ascend(pending_nodes *pending, unsigned digest_bytes, uint32_t *index, size_t n,
+                     uint8_t *digest, mica_channel *ch) {
     size_t parents = 0;
     for (size_t i = 0; i < n; parents++) {
         const uint32_t at = index[i];
         uint8_t *own = digest + MERKLE_DIGEST * i, *parent = digest + MERKLE_DIGEST * parents;
         if (at % 2 == 0 && i + 1 < n && index[i + 1] == at + 1) {
-            push_node(&pending, own, own + MERKLE_DIGEST, parent);
+            push_node(pending, own, own + MERKLE_DIGEST, parent);
             i += 2;
         } else {
-            uint8_t sibling[MERKLE_DIGEST];
-            if (!channel_raw_bytes(ch, sibling, sizeof sibling))
+            uint8_t sibling[MERKLE_DIGEST] = {0};
+            if (!channel_raw_bytes(ch, sibling, digest_bytes))
                 return 0;
-            push_node(&pending, at % 2 ? sibling : own, at % 2 ? own : sibling, parent);
+            push_node(pending, at % 2 ? sibling : own, at % 2 ? own : sibling, parent);
             i += 1;
         }
         index[parents] = at / 2;
     }
-    if (pending.n)
-        flush_nodes(&pending);
+    if (pending->n)
+        flush_nodes(pending);
     return parents;
 }
 
-bool merkle_check(unsigned log_leaves, const uint32_t *leaf, size_t n, uint8_t *digest, uint32_t *scratch,
-                  const uint8_t root[MERKLE_DIGEST], mica_channel *ch) {
-    uint32_t h0[8];
-    MICA_REQUIRE(log_leaves <= MERKLE_MAX_LOG_LEAVES && n >= 1);
+bool merkle_check(unsigned log_leaves, unsigned digest_bytes, const uint32_t *leaf, size_t n, uint8_t *digest,
+                  uint32_t *scratch, const uint8_t root[MERKLE_DIGEST], mica_channel *ch) {
+    pending_nodes pending = {.n = 0};
+    MICA_REQUIRE(log_leaves <= MERKLE_MAX_LOG_LEAVES && digest_bytes <= MERKLE_DIGEST && n >= 1);
     for (size_t i = 0; i < n; i++) {
         MICA_REQUIRE(leaf[i] < (uint32_t)1 << log_leaves && (i == 0 || leaf[i - 1] < leaf[i]));
         scratch[i] = leaf[i];
     }
-    merkle_node_state(h0);
+    merkle_node_state(pending.h0);
+    for (unsigned i = 0; i < 8; i++)
+        pending.kept[i] = merkle_kept_bits(digest_bytes, i);
     for (unsigned level = 0; level < log_leaves && n; level++)
-        n = ascend(h0, scratch, n, digest, ch);
+        n = ascend(&pending, digest_bytes, scratch, n, digest, ch);
     if (ch->verdict->code != MICA_VERDICT_UNSET)
         return false;
     /* One digest at index 0 is left of any sorted, distinct leaves in range. */

@@ -38,6 +38,7 @@ typedef struct pcs_shape {
     unsigned row_vars;       /* a: 2^a rows */
     unsigned col_vars;       /* b: 2^b columns */
     unsigned rate_bits;      /* r: rate 2^-r */
+    unsigned digest_bytes;   /* of the Merkle tree over its columns */
     uint32_t n_present;      /* rows that are present */
     const uint32_t *present; /* their indices, ascending */
 } pcs_shape;
@@ -60,6 +61,7 @@ typedef struct pcs_params {
     unsigned message_vars; /* log2 of the level-1 message */
     unsigned final_vars;   /* log2 of the clear message */
     unsigned query_pow_bits;
+    unsigned digest_bytes; /* of the trees of the levels */
 } pcs_params;
 
 typedef struct pcs_claim {

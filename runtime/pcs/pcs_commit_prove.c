@@ -3,8 +3,9 @@
 #include "base/parallel.h"
 #include "pcs/pcs_prove.h"
 
-merkle_tree pcs_tree_alloc(unsigned log_leaves, mica_arena *arena, mica_status *st) {
-    return (merkle_tree){log_leaves, arena_alloc(arena, (size_t)2 << log_leaves, MERKLE_DIGEST, st)};
+merkle_tree pcs_tree_alloc(unsigned log_leaves, unsigned digest_bytes, mica_arena *arena, mica_status *st) {
+    return (merkle_tree){log_leaves, digest_bytes,
+                         arena_alloc(arena, (size_t)2 << log_leaves, MERKLE_DIGEST, st)};
 }
 
 typedef struct encode_job {
@@ -41,7 +42,8 @@ bool pcs_commit(pcs_committed *c, const pcs_shape *shape, const m31 *matrix, boo
                 mica_arena *arena, uint8_t root[MERKLE_DIGEST], mica_status *st) {
     const unsigned k = shape->col_vars + shape->rate_bits;
     const line_twiddles *twiddles = line_twiddles_get(k, st);
-    *c = (pcs_committed){.shape = *shape, .matrix = matrix, .tree = pcs_tree_alloc(k, arena, st)};
+    *c = (pcs_committed){
+        .shape = *shape, .matrix = matrix, .tree = pcs_tree_alloc(k, shape->digest_bytes, arena, st)};
     const size_t without = arena_mark(arena);
     m31 *codeword = arena_alloc(arena, (size_t)shape->n_present << k, sizeof *codeword, st);
     const size_t with = arena_mark(arena);

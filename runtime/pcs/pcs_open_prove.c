@@ -20,7 +20,7 @@ static bool commit_level(opening *o, unsigned l, m31 **codeword, merkle_tree *tr
     const line_twiddles *twiddles = line_twiddles_get(k, o->st);
     const m31 **row = arena_alloc(o->arena, n_words, sizeof *row, o->st);
     *codeword = arena_alloc(o->arena, n_words << k, sizeof **codeword, o->st);
-    *tree = pcs_tree_alloc(k, o->arena, o->st);
+    *tree = pcs_tree_alloc(k, o->p->digest_bytes, o->arena, o->st);
     if (!twiddles || !row || !*codeword || !tree->node)
         return false;
     for (size_t w = 0; w < n_words; w++)
@@ -53,7 +53,8 @@ static bool open_columns(opening *o, unsigned step, unsigned i, const query_set 
     else if (!open_group_columns(group, q->index, q->n, column, o->arena, o->st))
         return false;
     PCS_CHEAT(columns, step, i, q->index, column, q->n, s->n_words);
-    channel_raw_m31(o->ch, column, q->n * s->n_words);
+    for (size_t j = 0; j < q->n; j++)
+        channel_raw_m31(o->ch, column + j * s->n_words, s->n_words);
     const bool ok = merkle_open(group ? &group->tree : &o->tree, q->index, q->n, o->ch, o->arena, o->st);
     arena_reset(o->arena, mark);
     return ok;
@@ -233,8 +234,8 @@ bool pcs_open_dry(const pcs_params *p, const pcs_committed *group, const pcs_cla
         const unsigned k = p->level[l].col_vars + p->level[l].rate_bits;
         const size_t n_words = QM31_DEGREE * pcs_level_rows(p, l);
         ok = arena_alloc(arena, n_words, sizeof(m31 *), st) &&
-             arena_alloc(arena, n_words << k, sizeof(m31), st) && pcs_tree_alloc(k, arena, st).node &&
-             queries_dry(p, group, l, arena, st);
+             arena_alloc(arena, n_words << k, sizeof(m31), st) &&
+             pcs_tree_alloc(k, p->digest_bytes, arena, st).node && queries_dry(p, group, l, arena, st);
     }
     ok = ok && arena_alloc(arena, pcs_clear_size(p), sizeof(qm31), st) &&
          queries_dry(p, group, p->n_levels, arena, st);

@@ -3,8 +3,8 @@
  *
  * Every candidate meets the target; among them the search minimises
  *     cost = expected proof bytes + prover work,
- * where COST_NS_PER_BYTE nanoseconds of work count as one byte: a millisecond of proving is worth two
- * kilobytes of proof. The numbers below are throughputs of two cores with 256-bit vectors; a machine that
+ * where COST_NS_PER_BYTE nanoseconds of work count as one byte: 0.6 milliseconds of proving are worth a
+ * kilobyte of proof. The numbers below are throughputs of two cores with 256-bit vectors; a machine that
  * differs gets a proof that is a little larger or slower than its best, never a weaker one.
  */
 #include <string.h>
@@ -13,10 +13,10 @@
 #include "pcs/pcs_schedule.h"
 #include "soundness/soundness.h"
 
-#define COST_NS_PER_BYTE 500
+#define COST_NS_PER_BYTE 600
 #define COST_ENCODE      4    /* 1/16 ns per butterfly */
 #define COST_HASH_BLOCK  144  /* 1/16 ns per 64 bytes: 2^20 in about 9 ms, as in grinding */
-#define COST_FORM        12   /* 1/16 ns per element of a query functional added to the linear form */
+#define COST_FORM        5    /* 1/16 ns per element of a query functional added to the linear form */
 #define COST_ROUND       48   /* 1/16 ns per element and level of the sumcheck */
 #define COST_CLEAR_BYTES 2    /* per element of the clear message: evaluating about 500 forms on it */
 #define COST_TREE        1024 /* bytes of a stored tree that count as one */
@@ -36,7 +36,7 @@
 
 /* Queries of every rate for one difficulty, and the expected shape of their multiproofs. */
 typedef struct query_table {
-    unsigned pow_bits;
+    unsigned pow_bits, digest_bytes;
     unsigned queries[PCS_MAX_RATE_BITS + 1];
     uint64_t distinct[PCS_MAX_RATE_BITS + 1][MAX_CODE + 1]; /* 1/256 */
     uint64_t siblings[PCS_MAX_RATE_BITS + 1][MAX_CODE + 1]; /* 1/256 */
@@ -51,6 +51,7 @@ typedef struct tail {
 
 static void table_fill(query_table *q, unsigned security_bits, unsigned pow_bits) {
     q->pow_bits = pow_bits;
+    q->digest_bytes = soundness_digest_bytes(security_bits);
     for (unsigned r = 1; r <= PCS_MAX_RATE_BITS; r++) {
         const unsigned t = soundness_queries(r, security_bits, pow_bits);
         q->queries[r] = t;
@@ -66,8 +67,9 @@ static void table_fill(query_table *q, unsigned security_bits, unsigned pow_bits
 }
 
 /* Bytes of the queried columns of one codeword of 2^k columns. */
-static uint64_t columns_cost(const query_table *q, unsigned r, unsigned k, uint64_t n_words) {
-    return (q->distinct[r][k] * n_words * sizeof(m31) + q->siblings[r][k] * MERKLE_DIGEST) >> 8;
+static uint64_t columns_cost(const query_table *q, unsigned r, unsigned k, uint64_t n_words,
+                             unsigned digest_bytes) {
+    return (q->distinct[r][k] * channel_m31_bytes(n_words) + q->siblings[r][k] * digest_bytes) >> 8;
 }
 
 /* Encoding and hashing n_words rows of 2^k columns. */
@@ -91,7 +93,7 @@ static uint64_t pow_cost(unsigned pow_bits) {
 static uint64_t level_cost(const query_table *q, unsigned a, unsigned b, unsigned r, uint64_t rows) {
     const unsigned k = b + r;
     return MERKLE_DIGEST + pow_cost(q->pow_bits) + (uint64_t)a * PCS_ROUND_VALUES * QM31_BYTES +
-           commit_cost(k, QM31_DEGREE * rows) + columns_cost(q, r, k, QM31_DEGREE * rows) +
+           commit_cost(k, QM31_DEGREE * rows) + columns_cost(q, r, k, QM31_DEGREE * rows, q->digest_bytes) +
            form_cost(q, r, b) + ((uint64_t)COST_ROUND << (a + b)) / UNITS_PER_BYTE;
 }
 
@@ -131,8 +133,9 @@ static unsigned longest_code(unsigned security_bits) {
     return k;
 }
 
-static uint64_t group_cost(const query_table *q, uint64_t rows, unsigned b, unsigned r) {
-    return columns_cost(q, r, b + r, rows) + form_cost(q, r, b);
+static uint64_t group_cost(const query_table *q, uint64_t rows, unsigned b, unsigned r,
+                           unsigned digest_bytes) {
+    return columns_cost(q, r, b + r, rows, digest_bytes) + form_cost(q, r, b);
 }
 
 /* A group that is encoded once: its tree is stored, and queried columns are inner products with its cells
@@ -170,8 +173,8 @@ void pcs_choose_row_bits(uint64_t cells, unsigned security_bits, pcs_commit_time
                 const uint64_t rounds = (uint64_t)log2_ceil(rows) * PCS_ROUND_VALUES * QM31_BYTES;
                 const uint64_t commit =
                     when == PCS_ONCE ? once_cost(&q, cells, b + r, r) : commit_cost(b + r, rows);
-                const uint64_t cost =
-                    group_cost(&q, rows, b, r) + commit + rounds + pow_cost(pow_bits) + t[b].cost;
+                const uint64_t cost = group_cost(&q, rows, b, r, q.digest_bytes) + commit + rounds +
+                                      pow_cost(pow_bits) + t[b].cost;
                 if (cost < best) {
                     best = cost;
                     *col_vars = b;
@@ -187,6 +190,7 @@ static void set_levels(pcs_params *p, const query_table *q, tail first, const ta
     unsigned vars = p->message_vars;
     p->n_levels = first.levels;
     p->query_pow_bits = q->pow_bits;
+    p->digest_bytes = q->digest_bytes;
     for (unsigned l = 0; l < p->n_levels; l++) {
         const unsigned b = vars - first.row_vars;
         p->level[l] = (pcs_level){first.row_vars, b, first.rate_bits, q->queries[first.rate_bits]};
@@ -211,7 +215,7 @@ static uint64_t search_levels(pcs_params *p, unsigned security_bits) {
         uint64_t cost = first.cost + pow_cost(pow_bits);
         for (unsigned g = 0; g < p->n_groups; g++) {
             const pcs_shape *s = &p->group[g];
-            cost += group_cost(&q, s->n_present, s->col_vars, s->rate_bits);
+            cost += group_cost(&q, s->n_present, s->col_vars, s->rate_bits, s->digest_bytes);
         }
         if (cost < best) {
             best = cost;
@@ -269,6 +273,8 @@ void pcs_budget(const pcs_params *p, unsigned n_claims, soundness_budget *budget
     uint64_t codewords = 0;
     for (unsigned g = 0; g < p->n_groups; g++)
         codewords += (1ull << (p->group[g].col_vars + p->group[g].rate_bits)) + 2;
+    soundness_add(budget, soundness_digest(p->digest_bytes), "opening: collisions of digests of %u bytes",
+                  p->digest_bytes);
     soundness_add(budget, soundness_over_field(n_claims), "opening: combination of %u claims", n_claims);
     soundness_add(budget, soundness_fold(codewords), "opening: fold of the groups, with its round");
     for (unsigned step = 0; step <= p->n_levels; step++) {

@@ -17,7 +17,7 @@ static inline size_t pcs_tree_bytes(unsigned log_leaves) {
 }
 
 /* A tree of 2^log_leaves leaves, not filled; node is NULL on failure. */
-merkle_tree pcs_tree_alloc(unsigned log_leaves, mica_arena *arena, mica_status *st);
+merkle_tree pcs_tree_alloc(unsigned log_leaves, unsigned digest_bytes, mica_arena *arena, mica_status *st);
 
 /* Encodes row[i] of 2^b values into codeword + (i << (b + r)), i < n_rows, and hashes the columns into tree.
  * On return row[i] points to the encoded row. */

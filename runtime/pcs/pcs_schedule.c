@@ -10,14 +10,18 @@ unsigned pcs_step_sources(const pcs_params *p, unsigned step, pcs_source source[
     if (step == 0) {
         for (unsigned g = 0; g < p->n_groups; g++) {
             const pcs_shape *s = &p->group[g];
-            source[g] = (pcs_source){s->col_vars, s->rate_bits, p->group_queries[g], s->n_present,
-                                     p->group_offset[g]};
+            source[g] = (pcs_source){s->col_vars,     s->rate_bits, p->group_queries[g],
+                                     s->digest_bytes, s->n_present, p->group_offset[g]};
         }
         return p->n_groups;
     }
     const pcs_level *level = &p->level[step - 1];
-    source[0] = (pcs_source){level->col_vars, level->rate_bits, level->queries,
-                             QM31_DEGREE * pcs_level_rows(p, step - 1), 0};
+    source[0] = (pcs_source){level->col_vars,
+                             level->rate_bits,
+                             level->queries,
+                             p->digest_bytes,
+                             QM31_DEGREE * pcs_level_rows(p, step - 1),
+                             0};
     return 1;
 }
 
@@ -75,8 +79,13 @@ static bool code_wellformed(unsigned col_vars, unsigned rate_bits, unsigned quer
            col_vars + rate_bits <= LINE_CODE_MAX_LOG && queries >= 1 && queries <= PCS_MAX_QUERIES;
 }
 
+static bool digest_wellformed(unsigned bytes) {
+    return bytes >= 1 && bytes <= MERKLE_DIGEST;
+}
+
 static bool shape_wellformed(const pcs_shape *s) {
-    if (s->row_vars > PCS_MAX_ROW_BITS || s->n_present < 1 || s->n_present > 1u << s->row_vars)
+    if (s->row_vars > PCS_MAX_ROW_BITS || !digest_wellformed(s->digest_bytes) || s->n_present < 1 ||
+        s->n_present > 1u << s->row_vars)
         return false;
     for (uint32_t i = 0; i < s->n_present; i++) {
         if (s->present[i] >> s->row_vars || (i && s->present[i - 1] >= s->present[i]))
@@ -87,7 +96,7 @@ static bool shape_wellformed(const pcs_shape *s) {
 
 bool pcs_params_wellformed(const pcs_params *p) {
     if (p->n_groups < 1 || p->n_groups > PCS_MAX_GROUPS || p->n_levels > PCS_MAX_LEVELS ||
-        p->query_pow_bits > PCS_MAX_POW_BITS)
+        p->query_pow_bits > PCS_MAX_POW_BITS || !digest_wellformed(p->digest_bytes))
         return false;
     for (unsigned g = 0; g < p->n_groups; g++) {
         const pcs_shape *s = &p->group[g];

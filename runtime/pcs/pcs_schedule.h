@@ -20,7 +20,7 @@
 
 /* One codeword that a step looks into. */
 typedef struct pcs_source {
-    unsigned col_vars, rate_bits, queries;
+    unsigned col_vars, rate_bits, queries, digest_bytes;
     size_t n_words;  /* M31 words of one column */
     uint64_t offset; /* of its folded rows within the message above */
 } pcs_source;

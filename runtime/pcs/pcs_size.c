@@ -54,7 +54,8 @@ static uint64_t most_bytes(const pcs_source *s) {
                              s->queries < half ? s->queries : half};
     uint64_t most = 0;
     for (unsigned i = 0; i < 2; i++) {
-        const uint64_t bytes = end[i] * s->n_words * sizeof(m31) + most_siblings(k, end[i]) * MERKLE_DIGEST;
+        const uint64_t bytes =
+            end[i] * channel_m31_bytes(s->n_words) + most_siblings(k, end[i]) * s->digest_bytes;
         most = bytes > most ? bytes : most;
     }
     return most;
@@ -73,8 +74,8 @@ size_t pcs_proof_bytes(const pcs_params *p, size_t *expected) {
         for (unsigned i = 0; i < n; i++) {
             const pcs_source *s = &source[i];
             const unsigned k = s->col_vars + s->rate_bits;
-            mean += (pcs_expected_distinct(k, s->queries) * s->n_words * sizeof(m31) +
-                     expected_siblings(k, s->queries) * MERKLE_DIGEST) >>
+            mean += (pcs_expected_distinct(k, s->queries) * channel_m31_bytes(s->n_words) +
+                     expected_siblings(k, s->queries) * s->digest_bytes) >>
                     8;
             most += most_bytes(s);
         }

@@ -180,7 +180,7 @@ static bool read_source(opening *o, unsigned step, const pcs_source *s, const ui
         o->folded[o->n_queries++] = fold_column(o, step, column, s->n_words);
         o->power += s->col_vars;
     }
-    if (merkle_check(k, o->index, n, o->digest, o->index_scratch, root, o->ch))
+    if (merkle_check(k, s->digest_bytes, o->index, n, o->digest, o->index_scratch, root, o->ch))
         return true;
     if (o->ch->verdict->code == MICA_REJECT_MERKLE)
         o->ch->verdict->round = step;

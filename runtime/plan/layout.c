@@ -46,7 +46,7 @@ bool layout_item(layout *l, const mica_circuit *c, uint32_t t, mica_status *st) 
     l->slot[0] = (layout_slot){t, n, 0};
     l->n_slots = 1;
     l->cells = 1ull << n;
-    return layout_shape(l, c, 1, n - n / 3, ITEM_RATE_BITS, st);
+    return layout_shape(l, c, 1, n - n / 3, ITEM_RATE_BITS, MERKLE_DIGEST, st);
 }
 
 /* Whether the row of 2^b cells at `first` (relative to the tensor, first a multiple of 2^b) meets the valid
@@ -62,7 +62,7 @@ static bool row_is_present(const mica_tensor *x, uint32_t batch, uint64_t first)
 }
 
 bool layout_shape(layout *l, const mica_circuit *c, uint32_t batch, unsigned col_vars, unsigned rate_bits,
-                  mica_status *st) {
+                  unsigned digest_bytes, mica_status *st) {
     const unsigned total = mica_log2_ceil(l->cells);
     const unsigned b = col_vars < total ? col_vars : total;
     const uint64_t rows = ((l->cells - 1) >> b) + 1;
@@ -85,7 +85,7 @@ bool layout_shape(layout *l, const mica_circuit *c, uint32_t batch, unsigned col
         if (s->bits < b || row_is_present(&c->tensor[s->tensor], batch, first - s->offset))
             l->present[n++] = (uint32_t)row;
     }
-    l->shape = (pcs_shape){total - b, b, rate_bits, n, l->present};
+    l->shape = (pcs_shape){total - b, b, rate_bits, digest_bytes, n, l->present};
     return true;
 }
 

@@ -34,7 +34,7 @@ bool layout_item(layout *l, const mica_circuit *c, uint32_t t, mica_status *st);
 /* Cuts the group into rows of at most 2^col_vars cells at the given rate and finds the rows that are present.
  */
 bool layout_shape(layout *l, const mica_circuit *c, uint32_t batch, unsigned col_vars, unsigned rate_bits,
-                  mica_status *st);
+                  unsigned digest_bytes, mica_status *st);
 
 void layout_free(layout *l);
 

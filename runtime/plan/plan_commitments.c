@@ -6,19 +6,21 @@
 /* A shape for the witness, chosen for this batch size; the weights' is the vk's. */
 static bool shape_groups(plan *p, const mica_vk *vk, mica_status *st) {
     const mica_circuit *c = p->circuit;
+    const unsigned digest_bytes = soundness_digest_bytes(vk->security_bits);
     p->weight_group = p->witness_group = -1;
     if (!layout_place(&p->weights, c, MICA_TENSOR_WEIGHT, p->batch, st) ||
         !layout_place(&p->witness, c, MICA_TENSOR_WITNESS, p->batch, st))
         return false;
     if (p->weights.n_slots) {
-        if (!layout_shape(&p->weights, c, p->batch, vk->weight_row_bits, vk->weight_rate_bits, st))
+        if (!layout_shape(&p->weights, c, p->batch, vk->weight_row_bits, vk->weight_rate_bits, digest_bytes,
+                          st))
             return false;
         p->weight_group = (int)p->n_groups++;
     }
     if (p->witness.n_slots) {
         unsigned col_vars, rate_bits;
         pcs_choose_row_bits(p->witness.cells, vk->security_bits, PCS_EACH_PROOF, &col_vars, &rate_bits);
-        if (!layout_shape(&p->witness, c, p->batch, col_vars, rate_bits, st))
+        if (!layout_shape(&p->witness, c, p->batch, col_vars, rate_bits, digest_bytes, st))
             return false;
         p->witness_group = (int)p->n_groups++;
     }

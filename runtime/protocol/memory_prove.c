@@ -84,7 +84,7 @@ static bool take_counts(rehearsal *r) {
 /* pcs_commit: the tree stays, the codeword only if it is kept. */
 static bool take_commitment(rehearsal *r, const pcs_shape *s, pcs_committed *group) {
     const unsigned k = s->col_vars + s->rate_bits;
-    bool ok = pcs_tree_alloc(k, &r->arena, r->st).node != NULL;
+    bool ok = pcs_tree_alloc(k, s->digest_bytes, &r->arena, r->st).node != NULL;
     const size_t without = arena_mark(&r->arena);
     m31 *codeword = ok ? take_cells(r, (size_t)s->n_present << k) : NULL;
     const size_t with = arena_mark(&r->arena);

@@ -84,7 +84,8 @@ static bool place(weight_store *s, const mica_vk *vk, mica_status *st) {
 }
 
 static bool shape(weight_store *s, const mica_vk *vk, mica_status *st) {
-    if (!layout_shape(&s->layout, &vk->circuit, 1, vk->weight_row_bits, vk->weight_rate_bits, st))
+    if (!layout_shape(&s->layout, &vk->circuit, 1, vk->weight_row_bits, vk->weight_rate_bits,
+                      soundness_digest_bytes(vk->security_bits), st))
         return false;
     const pcs_shape *g = &s->layout.shape;
     s->matrix = calloc((size_t)1 << (g->row_vars + g->col_vars), sizeof *s->matrix);
@@ -98,6 +99,7 @@ static bool shape(weight_store *s, const mica_vk *vk, mica_status *st) {
     s->group.shape = *g;
     s->group.matrix = s->matrix;
     s->group.tree.log_leaves = g->col_vars + g->rate_bits;
+    s->group.tree.digest_bytes = g->digest_bytes;
     return true;
 }
 

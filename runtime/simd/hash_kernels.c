@@ -27,13 +27,13 @@ void hash_columns_portable(const uint32_t h0[8], uint64_t counted, const m31 *co
     }
 }
 
-void hash_nodes_portable(const uint32_t h0[8], uint64_t counted, const uint8_t *child, size_t n,
-                         uint8_t *parent) {
+void hash_nodes_portable(const uint32_t h0[8], uint64_t counted, const uint32_t kept[8], const uint8_t *child,
+                         size_t n, uint8_t *parent) {
     for (size_t i = 0; i < n; i++) {
         uint32_t h[8], block[16];
         memcpy(h, h0, sizeof h);
         for (size_t j = 0; j < 16; j++)
-            block[j] = load_u32(child + BLAKE2S_BLOCK * i + 4 * j);
+            block[j] = load_u32(child + BLAKE2S_BLOCK * i + 4 * j) & kept[j % 8];
         blake2s_compress(h, block, counted + BLAKE2S_BLOCK, 1);
         store_digest(h, parent + BLAKE2S_BYTES * i);
     }

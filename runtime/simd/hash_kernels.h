@@ -14,8 +14,8 @@
 #define HASH_KERNELS(level)                                                                                  \
     void hash_columns_##level(const uint32_t h0[8], uint64_t counted, const m31 *const *word,                \
                               size_t n_words, size_t first, size_t n, uint8_t *digest);                      \
-    void hash_nodes_##level(const uint32_t h0[8], uint64_t counted, const uint8_t *child, size_t n,          \
-                            uint8_t *parent);                                                                \
+    void hash_nodes_##level(const uint32_t h0[8], uint64_t counted, const uint32_t kept[8],                  \
+                            const uint8_t *child, size_t n, uint8_t *parent);                                \
     uint64_t grind_##level(const uint32_t h0[8], uint64_t counted, const uint8_t state[32], unsigned bits,   \
                            uint64_t first, uint64_t count);
 

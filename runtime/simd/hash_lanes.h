@@ -97,25 +97,28 @@ void LEVEL(hash_columns)(const uint32_t h0[8], uint64_t counted, const m31 *cons
         hash_tile(h0, counted, word, n_words, first + n - LANES, LANES, digest + 32 * (n - LANES));
 }
 
-static void hash_node_group(const uint32_t h0[8], uint64_t counted, const uint8_t *child, uint8_t *parent) {
+static void hash_node_group(const uint32_t h0[8], uint64_t counted, const uint32_t kept[8],
+                            const uint8_t *child, uint8_t *parent) {
     vec h[8], m[16];
     for (unsigned i = 0; i < 8; i++)
         h[i] = vec_set1(h0[i]);
     load_children(m, child);
+    for (unsigned i = 0; i < 16; i++)
+        m[i] = vec_and(m[i], vec_set1(kept[i % 8]));
     compress_lanes(h, m, counted + 64, 1);
     store_digests(h, parent);
 }
 
-void LEVEL(hash_nodes)(const uint32_t h0[8], uint64_t counted, const uint8_t *child, size_t n,
-                       uint8_t *parent) {
+void LEVEL(hash_nodes)(const uint32_t h0[8], uint64_t counted, const uint32_t kept[8], const uint8_t *child,
+                       size_t n, uint8_t *parent) {
     if (n < LANES) {
-        hash_nodes_portable(h0, counted, child, n, parent);
+        hash_nodes_portable(h0, counted, kept, child, n, parent);
         return;
     }
     for (size_t i = 0; i + LANES <= n; i += LANES)
-        hash_node_group(h0, counted, child + 64 * i, parent + 32 * i);
+        hash_node_group(h0, counted, kept, child + 64 * i, parent + 32 * i);
     if (n % LANES) /* the last group overlaps the one before */
-        hash_node_group(h0, counted, child + 64 * (n - LANES), parent + 32 * (n - LANES));
+        hash_node_group(h0, counted, kept, child + 64 * (n - LANES), parent + 32 * (n - LANES));
 }
 
 uint64_t LEVEL(grind)(const uint32_t h0[8], uint64_t counted, const uint8_t state[32], unsigned bits,

@@ -94,10 +94,10 @@ typedef struct mica_kernels {
      * block included. n_words >= 1. */
     void (*hash_columns)(const uint32_t h0[8], uint64_t counted, const m31 *const *word, size_t n_words,
                          size_t first, size_t n, uint8_t *digest);
-    /* parent + 32 i is the hash of the 64 bytes child + 64 i, i < n, under h0. parent and child do not
-     * overlap. */
-    void (*hash_nodes)(const uint32_t h0[8], uint64_t counted, const uint8_t *child, size_t n,
-                       uint8_t *parent);
+    /* parent + 32 i is the hash of the 64 bytes child + 64 i, i < n, under h0, after the words of both halves
+     * have been masked by `kept`. parent and child do not overlap. */
+    void (*hash_nodes)(const uint32_t h0[8], uint64_t counted, const uint32_t kept[8], const uint8_t *child,
+                       size_t n, uint8_t *parent);
     /* The first nonce in [first, first + count) whose digest (32-byte state, then nonce as 8 bytes LE) under
      * h0 has its first `bits` bits (LE 64-bit word, low bits) zero; UINT64_MAX if none. bits <= 63; first +
      * count < 2^64. */

@@ -97,6 +97,15 @@ unsigned soundness_queries(unsigned rate_bits, unsigned target_bits, unsigned po
     return (unsigned)((missing + each - 1) / each);
 }
 
+bits16 soundness_digest(unsigned digest_bytes) {
+    return ((bits16)(4 * digest_bytes) - 1) << UNIT_BITS; /* n >= 1: positive */
+}
+
+unsigned soundness_digest_bytes(unsigned target_bits) {
+    const unsigned bytes = (target_bits + 1 + 3) / 4;
+    return bytes < 32 ? bytes : 32;
+}
+
 bits16 soundness_logup(uint64_t lookups_and_rows, unsigned tuple_length, unsigned pow_bits) {
     const bits16 numerator = soundness_log2_ceil(lookups_and_rows ? lookups_and_rows : 1) +
                              soundness_log2_ceil(tuple_length ? tuple_length : 1);

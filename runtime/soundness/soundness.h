@@ -20,6 +20,11 @@ bits16 soundness_query(unsigned rate_bits, unsigned queries,
                        unsigned pow_bits); /* t * -log2((1+rho)/2) + pow */
 /* The least number that meets the target, at least 1; UINT32_MAX for rate 1. */
 unsigned soundness_queries(unsigned rate_bits, unsigned target_bits, unsigned pow_bits);
+/* Q hashes show a collision of digests of n bytes with probability below 4 Q^2 / 2^(8n), which is at most
+ * Q / 2^(4n - 1) for every Q <= 2^(4n - 1): 4n - 1 bits. */
+bits16 soundness_digest(unsigned digest_bytes);
+/* The least number of bytes, at most 32, that meets the target. */
+unsigned soundness_digest_bytes(unsigned target_bits);
 bits16 soundness_logup(uint64_t lookups_and_rows, unsigned tuple_length, unsigned pow_bits);
 bits16 soundness_over_field(uint64_t numerator); /* log2 q - log2 numerator: degree/|F| terms */
 

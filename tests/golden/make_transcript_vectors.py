@@ -93,16 +93,23 @@ def leaf(column):
     return blake(b"mica leaf v1", count + struct.pack(f"<{len(column)}I", *column))
 
 
+DIGEST = 26  # bytes of a child that enter its parent
+
+
+def kept(digest):
+    return digest[:DIGEST] + bytes(32 - DIGEST)
+
+
 def merkle_vectors():
     rows, log_leaves = 21, 3
     matrix = [[(1000003 * r + 7919 * c * c) % P for c in range(2**log_leaves)] for r in range(rows)]
     levels = [[leaf([row[c] for row in matrix]) for c in range(2**log_leaves)]]
     while len(levels[-1]) > 1:
         below = levels[-1]
-        levels.append([blake(b"mica node v1", below[i] + below[i + 1]) for i in range(0, len(below), 2)])
+        levels.append([blake(b"mica node v2", kept(below[i]) + kept(below[i + 1])) for i in range(0, len(below), 2)])
     known, proof = {1, 4, 5}, b""
     for level in levels[:-1]:
-        proof += b"".join(level[i ^ 1] for i in sorted(known) if i ^ 1 not in known)
+        proof += b"".join(level[i ^ 1][:DIGEST] for i in sorted(known) if i ^ 1 not in known)
         known = {i // 2 for i in known}
     array("uint8_t", "golden_merkle_root", levels[-1][0])
     array("uint8_t", "golden_multiproof_1_4_5", proof)

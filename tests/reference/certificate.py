@@ -11,7 +11,7 @@ from .transcript import Rejected, Unreadable, keyed_hash
 from .validity import Range, added, hull, scaled, validate
 from .verifier import PROOF_MAGIC, PROOF_VERSION, Statement, Verifier
 
-MAGIC, VERSION = b"MICACRT\n", 2
+MAGIC, VERSION = b"MICACRT\n", 3
 HEAD = 8 + 4 + 32
 WEIGHT_RANGE = -(2**30 - 1), 2**30 - 1
 MULTIPLICITIES = 0, 2**31 - 3

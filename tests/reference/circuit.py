@@ -13,7 +13,7 @@ T = TypeVar("T")
 MAX_AXES = 8
 BATCH = -1  # the batch as an axis
 NO_ENTRY = 2**32 - 1
-VK_MAGIC, VK_VERSION, MAX_TARGET = b"MICAVK\r\n", 4, 120
+VK_MAGIC, VK_VERSION, MAX_TARGET = b"MICAVK\r\n", 5, 120
 MAX_RECORD = 2**24
 
 

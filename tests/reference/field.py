@@ -73,6 +73,11 @@ def felt(value: int) -> F:
     return F((value % P, 0, 0, 0))
 
 
+def packed_bytes(words: int) -> int:
+    """Bytes of `words` elements of M31, 31 bits each."""
+    return (31 * words + 7) // 8
+
+
 def log2_ceil(n: int) -> int:
     """ceil(log2 n) for n >= 1."""
     return (n - 1).bit_length()

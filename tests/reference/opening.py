@@ -9,7 +9,7 @@ from typing import Sequence, Union
 from .circuit import Circuit, Tensor
 from .field import (ONE, P, ZERO, F, Columns, columns, dot, eq, eq_table, horner, log2_ceil, product)
 from .parameters import GroupCode, Level, OpeningParameters, ceil_div
-from .transcript import Channel, Rejected, Tag, field_words, leaf, root_of_opened
+from .transcript import Channel, Rejected, Tag, leaf, root_of_opened
 
 
 class Layout:
@@ -181,13 +181,15 @@ class Source:
     width: int  # words per row
     offset: int  # of its fold in the message
     number: int  # for messages: 0 for the groups, else the level
+    digest: int  # bytes of the digests of its tree
 
 
-def make_group(circuit: Circuit, tensors: Sequence[int], batch: int, b: int, rate: int, root: bytes) -> Group:
+def make_group(circuit: Circuit, tensors: Sequence[int], batch: int, b: int, rate: int, root: bytes,
+               digest: int) -> Group:
     layout = Layout(circuit, tensors, batch)
     b = min(b, layout.variables)
     rows = layout.present_rows(b)
-    return Group(layout, GroupCode(b, rate, len(rows)), root, rows)
+    return Group(layout, GroupCode(b, rate, len(rows), digest), root, rows)
 
 
 def bind(channel: Channel, claim: F) -> tuple[F, F]:
@@ -222,7 +224,8 @@ class Opening:
             point = self._fold(level, variables)
             variables = level.b
             rows = ceil_div(size, 2**level.b) if step == 1 else 2**level.a
-            sources = [Source(root, level.b, level.rate, columns(eq_table(tuple(point))[:rows]), rows, 4, 0, step)]
+            sources = [Source(root, level.b, level.rate, columns(eq_table(tuple(point))[:rows]), rows, 4, 0, step,
+                              self.parameters.digest)]
             size = 2**level.b
         self._finish(sources, size)
 
@@ -262,7 +265,8 @@ class Opening:
             missing = product([1 - r for r in point[a:]])
             table = eq_table(tuple(point[:a]))
             weights = columns([missing * table[row] for row in group.rows])
-            sources.append(Source(group.root, group.code.b, group.code.rate, weights, len(group.rows), 1, offset, 0))
+            sources.append(Source(group.root, group.code.b, group.code.rate, weights, len(group.rows), 1, offset, 0,
+                                  group.code.digest))
         return sources
 
     def _query(self, sources: Sequence[Source]) -> list[tuple[QueryTerm, F]]:
@@ -277,10 +281,9 @@ class Opening:
         k = source.b + source.rate
         drawn = self.channel.transcript.draw_indices(Tag.OPEN_QUERY, self.parameters.queries[source.rate], k)
         indices = sorted(set(drawn))
-        opened = {index: self.channel.read(4 * source.width * source.rows, "COLUMN") for index in indices}
-        values = {index: field_words(column) for index, column in opened.items()}
-        leaves = {index: leaf(column) for index, column in opened.items()}
-        if root_of_opened(self.channel, leaves, k) != source.root:
+        values = {index: self.channel.receive_column(source.width * source.rows) for index in indices}
+        leaves = {index: leaf(column) for index, column in values.items()}
+        if root_of_opened(self.channel, leaves, k, source.digest) != source.root:
             raise Rejected("MERKLE", f"round {source.number}: the opened columns do not hash to the root")
         return [(QueryTerm(ONE, source.offset, chebyshev(code_point(k, index), source.b)),
                  folded_column(source, column)) for index, column in values.items()]

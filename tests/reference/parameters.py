@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Optional, Sequence
 
-from .field import log2_ceil
+from .field import log2_ceil, packed_bytes
 
 UNIT = 2**16  # a bit, in the units of all results but `each`
 FIELD_BITS = 124 * UNIT - 1
@@ -67,6 +67,11 @@ def max_code(target: int) -> int:
     return next((k for k in range(26, 0, -1) if over(2**k + 2) >= target * UNIT), 0)
 
 
+def digest_bytes(target: int) -> int:
+    """How much of a child's digest enters its parent."""
+    return min(32, ceil_div(target + 1, 4))
+
+
 @lru_cache(maxsize=None)
 def distinct(d: int, t: int) -> int:
     """E(d, t): 256 times the expected number of distinct values among t draws of d bits."""
@@ -103,7 +108,8 @@ class Costs:
     def __init__(self, target: int, work: int, k_max: int):
         self.work_bits, self.k_max = work, k_max
         self.queries = {r: query_count(target, r, work) for r in range(1, MAX_RATE + 1)}
-        self.work = 8 + 144 * 2**work // 8000
+        self.work = 8 + 144 * 2**work // 9600
+        self.digest = digest_bytes(target)
         self._tails: dict[tuple[int, int], Optional[Tail]] = {}
         self._siblings: dict[tuple[int, int], int] = {}
 
@@ -115,20 +121,20 @@ class Costs:
             self._siblings[key] = sum(max(0, 2 * distinct(j - 1, t) - distinct(j, t)) for j in range(1, k + 1))
         return self._siblings[key]
 
-    def columns(self, rate: int, k: int, words: int) -> int:
-        return (4 * words * distinct(k, self.queries[rate]) + 32 * self.siblings(rate, k)) // 256
+    def columns(self, rate: int, k: int, words: int, digest: int) -> int:
+        return (packed_bytes(words) * distinct(k, self.queries[rate]) + digest * self.siblings(rate, k)) // 256
 
     @staticmethod
     def commit(k: int, words: int) -> int:
-        return (words * (2 * k + 1) + 144 * (ceil_div(words, 16) + 1)) * 2**k // 8000
+        return (words * (2 * k + 1) + 144 * (ceil_div(words, 16) + 1)) * 2**k // 9600
 
     def form(self, rate: int, b: int) -> int:
-        return 12 * self.queries[rate] * 2**b // 8000
+        return 5 * self.queries[rate] * 2**b // 9600
 
     def level(self, level: Level, rows: int) -> int:
         k = level.b + level.rate
-        return (32 + self.work + 32 * level.a + self.commit(k, 4 * rows) + self.columns(level.rate, k, 4 * rows) +
-                self.form(level.rate, level.b) + 48 * 2**(level.a + level.b) // 8000)
+        return (32 + self.work + 32 * level.a + self.commit(k, 4 * rows) + self.columns(level.rate, k, 4 * rows, self.digest) +
+                self.form(level.rate, level.b) + 48 * 2**(level.a + level.b) // 9600)
 
     def tail(self, m: int, size: int) -> Optional[Tail]:
         """The cheapest continuation of a message of 2^m elements, the first among equals."""
@@ -168,7 +174,7 @@ def group_rows(cells: int, target: int) -> tuple[int, int]:
             if rows > 2**20 or rest is None:
                 continue
             for rate in range(1, min(k_max - b, MAX_RATE) + 1):
-                cost = (costs.columns(rate, b + rate, rows) + costs.form(rate, b) + costs.commit(b + rate, rows) +
+                cost = (costs.columns(rate, b + rate, rows, costs.digest) + costs.form(rate, b) + costs.commit(b + rate, rows) +
                         32 * log2_ceil(rows) + costs.work + rest.cost)
                 if best is None or cost < best[0]:
                     best = cost, b, rate
@@ -177,11 +183,13 @@ def group_rows(cells: int, target: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class GroupCode:
-    """What the search needs to know of a group: log2 of its rows' length, its rate and its present rows."""
+    """What the search needs to know of a group: log2 of its rows' length, its rate, its present rows and the bytes of its
+    tree's digests."""
 
     b: int
     rate: int
     present: int
+    digest: int
 
 
 @dataclass(frozen=True)
@@ -190,6 +198,7 @@ class OpeningParameters:
     message_size: int
     levels: tuple[Level, ...]
     queries: dict[int, int]  # by rate
+    digest: int  # bytes of the digests of the levels' trees
 
 
 def opening_parameters(groups: Sequence[GroupCode], target: int) -> Optional[OpeningParameters]:
@@ -204,9 +213,9 @@ def opening_parameters(groups: Sequence[GroupCode], target: int) -> Optional[Ope
         if tail is None:
             continue
         cost = tail.cost + costs.work + sum(
-            costs.columns(g.rate, g.b + g.rate, g.present) + costs.form(g.rate, g.b) for g in groups)
+            costs.columns(g.rate, g.b + g.rate, g.present, g.digest) + costs.form(g.rate, g.b) for g in groups)
         if best is None or cost < best[0]:
-            best = cost, OpeningParameters(work, size, tail.levels, costs.queries)
+            best = cost, OpeningParameters(work, size, tail.levels, costs.queries, costs.digest)
     if best is None:
         return None
     parameters = best[1]
@@ -219,7 +228,8 @@ def opening_budget(groups: Sequence[GroupCode], parameters: OpeningParameters, c
     def queries(rate: int) -> int:
         return query_bits(rate, parameters.queries[rate], parameters.work)
 
-    lines = [("opening: combination of claims", over(claims)),
+    lines = [("opening: collisions of digests", (4 * parameters.digest - 1) * UNIT),
+             ("opening: combination of claims", over(claims)),
              ("opening: fold of the groups", over(sum(2**(g.b + g.rate) + 2 for g in groups)))]
     lines += [(f"opening: group {i}, queries", queries(g.rate)) for i, g in enumerate(groups)]
     asked = sum(parameters.queries[g.rate] for g in groups)

@@ -6,7 +6,7 @@ import struct
 from enum import IntEnum
 from typing import Sequence
 
-from .field import F, P
+from .field import F, P, packed_bytes
 
 
 class Rejected(Exception):
@@ -134,6 +134,16 @@ class Channel:
         self.transcript.absorb(tag, data)
         return [F(values[4 * i:4 * i + 4]) for i in range(count)]
 
+    def receive_column(self, count: int) -> list[int]:
+        """Field elements of 31 bits each, which are not absorbed ("Columns")."""
+        number = int.from_bytes(self.read(packed_bytes(count), "COLUMN"), "little")
+        if number >> 31 * count:
+            raise Rejected("MALFORMED", "the spare bits of a column are not zero")
+        column = [number >> 31 * i & P for i in range(count)]
+        if P in column:
+            raise Rejected("MALFORMED", "a word is not a field element")
+        return column
+
     def draw(self, tag: Tag, count: int) -> list[F]:
         return self.transcript.draw(tag, count)
 
@@ -153,24 +163,24 @@ class Channel:
             raise Rejected("MALFORMED", "bytes after the last item")
 
 
-def leaf(column: bytes) -> bytes:
-    return keyed_hash("mica leaf v1", struct.pack("<I60x", len(column) // 4) + column)
+def leaf(column: Sequence[int]) -> bytes:
+    return keyed_hash("mica leaf v1", struct.pack(f"<I60x{len(column)}I", len(column), *column))
 
 
-def node(left: bytes, right: bytes) -> bytes:
-    return keyed_hash("mica node v1", left + right)
+def node(left: bytes, right: bytes, size: int) -> bytes:
+    return keyed_hash("mica node v2", left[:size].ljust(32, b"\0") + right[:size].ljust(32, b"\0"))
 
 
-def root_of_opened(channel: Channel, leaves: dict[int, bytes], depth: int) -> bytes:
-    """The root that opened leaves and the multiproof in the stream hash to ("Merkle trees")."""
+def root_of_opened(channel: Channel, leaves: dict[int, bytes], depth: int, size: int) -> bytes:
+    """The root that opened leaves and the multiproof in the stream hash to; size: the digest bytes ("Merkle trees")."""
     known = leaves
     for _ in range(depth):
         parents: dict[int, bytes] = {}
         for index in sorted(known):
             if index >> 1 in parents:
                 continue
-            sibling = known[index ^ 1] if index ^ 1 in known else channel.read(32, "SIBLING")
+            sibling = known[index ^ 1] if index ^ 1 in known else channel.read(size, "SIBLING")
             pair = (sibling, known[index]) if index & 1 else (known[index], sibling)
-            parents[index >> 1] = node(*pair)
+            parents[index >> 1] = node(*pair, size)
         known = parents
     return known[0]

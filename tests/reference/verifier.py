@@ -9,13 +9,13 @@ from . import tables
 from .circuit import BATCH, Circuit, Kind, Port, VerifierParameters, Visibility
 from .field import HALF, ONE, P, ZERO, F, bits, eq, felt, less_than, log2_ceil, product
 from .opening import Group, Opening, OpeningClaim, make_group, quadratic
-from .parameters import (UNIT, OpeningParameters, group_rows, lookup_bits, lookup_work, opening_budget, opening_parameters,
-                         over)
+from .parameters import (UNIT, OpeningParameters, digest_bytes, group_rows, lookup_bits, lookup_work, opening_budget,
+                         opening_parameters, over)
 from .plan import (AT_HALF, AT_ONE, AT_ZERO, Block, Final, Leaves, LinearForms, OutputPoint, Plan, Rounds, Send)
 from .relations import PlacementMatrices, linear_form, public_extension
 from .transcript import Channel, Rejected, Tag, Transcript, Unreadable
 
-PROOF_MAGIC, PROOF_VERSION, MAX_NONCE = b"MICAPRF\n", 1, 64
+PROOF_MAGIC, PROOF_VERSION, MAX_NONCE = b"MICAPRF\n", 2, 64
 CONSTANTS = {AT_ZERO: ZERO, AT_ONE: ONE, AT_HALF: HALF}
 
 
@@ -74,7 +74,7 @@ def read_statement(data: bytes, vk: VerifierParameters) -> Statement:
 def item_group(circuit: Circuit, tensor: int, digest: bytes) -> Group:
     """"Digests" of docs/formats.md."""
     n = circuit.tensors[tensor].variables(1)
-    return make_group(circuit, [tensor], 1, n - n // 3, 3, digest)
+    return make_group(circuit, [tensor], 1, n - n // 3, 3, digest, 32)
 
 
 class Verifier:
@@ -99,12 +99,13 @@ class Verifier:
     # --- parameters ---
 
     def _group(self, tensors: Sequence[int]) -> Group:
-        circuit, batch = self.circuit, self.statement.batch
+        circuit, batch, digest = self.circuit, self.statement.batch, digest_bytes(self.vk.target)
         if circuit.tensors[tensors[0]].kind == Kind.WEIGHT:
-            return make_group(circuit, tensors, batch, self.vk.weight_b, self.vk.weight_rate, self.vk.weight_root)
+            return make_group(circuit, tensors, batch, self.vk.weight_b, self.vk.weight_rate, self.vk.weight_root,
+                              digest)
         cells = sum(2**self.plan.variables[t] for t in tensors)
         b, rate = group_rows(cells, self.vk.target)
-        return make_group(circuit, tensors, batch, b, rate, b"")
+        return make_group(circuit, tensors, batch, b, rate, b"", digest)
 
     def _opening_parameters(self) -> Optional[OpeningParameters]:
         if not self.groups:

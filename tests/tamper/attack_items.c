@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIBLING 32
+#include "soundness/soundness.h"
 
 /* A file that is put together. */
 typedef struct paper {
@@ -106,9 +106,10 @@ void items_move(subject *s, tally *t, size_t sample) {
         exchange(s, t, s->own.head, 0, x->at, x->size);
         exchange(s, t, x->at, x->size, s->own.size, 0);
     }
+    const size_t sibling = soundness_digest_bytes(s->vk.security_bits);
     for (size_t i = 0; i < s->own.n_items; i++) {
         size_t end = i;
-        while (end < s->own.n_items && s->own.item[end].size == SIBLING)
+        while (end < s->own.n_items && s->own.item[end].size == sibling)
             end++;
         if (end > i + 1) {
             reverse(s, t, i, end);

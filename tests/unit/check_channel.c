@@ -98,7 +98,7 @@ START_TEST(bytes_are_little_endian) {
     const items x = write_sample(proof);
     ck_assert_uint_eq(load_u32(proof + Q_AT + 16), M31_P - 1);
     ck_assert_mem_eq(proof + BYTES_AT, "hello", 5);
-    ck_assert_uint_eq(load_u32(proof + RAW_AT), M31_P - 1);
+    ck_assert_uint_eq(load_u32(proof + RAW_AT) & M31_P, M31_P - 1); /* 31 bits, then those of the next */
     ck_assert_mem_eq(proof + RAW_BYTES_AT, "opening", 7);
     ck_assert_uint_eq(load_u64(proof + NONCE_AT), x.nonce);
 }
@@ -146,8 +146,8 @@ START_TEST(non_canonical_words) {
     static const uint32_t bad[] = {M31_P, M31_P + 1, 0x80000001u, UINT32_MAX};
     uint8_t proof[PROOF_SIZE], changed[PROOF_SIZE];
     (void)write_sample(proof);
-    for (size_t w = 0; w < 16; w++) {
-        const size_t at = w < 12 ? Q_AT + 4 * w : RAW_AT + 4 * (w - 12);
+    for (size_t w = 0; w < 12; w++) {
+        const size_t at = Q_AT + 4 * w;
         for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
             items y;
             bool ok;
@@ -158,9 +158,67 @@ START_TEST(non_canonical_words) {
             ck_assert_msg(!ok && v.code == MICA_REJECT_MALFORMED, "word %zu = %08x", w, bad[b]);
             /* the whole item is zero, as are all that follow */
             ck_assert_mem_eq(y.raw, zero.raw, sizeof y.raw);
-            if (w < 12)
-                ck_assert_mem_eq(y.q, zero.q, sizeof y.q);
+            ck_assert_mem_eq(y.q, zero.q, sizeof y.q);
         }
+    }
+}
+END_TEST
+
+static void set_bit(uint8_t *bytes, size_t bit, bool value) {
+    bytes[bit / 8] = (uint8_t)((bytes[bit / 8] & ~(1u << bit % 8)) | (unsigned)value << bit % 8);
+}
+
+/* Reads n elements from a heap copy of exactly `size` bytes. */
+static mica_verdict_code read_column(const uint8_t *bytes, size_t size, m31 *x, size_t n) {
+    uint8_t *exact = malloc(size);
+    mica_verdict v = {0};
+    mica_channel ch;
+    ck_assert_ptr_nonnull(exact);
+    memcpy(exact, bytes, size);
+    channel_init_read(&ch, exact, size, &v);
+    ck_assert_int_eq(channel_raw_m31(&ch, x, n) && channel_end(&ch), v.code == MICA_VERDICT_UNSET);
+    free(exact);
+    return v.code;
+}
+
+/* By definition, bit by bit: bit j of element i is bit 31 i + j. Any other string of that length is rejected
+ * or is another column; p is no element, and no spare bit may be set. */
+START_TEST(columns_take_31_bits_per_element) {
+    enum { MAX = 70 };
+    m31 x[MAX], y[MAX], zero[MAX] = {0};
+    uint64_t seed = 5;
+    for (size_t n = 1; n <= MAX; n++) {
+        uint8_t bytes[4 * MAX] = {0}, out[4 * MAX];
+        const size_t size = (31 * n + 7) / 8;
+        for (size_t i = 0; i < n; i++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            x[i] = i % 5 == 3 ? M31_P - 1 : (m31)(seed >> 33) % M31_P;
+            for (size_t j = 0; j < 31; j++)
+                set_bit(bytes, 31 * i + j, x[i] >> j & 1);
+        }
+        mica_channel ch;
+        channel_init_write(&ch, out, size);
+        ck_assert(channel_raw_m31(&ch, x, n));
+        ck_assert_uint_eq(ch.out_size, size);
+        ck_assert_uint_eq(channel_m31_bytes(n), size);
+        ck_assert_mem_eq(out, bytes, size);
+        ck_assert_int_eq(read_column(bytes, size, y, n), MICA_VERDICT_UNSET);
+        ck_assert_mem_eq(x, y, n * sizeof *x);
+        for (size_t bit = 31 * n; bit < 8 * size; bit++) {
+            set_bit(bytes, bit, true);
+            ck_assert_int_eq(read_column(bytes, size, y, n), MICA_REJECT_MALFORMED);
+            ck_assert_mem_eq(y, zero, n * sizeof *y);
+            set_bit(bytes, bit, false);
+        }
+        for (size_t i = 0; i < n; i++) {
+            uint8_t changed[4 * MAX];
+            memcpy(changed, bytes, size);
+            for (size_t j = 0; j < 31; j++)
+                set_bit(changed, 31 * i + j, true);
+            ck_assert_int_eq(read_column(changed, size, y, n), MICA_REJECT_MALFORMED);
+            ck_assert_mem_eq(y, zero, n * sizeof *y);
+        }
+        ck_assert_int_eq(read_column(bytes, size - 1, y, n), MICA_REJECT_MALFORMED);
     }
 }
 END_TEST
@@ -304,6 +362,7 @@ int main(void) {
     tcase_add_test(tc, truncation);
     tcase_add_test(tc, trailing_bytes);
     tcase_add_test(tc, non_canonical_words);
+    tcase_add_test(tc, columns_take_31_bits_per_element);
     tcase_add_test(tc, what_is_absorbed);
     tcase_add_test(tc, pow_is_checked);
     tcase_add_test(tc, pow_is_absorbed);

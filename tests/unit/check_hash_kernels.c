@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/cpu.h"
 #include "hash/blake2s.h"
 #include "simd/hash_kernels.h"
@@ -13,7 +14,8 @@ typedef struct level {
     mica_cpu_level needs;
     void (*columns)(const uint32_t h0[8], uint64_t counted, const m31 *const *word, size_t n_words,
                     size_t first, size_t n, uint8_t *digest);
-    void (*nodes)(const uint32_t h0[8], uint64_t counted, const uint8_t *child, size_t n, uint8_t *parent);
+    void (*nodes)(const uint32_t h0[8], uint64_t counted, const uint32_t kept[8], const uint8_t *child,
+                  size_t n, uint8_t *parent);
     uint64_t (*grind)(const uint32_t h0[8], uint64_t counted, const uint8_t state[32], unsigned bits,
                       uint64_t first, uint64_t count);
 } level;
@@ -123,18 +125,26 @@ END_TEST
 START_TEST(nodes) {
     const level *l = &levels[_i];
     uint8_t child[64 * MAX_N], expected[32], out[32 * MAX_N + GUARD];
-    uint32_t h0[8];
+    uint32_t h0[8], kept[8];
     if (!offered(l))
         return;
     random_bytes(child, sizeof child, 10);
     blake2s_keyed_state(h0, "nodes");
     for (size_t n = 0; n <= MAX_N; n++) {
         memset(out, 0xa5, sizeof out);
-        l->nodes(h0, 64, child, n, out);
+        const size_t bytes = n % 33;
+        uint8_t mask[32] = {0};
+        memset(mask, 0xff, bytes);
+        for (size_t i = 0; i < 8; i++)
+            kept[i] = load_u32(mask + 4 * i);
+        l->nodes(h0, 64, kept, child, n, out);
         for (size_t i = 0; i < n; i++) {
             blake2s s;
             blake2s_init(&s, "nodes");
-            blake2s_update(&s, child + 64 * i, 64);
+            uint8_t pair[64] = {0};
+            memcpy(pair, child + 64 * i, bytes);
+            memcpy(pair + 32, child + 64 * i + 32, bytes);
+            blake2s_update(&s, pair, 64);
             blake2s_final(&s, expected);
             ck_assert_msg(memcmp(out + 32 * i, expected, 32) == 0, "%s: node %zu of %zu", l->name, i, n);
         }

@@ -13,6 +13,8 @@
 
 #define MAX_PROOF 65536
 
+#define DIGEST 26 /* bytes of a child that enter its parent */
+
 /* --- the oracle: one message at a time, level by level --- */
 
 static void naive_leaf(const m31 *const *row, size_t n_rows, size_t column, uint8_t out[32]) {
@@ -28,22 +30,25 @@ static void naive_leaf(const m31 *const *row, size_t n_rows, size_t column, uint
     blake2s_final(&s, out);
 }
 
-static void naive_node(const uint8_t *left, const uint8_t *right, uint8_t out[32]) {
+static void naive_node(const uint8_t *left, const uint8_t *right, unsigned digest_bytes, uint8_t out[32]) {
+    uint8_t child[2][32] = {{0}};
     blake2s s;
-    blake2s_init(&s, "mica node v1");
-    blake2s_update(&s, left, 32);
-    blake2s_update(&s, right, 32);
+    memcpy(child[0], left, digest_bytes);
+    memcpy(child[1], right, digest_bytes);
+    blake2s_init(&s, "mica node v2");
+    blake2s_update(&s, child[0], 32);
+    blake2s_update(&s, child[1], 32);
     blake2s_final(&s, out);
 }
 
-static uint8_t *naive_tree(unsigned log_leaves, const m31 *const *row, size_t n_rows) {
+static uint8_t *naive_tree(unsigned log_leaves, unsigned digest_bytes, const m31 *const *row, size_t n_rows) {
     const size_t leaves = (size_t)1 << log_leaves;
     uint8_t *node = calloc(2 * leaves, 32);
     ck_assert_ptr_nonnull(node);
     for (size_t j = 0; j < leaves; j++)
         naive_leaf(row, n_rows, j, node + 32 * (leaves + j));
     for (size_t i = leaves - 1; i >= 1; i--)
-        naive_node(node + 64 * i, node + 64 * i + 32, node + 32 * i);
+        naive_node(node + 64 * i, node + 64 * i + 32, digest_bytes, node + 32 * i);
     return node;
 }
 
@@ -61,8 +66,8 @@ static size_t naive_multiproof(unsigned log_leaves, const uint8_t *node, const u
     for (size_t width = leaves; width >= 2; width /= 2) {
         for (size_t at = width; at < 2 * width; at++) {
             if (known[at ^ 1] && !known[at]) {
-                memcpy(out + size, node + 32 * at, 32);
-                size += 32;
+                memcpy(out + size, node + 32 * at, DIGEST);
+                size += DIGEST;
             }
         }
     }
@@ -81,13 +86,13 @@ typedef struct fixture {
     mica_arena arena;
 } fixture;
 
-static fixture make_fixture(unsigned log_leaves, size_t n_rows) {
+static fixture make_fixture_of(unsigned log_leaves, size_t n_rows, unsigned digest_bytes) {
     const size_t leaves = (size_t)1 << log_leaves;
     fixture f = {.log_leaves = log_leaves, .n_rows = n_rows};
     mica_status st = {0};
     f.cells = malloc(leaves * n_rows * sizeof *f.cells);
     f.row = malloc(n_rows * sizeof *f.row);
-    f.tree = (merkle_tree){log_leaves, malloc(2 * leaves * MERKLE_DIGEST)};
+    f.tree = (merkle_tree){log_leaves, digest_bytes, malloc(2 * leaves * MERKLE_DIGEST)};
     ck_assert(f.cells && f.row && f.tree.node && arena_create(&f.arena, 1 << 16, &st));
     for (size_t r = 0; r < n_rows; r++) {
         f.row[r] = f.cells + r * leaves;
@@ -96,6 +101,10 @@ static fixture make_fixture(unsigned log_leaves, size_t n_rows) {
     }
     merkle_build(&f.tree, f.row, n_rows);
     return f;
+}
+
+static fixture make_fixture(unsigned log_leaves, size_t n_rows) {
+    return make_fixture_of(log_leaves, n_rows, DIGEST);
 }
 
 static void free_fixture(fixture *f) {
@@ -129,7 +138,7 @@ static mica_verdict_code check_digests(unsigned log_leaves, const uint32_t *leaf
     memcpy(exact, proof, size);
     memcpy(work, digest, n * MERKLE_DIGEST);
     channel_init_read(&ch, exact, size, &v);
-    const bool ok = merkle_check(log_leaves, leaf, n, work, scratch, root, &ch) && channel_end(&ch);
+    const bool ok = merkle_check(log_leaves, DIGEST, leaf, n, work, scratch, root, &ch) && channel_end(&ch);
     ck_assert_int_eq(ok, v.code == MICA_VERDICT_UNSET);
     free(exact);
     free(work);
@@ -170,16 +179,18 @@ END_TEST
 
 START_TEST(build_equals_naive) {
     static const size_t row_counts[] = {1, 2, 15, 16, 17, 33};
-    static const unsigned logs[] = {0, 1, 2, 3, 4, 5, 6, 12};
+    static const unsigned logs[] = {0, 1, 2, 3, 4, 5, 6, 12}, digests[] = {26, 32, 25, 21, 3};
     for (unsigned workers = 1; workers <= 3; workers++) {
         parallel_set_workers(workers);
         for (size_t l = 0; l < sizeof logs / sizeof *logs; l++) {
             for (size_t r = 0; r < sizeof row_counts / sizeof *row_counts; r++) {
                 const size_t leaves = (size_t)1 << logs[l];
-                fixture f = make_fixture(logs[l], row_counts[r]);
-                uint8_t *node = naive_tree(logs[l], f.row, f.n_rows);
+                const unsigned kept = digests[(l + r) % (sizeof digests / sizeof *digests)];
+                fixture f = make_fixture_of(logs[l], row_counts[r], kept);
+                uint8_t *node = naive_tree(logs[l], kept, f.row, f.n_rows);
                 ck_assert_msg(memcmp(f.tree.node + 32, node + 32, 32 * (2 * leaves - 1)) == 0,
-                              "2^%u leaves of %zu words, %u workers", logs[l], f.n_rows, workers);
+                              "2^%u leaves of %zu words, %u bytes, %u workers", logs[l], f.n_rows, kept,
+                              workers);
                 memset(f.tree.node, 0, 32 * leaves); /* inner nodes again from the leaves */
                 merkle_build_nodes(&f.tree);
                 ck_assert(memcmp(f.tree.node + 32, node + 32, 32 * (2 * leaves - 1)) == 0);
@@ -251,8 +262,9 @@ START_TEST(all_subsets_and_their_corruptions) {
             ck_assert_int_eq(check_digests(3, leaf, n, digest, root, proof, i), MICA_REJECT_MALFORMED);
         }
         for (size_t i = 0; i < 32 * n; i++) {
-            digest[i] ^= 1;
-            ck_assert_int_eq(check_digests(3, leaf, n, digest, root, proof, size), MICA_REJECT_MERKLE);
+            digest[i] ^= 1; /* what does not enter a parent changes nothing */
+            ck_assert_int_eq(check_digests(3, leaf, n, digest, root, proof, size),
+                             i % 32 < DIGEST ? MICA_REJECT_MERKLE : MICA_VERDICT_UNSET);
             digest[i] ^= 1;
         }
         for (size_t i = 0; i < 32; i++) {
@@ -313,7 +325,7 @@ START_TEST(leaf_binds_its_row_count) {
     uint8_t bytes[64];
     for (size_t i = 0; i < 16; i++)
         store_u32(bytes + 4 * i, column[i]);
-    naive_node(bytes, bytes + 32, node);
+    naive_node(bytes, bytes + 32, 32, node);
     ck_assert(memcmp(node, digest[16], 32) != 0);
     const m31 *row[3] = {column, column + 1, column + 2};
     naive_leaf(row, 3, 0, whole);
@@ -324,8 +336,8 @@ END_TEST
 START_TEST(proof_buffer_too_small) {
     fixture f = make_fixture(3, 3);
     const uint32_t leaf[1] = {6};
-    uint8_t proof[96];
-    for (size_t capacity = 0; capacity < 96; capacity++) {
+    uint8_t proof[3 * DIGEST];
+    for (size_t capacity = 0; capacity < sizeof proof; capacity++) {
         mica_channel ch;
         mica_status st = {0};
         channel_init_write(&ch, proof, capacity);

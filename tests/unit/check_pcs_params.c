@@ -4,7 +4,7 @@
 static uint32_t all_rows[1 << 14];
 
 static pcs_shape shape_for(uint64_t cells, unsigned security_bits, pcs_commit_time when) {
-    pcs_shape s = {0};
+    pcs_shape s = {.digest_bytes = soundness_digest_bytes(security_bits)};
     pcs_choose_row_bits(cells, security_bits, when, &s.col_vars, &s.rate_bits);
     s.n_present = (uint32_t)((cells + (1ull << s.col_vars) - 1) >> s.col_vars);
     while (1u << s.row_vars < s.n_present)
@@ -35,7 +35,7 @@ START_TEST(chosen_parameters_meet_the_target) {
                 ck_assert(soundness_min(&budget) >= (bits16)targets[k] << 16);
                 /* a line for neighbours of one rate */
                 const unsigned lines = group[0].rate_bits == group[1].rate_bits ? 1 : 2;
-                ck_assert_uint_eq(budget.n, 2 + lines + 3 * p.n_levels);
+                ck_assert_uint_eq(budget.n, 3 + lines + 3 * p.n_levels);
                 size_t expected;
                 ck_assert(pcs_proof_bytes(&p, &expected) >= expected);
                 ck_assert(pcs_params_choose(&again, group, 2, targets[k], &st));
@@ -51,8 +51,8 @@ START_TEST(chosen_parameters_are_pinned) {
     static const struct {
         uint64_t cells;
         unsigned col_vars, rate_bits;
-    } pinned[] = {{1, 0, 1},        {1000, 1, 1},     {61706, 10, 3},
-                  {1 << 20, 14, 2}, {1 << 24, 17, 1}, {1 << 27, 18, 1}};
+    } pinned[] = {{1, 0, 1},        {1000, 1, 1},     {61706, 11, 3},
+                  {1 << 20, 14, 2}, {1 << 24, 17, 1}, {1 << 27, 19, 1}};
     for (size_t i = 0; i < COUNT(pinned); i++) {
         unsigned b, r;
         pcs_choose_row_bits(pinned[i].cells, 100, PCS_EACH_PROOF, &b, &r);
@@ -63,7 +63,7 @@ START_TEST(chosen_parameters_are_pinned) {
 END_TEST
 
 START_TEST(impossible_parameters_are_refused) {
-    const pcs_shape good = {2, 5, 2, 3, (const uint32_t[]){0, 1, 3}};
+    const pcs_shape good = {2, 5, 2, 26, 3, (const uint32_t[]){0, 1, 3}};
     static const struct {
         int row_vars, col_vars, rate_bits, n_present;
         unsigned security_bits;

@@ -85,7 +85,7 @@ START_TEST(layouts_match_brute_force) {
                 ck_assert(layout_place(&l, &k.c, kinds[kind], batch, &st));
                 check_slots(&l, &k.c, kinds[kind], batch);
                 if (l.n_slots) {
-                    ck_assert_msg(layout_shape(&l, &k.c, batch, b, 1, &st), "%s", st.message);
+                    ck_assert_msg(layout_shape(&l, &k.c, batch, b, 1, 26, &st), "%s", st.message);
                     check_rows(&l, &k.c, batch);
                 }
                 layout_free(&l);
@@ -341,7 +341,7 @@ START_TEST(shapes_of_commitments_are_bounded) {
         layout l;
         mica_status st = {0};
         ck_assert(layout_place(&l, &k.c, MICA_TENSOR_WEIGHT, 1, &st));
-        const bool ok = layout_shape(&l, &k.c, 1, shapes[i].col_vars, shapes[i].rate_bits, &st);
+        const bool ok = layout_shape(&l, &k.c, 1, shapes[i].col_vars, shapes[i].rate_bits, 26, &st);
         ck_assert_msg(ok == !shapes[i].said, "case %zu: %s", i, st.message);
         if (!ok) {
             ck_assert_int_eq(st.code, MICA_ERR_LIMIT);

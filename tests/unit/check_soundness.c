@@ -84,6 +84,23 @@ START_TEST(limits) {
 }
 END_TEST
 
+/* The bytes of a target are enough, one fewer is not; 4 Q^2 / 2^(8n) <= Q / 2^bits at Q = 2^bits. */
+START_TEST(digests) {
+    for (unsigned target = 1; target <= 127; target++) {
+        const unsigned n = soundness_digest_bytes(target);
+        ck_assert(n <= 32 && soundness_digest(n) >= (bits16)target << 16);
+        ck_assert(n == 1 || soundness_digest(n - 1) < (bits16)target << 16);
+    }
+    for (unsigned n = 1; n <= 32; n++) {
+        const int bits = (int)(soundness_digest(n) >> 16);
+        ck_assert_int_le(2 + 2 * bits - 8 * (int)n, 0);
+        ck_assert_int_gt(2 + 2 * (bits + 1) - 8 * (int)n, 0);
+    }
+    ck_assert_uint_eq(soundness_digest_bytes(100), 26);
+    ck_assert_uint_eq(soundness_digest_bytes(1000), 32);
+}
+END_TEST
+
 START_TEST(budget_minimum) {
     soundness_budget *b = calloc(1, sizeof *b);
     ck_assert_int_eq(soundness_min(b), 0);
@@ -111,6 +128,7 @@ int main(void) {
     tcase_add_test(c, terms);
     tcase_add_test(c, query_counts);
     tcase_add_test(c, limits);
+    tcase_add_test(c, digests);
     tcase_add_test(c, budget_minimum);
     suite_add_tcase(s, c);
     return suite_run(s);

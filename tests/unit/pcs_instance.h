@@ -126,10 +126,14 @@ static inline uint32_t *choose_present(const group_case *g, uint32_t *n) {
 }
 
 static inline pcs_params make_params(const opening_case *c) {
-    pcs_params p = {.n_groups = c->n_groups, .n_levels = c->n_levels, .query_pow_bits = c->pow_bits};
+    pcs_params p = {
+        .n_groups = c->n_groups, .n_levels = c->n_levels, .query_pow_bits = c->pow_bits, .digest_bytes = 26};
     for (unsigned g = 0; g < c->n_groups; g++) {
         pcs_shape *s = &p.group[g];
-        *s = (pcs_shape){.row_vars = c->group[g].a, .col_vars = c->group[g].b, .rate_bits = c->group[g].r};
+        *s = (pcs_shape){.row_vars = c->group[g].a,
+                         .col_vars = c->group[g].b,
+                         .rate_bits = c->group[g].r,
+                         .digest_bytes = 32 - g % 4 * 3};
         s->present = choose_present(&c->group[g], &s->n_present);
         p.group_queries[g] = c->queries + g;
     }

@@ -15,7 +15,7 @@
 #include "mica/verify.h"
 
 #define MICA_CERTIFICATE_MAGIC   "MICACRT\n"
-#define MICA_CERTIFICATE_VERSION 2u
+#define MICA_CERTIFICATE_VERSION 3u
 
 /* What a certificate of some vk speaks of, and what it costs. */
 typedef struct mica_certificate_report {

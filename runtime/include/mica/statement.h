@@ -13,7 +13,7 @@
 #include "mica/vk.h"
 
 #define MICA_PROOF_MAGIC     "MICAPRF\n"
-#define MICA_PROOF_VERSION   1u
+#define MICA_PROOF_VERSION   2u
 #define MICA_MAX_NONCE_BYTES 64
 
 typedef struct mica_statement {

@@ -11,7 +11,7 @@
 #include "mica/record.h"
 
 #define MICA_VK_MAGIC              "MICAVK\r\n"
-#define MICA_VK_VERSION            4u
+#define MICA_VK_VERSION            5u
 #define MICA_DIGEST_BYTES          32
 #define MICA_DEFAULT_SECURITY_BITS 100
 
