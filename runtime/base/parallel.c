@@ -3,12 +3,16 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define MAX_WORKERS 256u
+/* How often a waiting thread looks before it sleeps: some 50 microseconds. A proof has hundreds of jobs, most
+ * of them shorter than the wake-up of a thread whose core has gone idle. */
+#define SPINS 1500u
 
 /* One call of parallel_for: range w is [w * step, min((w + 1) * step, n)). */
 typedef struct job {
@@ -19,17 +23,20 @@ typedef struct job {
 } job;
 
 /* The caller is worker 0; thread i of the pool is worker i + 1. `owner` is held by the one caller that uses
- * the pool; `lock` guards the fields below it. */
+ * the pool; `lock` guards the fields below it. Of the atomic
+ * ones, those that wake a thread up are set under the lock, so that nobody who sleeps misses them. */
 static struct {
     pthread_mutex_t owner, lock;
     pthread_cond_t start, done;
     pthread_t thread[MAX_WORKERS - 1];
-    unsigned threads;        /* running */
-    unsigned workers;        /* configured, 0: not yet known */
-    unsigned pending;        /* threads that have not finished the current job */
-    bool ready[MAX_WORKERS]; /* worker w has a range to run */
-    bool stop;
-    job work;
+    unsigned threads;               /* running */
+    unsigned workers;               /* configured, 0: not yet known */
+    job work;                       /* of the owner, and of the workers that have a range of it */
+    atomic_uint spins;              /* 0 if there are more workers than cores */
+    atomic_uint pending;            /* threads that have not finished the current job */
+    atomic_bool ready[MAX_WORKERS]; /* worker w has a range to run */
+    atomic_bool waiting;            /* the owner is about to sleep, or sleeps */
+    atomic_bool stop;
 } pool = {.owner = PTHREAD_MUTEX_INITIALIZER,
           .lock = PTHREAD_MUTEX_INITIALIZER,
           .start = PTHREAD_COND_INITIALIZER,
@@ -48,25 +55,46 @@ static void run_range(const job *work, unsigned worker) {
     inside = false;
 }
 
+static void pause_core(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* False if the pool stops instead. */
+static bool wait_for_range(unsigned worker) {
+    atomic_bool *ready = &pool.ready[worker];
+    for (unsigned i = atomic_load(&pool.spins); i > 0 && !atomic_load(&pool.stop); i--) {
+        if (atomic_load(ready))
+            return true;
+        pause_core();
+    }
+    pthread_mutex_lock(&pool.lock);
+    while (!atomic_load(ready) && !atomic_load(&pool.stop))
+        pthread_cond_wait(&pool.start, &pool.lock);
+    pthread_mutex_unlock(&pool.lock);
+    return atomic_load(ready);
+}
+
 static void *pool_thread(void *arg) {
     const unsigned worker = (unsigned)(uintptr_t)arg;
     this_worker = worker;
-    pthread_mutex_lock(&pool.lock);
-    for (;;) {
-        while (!pool.ready[worker] && !pool.stop)
-            pthread_cond_wait(&pool.start, &pool.lock);
-        if (pool.stop)
-            break;
-        pool.ready[worker] = false;
-        const job work = pool.work;
-        pthread_mutex_unlock(&pool.lock);
+    while (wait_for_range(worker)) {
+        atomic_store(&pool.ready[worker], false);
+        const job work = pool.work; /* stays until `pending` is 0 */
         run_range(&work, worker);
-        pthread_mutex_lock(&pool.lock);
-        if (--pool.pending == 0)
+        /* The owner says that it waits before it looks a last time: one of the two sees the other. */
+        if (atomic_fetch_sub(&pool.pending, 1) == 1 && atomic_load(&pool.waiting)) {
+            pthread_mutex_lock(&pool.lock);
             pthread_cond_signal(&pool.done);
+            pthread_mutex_unlock(&pool.lock);
+        }
     }
-    pthread_mutex_unlock(&pool.lock);
     return NULL;
+}
+
+static long cores(void) {
+    return sysconf(_SC_NPROCESSORS_ONLN);
 }
 
 static unsigned default_workers(void) {
@@ -80,7 +108,7 @@ static unsigned default_workers(void) {
             n = 0;
     }
     if (n < 1)
-        n = sysconf(_SC_NPROCESSORS_ONLN);
+        n = cores();
     if (n < 1)
         return 1;
     return n > (long)MAX_WORKERS ? MAX_WORKERS : (unsigned)n;
@@ -117,6 +145,8 @@ static bool start_thread(unsigned worker) {
 static unsigned start_threads(void) {
     pthread_mutex_lock(&pool.lock);
     const unsigned wanted = workers_locked() - 1;
+    if (pool.threads < wanted)
+        atomic_store(&pool.spins, cores() > (long)wanted ? SPINS : 0u);
     while (pool.threads < wanted && start_thread(pool.threads + 1))
         pool.threads++;
     const unsigned workers = (pool.threads < wanted ? pool.threads : wanted) + 1;
@@ -126,14 +156,14 @@ static unsigned start_threads(void) {
 
 static void stop_threads(void) {
     pthread_mutex_lock(&pool.lock);
-    pool.stop = true;
+    atomic_store(&pool.stop, true);
     pthread_cond_broadcast(&pool.start);
     pthread_mutex_unlock(&pool.lock);
     for (unsigned i = 0; i < pool.threads; i++)
         pthread_join(pool.thread[i], NULL);
     pthread_mutex_lock(&pool.lock);
     pool.threads = 0;
-    pool.stop = false;
+    atomic_store(&pool.stop, false);
     pthread_mutex_unlock(&pool.lock);
 }
 
@@ -157,17 +187,22 @@ static job split(size_t n, size_t grain, parallel_fn fn, void *ctx, unsigned wor
 static void run_on_pool(const job *work) {
     pthread_mutex_lock(&pool.lock);
     pool.work = *work;
-    pool.pending = work->ranges - 1;
+    atomic_store(&pool.pending, work->ranges - 1);
     for (unsigned w = 1; w < work->ranges; w++)
-        pool.ready[w] = true;
+        atomic_store(&pool.ready[w], true);
     pthread_cond_broadcast(&pool.start);
     pthread_mutex_unlock(&pool.lock);
 
     run_range(work, 0);
-
+    for (unsigned i = atomic_load(&pool.spins); i > 0 && atomic_load(&pool.pending); i--)
+        pause_core();
+    if (!atomic_load(&pool.pending))
+        return;
     pthread_mutex_lock(&pool.lock);
-    while (pool.pending)
+    atomic_store(&pool.waiting, true);
+    while (atomic_load(&pool.pending))
         pthread_cond_wait(&pool.done, &pool.lock);
+    atomic_store(&pool.waiting, false);
     pthread_mutex_unlock(&pool.lock);
 }
 
