@@ -1,6 +1,6 @@
 #include "contract/contract_prove.h"
 
-#include "placement/placement_prove.h"
+#include "placement/placement_partial_prove.h"
 #include "simd/kernels.h"
 
 /* Operand `side` with its free axes bound, its summed axes in the order of the labels. */

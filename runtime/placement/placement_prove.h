@@ -5,13 +5,6 @@
 #include "protocol/tensor_prove.h"
 #include "sumcheck/batch_prove.h"
 
-/* tensor_partial for operands of contractions and terms of linear forms: tensor t is materialised, or a
- * PLACEMENT of something materialised, whose source is folded factor by factor. */
-bool operand_partial(const tensor_store *s, uint32_t t, unsigned keep, const qm31 *point, qvec *out);
-
-/* The multilinear extension of such a tensor at `point`. */
-bool operand_eval(const tensor_store *s, uint32_t t, const qm31 *point, qm31 *out);
-
 /* The two tables of an instance: sum_j lambda_j M(z_j, .) and x(pass-through axes bound, .), over the source
  * axes that do not pass through, row-major. lambda has k->n_claims elements. */
 bool placement_instance(const tensor_store *s, const walk *w, const plan_instance *k, const qm31 *lambda,

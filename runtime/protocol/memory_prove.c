@@ -6,6 +6,7 @@
 #include "base/parallel.h"
 #include "contract/contract_prove.h"
 #include "pcs/pcs_prove.h"
+#include "placement/placement_partial_prove.h"
 #include "placement/placement_prove.h"
 #include "protocol/leaves_prove.h"
 #include "protocol/proof_size.h"

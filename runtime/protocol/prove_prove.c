@@ -8,6 +8,7 @@
 #include "hash/pow_prove.h"
 #include "logup/logup.h"
 #include "pcs/pcs.h"
+#include "placement/placement_partial_prove.h"
 #include "placement/placement_prove.h"
 #include "protocol/leaves_prove.h"
 #include "protocol/ports_prove.h"
