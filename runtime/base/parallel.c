@@ -27,7 +27,7 @@ typedef struct job {
  * ones, those that wake a thread up are set under the lock, so that nobody who sleeps misses them. */
 static struct {
     pthread_mutex_t owner, lock;
-    pthread_cond_t start, done;
+    pthread_cond_t start, done, passed;
     pthread_t thread[MAX_WORKERS - 1];
     unsigned threads;               /* running */
     unsigned workers;               /* configured, 0: not yet known */
@@ -37,10 +37,13 @@ static struct {
     atomic_bool ready[MAX_WORKERS]; /* worker w has a range to run */
     atomic_bool waiting;            /* the owner is about to sleep, or sleeps */
     atomic_bool stop;
+    atomic_uint arrived;  /* members of the team that wait at the barrier */
+    atomic_uint barriers; /* that the team has passed */
 } pool = {.owner = PTHREAD_MUTEX_INITIALIZER,
           .lock = PTHREAD_MUTEX_INITIALIZER,
           .start = PTHREAD_COND_INITIALIZER,
-          .done = PTHREAD_COND_INITIALIZER};
+          .done = PTHREAD_COND_INITIALIZER,
+          .passed = PTHREAD_COND_INITIALIZER};
 
 /* Which worker this thread is and whether it is inside a job: a nested call keeps the number, so that state
  * kept per worker is never shared. */
@@ -222,4 +225,55 @@ void parallel_for(size_t n, size_t grain, parallel_fn fn, void *ctx) {
     else
         run_on_pool(&work);
     pthread_mutex_unlock(&pool.owner);
+}
+
+/* --- teams --- */
+
+typedef struct team {
+    parallel_member_fn member;
+    void *ctx;
+    unsigned parts;
+} team;
+
+static void run_member(void *ctx, size_t begin, size_t end, unsigned worker) {
+    const team *t = ctx;
+    (void)end;
+    (void)worker;
+    t->member(t->ctx, (unsigned)begin, t->parts);
+}
+
+void parallel_team(parallel_member_fn member, void *ctx) {
+    team t = {member, ctx, 1};
+    if (inside || pthread_mutex_trylock(&pool.owner) != 0) {
+        member(ctx, 0, 1);
+        return;
+    }
+    t.parts = start_threads();
+    const job work = {run_member, &t, t.parts, 1, t.parts}; /* a range of one for every worker that runs */
+    if (t.parts == 1)
+        member(ctx, 0, 1);
+    else
+        run_on_pool(&work);
+    pthread_mutex_unlock(&pool.owner);
+}
+
+void parallel_barrier(void) {
+    const unsigned passed = atomic_load(&pool.barriers);
+    if (atomic_fetch_add(&pool.arrived, 1) + 1 == pool.work.ranges) {
+        atomic_store(&pool.arrived, 0u);
+        pthread_mutex_lock(&pool.lock);
+        atomic_fetch_add(&pool.barriers, 1);
+        pthread_cond_broadcast(&pool.passed);
+        pthread_mutex_unlock(&pool.lock);
+        return;
+    }
+    for (unsigned i = atomic_load(&pool.spins); i > 0; i--) {
+        if (atomic_load(&pool.barriers) != passed)
+            return;
+        pause_core();
+    }
+    pthread_mutex_lock(&pool.lock);
+    while (atomic_load(&pool.barriers) == passed)
+        pthread_cond_wait(&pool.passed, &pool.lock);
+    pthread_mutex_unlock(&pool.lock);
 }

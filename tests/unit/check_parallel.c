@@ -173,6 +173,66 @@ START_TEST(two_callers) {
 }
 END_TEST
 
+/* --- teams --- */
+
+#define ROUNDS 2000
+
+typedef struct relay {
+    atomic_uint parts; /* of the team */
+    atomic_uint cell[16][2];
+    atomic_bool bad;
+} relay;
+
+/* Every round each member writes its own cell and, behind the barrier, reads those of the others. */
+static void run_relay(void *ctx, unsigned part, unsigned parts) {
+    relay *r = ctx;
+    atomic_store(&r->parts, parts);
+    for (unsigned round = 1; round <= ROUNDS; round++) {
+        atomic_store_explicit(&r->cell[part][round % 2], round, memory_order_relaxed);
+        if (parts > 1)
+            parallel_barrier();
+        for (unsigned i = 0; i < parts; i++) {
+            if (atomic_load_explicit(&r->cell[i][round % 2], memory_order_relaxed) != round)
+                r->bad = true;
+        }
+    }
+}
+
+START_TEST(members_wait_for_one_another) {
+    static const unsigned workers[] = {1, 2, 3, 7};
+    for (size_t w = 0; w < sizeof workers / sizeof *workers; w++) {
+        relay r = {.bad = false};
+        parallel_set_workers(workers[w]);
+        parallel_team(run_relay, &r);
+        ck_assert_uint_eq(r.parts, workers[w]);
+        ck_assert(!r.bad);
+    }
+}
+END_TEST
+
+static void count_parts(void *ctx, unsigned part, unsigned parts) {
+    atomic_uint *most = ctx;
+    if (part == 0 && parts > *most)
+        *most = parts;
+}
+
+static void nested_team(void *ctx, size_t begin, size_t end, unsigned worker) {
+    (void)begin;
+    (void)end;
+    (void)worker;
+    parallel_team(count_parts, ctx);
+}
+
+START_TEST(a_nested_team_has_one_member) {
+    atomic_uint most = 0;
+    parallel_set_workers(3);
+    parallel_for(3, 1, nested_team, &most);
+    ck_assert_uint_eq(most, 1);
+    parallel_team(count_parts, &most);
+    ck_assert_uint_eq(most, 3);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("parallel");
     TCase *t = tcase_create("parallel");
@@ -182,6 +242,8 @@ int main(void) {
     tcase_add_test(t, environment);
     tcase_add_test(t, nested);
     tcase_add_test(t, two_callers);
+    tcase_add_test(t, members_wait_for_one_another);
+    tcase_add_test(t, a_nested_team_has_one_member);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
