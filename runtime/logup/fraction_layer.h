@@ -15,7 +15,7 @@
 #define FRACTION_CHUNK_BITS 8
 #define FRACTION_CHUNK      ((size_t)1 << FRACTION_CHUNK_BITS)
 /* Chunks per thread from which waking it pays off. */
-#define FRACTION_GRAIN ((size_t)16)
+#define FRACTION_GRAIN ((size_t)4)
 
 /* The numerators of a chunk of nodes, where all children have the same: lookups count 1 each, and what
  * binding variables makes of them is again one value for whole chunks. */

@@ -8,7 +8,7 @@
 #include "simd/kernels.h"
 
 #define MAX_WORKERS 256  /* base/parallel.h */
-#define ROUND_GRAIN 4096 /* elements per thread from which waking it pays off */
+#define ROUND_GRAIN 1024 /* elements per thread from which waking it pays off */
 
 /* --- levels --- */
 

@@ -4,7 +4,7 @@
 #include "simd/kernels.h"
 
 /* Elements per thread from which waking it pays off; a multiple of every vector width. */
-#define GRAIN ((size_t)1 << 13)
+#define GRAIN ((size_t)1 << 11)
 
 typedef struct extension {
     qvec lo, hi;

@@ -5,7 +5,7 @@
 #include "simd/kernels.h"
 #include "sumcheck/sumcheck.h"
 
-#define GRAIN 2048 /* table elements per worker below which a round runs inline */
+#define GRAIN 512 /* table elements per worker below which a round runs inline */
 
 /* One round of one summand, split over the workers. */
 typedef struct round_job {
