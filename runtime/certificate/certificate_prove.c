@@ -127,7 +127,7 @@ static void evaluate_linear(const mica_circuit *c, uint32_t t, int32_t *const *v
     }
 }
 
-static bool evaluate(const mica_prover *p, mica_statement *s, int32_t *const *value, mica_status *st) {
+static bool evaluate(mica_prover *p, mica_statement *s, int32_t *const *value, mica_status *st) {
     const certificate *k = p->forward_ctx;
     const mica_circuit *c = &k->vk.circuit;
     (void)s;
@@ -212,7 +212,7 @@ bool certificate_make(const mica_vk *model, uint64_t most, const weight_store *w
 bool mica_certificate_make(const mica_vk *vk, const uint8_t *weights, size_t weights_size, uint8_t **file,
                            size_t *size, mica_status *st) {
     weight_store store;
-    const bool ok = weights_load(&store, vk, weights, weights_size, st) &&
+    const bool ok = weights_load(&store, vk, &(weight_file){weights, weights_size, false}, st) &&
                     certificate_make(vk, CERTIFICATE_PART_LOOKUPS, &store, file, size, st);
     weights_free(&store, vk);
     return ok;

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/cpu.h"
 #include "base/parallel.h"
@@ -131,12 +130,6 @@ static void cpu_name(char out[CPU_NAME]) {
         (void)fclose(f);
 }
 
-static double peak_memory(void) {
-    struct rusage usage_now;
-    (void)getrusage(RUSAGE_SELF, &usage_now);
-    return 1024.0 * (double)usage_now.ru_maxrss; /* Linux counts in units of 1024 bytes */
-}
-
 static void show_text(const bench *b, const mica_vk *vk) {
     char cpu[CPU_NAME], digest[SHOW_HEX_BYTES(MICA_DIGEST_BYTES)];
     cpu_name(cpu);
@@ -147,7 +140,7 @@ static void show_text(const bench *b, const mica_vk *vk) {
     (void)printf("runs     %u, batch %u, every proof verified\n", b->runs, b->batch);
     (void)printf("proof    %.1f kB, statement %.1f kB, %.1f bits proven\n", (double)b->proof_bytes / 1000,
                  (double)b->statement_bytes / 1000, b->proven_bits);
-    (void)printf("memory   peak %.1f MB, predicted %.1f MB, workspace %.1f MB\n", peak_memory() / 1e6,
+    (void)printf("memory   peak %.1f MB, predicted %.1f MB, workspace %.1f MB\n", (double)memory_peak() / 1e6,
                  (double)b->predicted.resident / 1e6, (double)b->workspace / 1e6);
     (void)printf("%-12s %12s %12s\n", "", "median ms", "least ms");
     for (unsigned row = 0; row < TIMES; row++)
@@ -174,7 +167,7 @@ static bool show_as_json(const bench *b, const mica_vk *vk) {
         median(b, TIME_VERIFY), "verify_seconds_least", least(b, TIME_VERIFY), "proof_bytes",
         (json_int_t)b->proof_bytes, "statement_bytes", (json_int_t)b->statement_bytes, "proven_bits",
         b->proven_bits, "workspace_bytes", (json_int_t)b->workspace, "predicted_workspace_bytes",
-        (json_int_t)b->predicted.workspace, "peak_rss_bytes", peak_memory(), "predicted_rss_bytes",
+        (json_int_t)b->predicted.workspace, "peak_rss_bytes", (double)memory_peak(), "predicted_rss_bytes",
         (json_int_t)b->predicted.resident, "phases", phases);
     return show_json(stdout, o);
 }
@@ -210,7 +203,7 @@ static bool predict(bench *b, const mica_model *model, bool *frugal, mica_status
     mica_vk vk;
     if (!mica_vk_read(&vk, model->vk, model->vk_size, st))
         return false;
-    const bool ok = memory_choose(b->memory, &vk, b->batch, &b->predicted, frugal, st);
+    const bool ok = memory_choose(b->memory, &(proof_kind){&vk, b->batch, true}, &b->predicted, frugal, st);
     mica_vk_free(&vk);
     return ok;
 }

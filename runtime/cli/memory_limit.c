@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #define MAX_PATH 4096
 
@@ -46,14 +50,14 @@ static uint64_t number_in(const char *path) {
     return x;
 }
 
-static uint64_t mem_available(void) {
-    static const char name[] = "MemAvailable:";
+/* The number of kilobytes in a line "NAME: 123 kB", as bytes; UINT64_MAX if there is none. */
+static uint64_t bytes_in(const char *path, const char *name) {
     char line[256];
     uint64_t bytes = UINT64_MAX;
-    FILE *f = fopen("/proc/meminfo", "r");
+    FILE *f = fopen(path, "r");
     while (f && fgets(line, sizeof line, f)) {
-        const uint64_t kib =
-            strncmp(line, name, sizeof name - 1) ? UINT64_MAX : leading_number(line + sizeof name - 1);
+        const size_t n = strlen(name);
+        const uint64_t kib = strncmp(line, name, n) ? UINT64_MAX : leading_number(line + n);
         if (kib < UINT64_MAX / 1024)
             bytes = kib * 1024;
     }
@@ -98,35 +102,63 @@ static uint64_t control_group_limit(void) {
 }
 
 uint64_t memory_available(void) {
-    return least(mem_available(), control_group_limit());
+    return least(bytes_in("/proc/meminfo", "MemAvailable:"), control_group_limit());
 }
 
-bool memory_choose(const char *limit, const mica_vk *vk, uint32_t batch, mica_memory *m, bool *frugal,
-                   mica_status *st) {
+/* getrusage would count what the process was before its program was loaded. */
+uint64_t memory_peak(void) {
+    struct rusage usage;
+    const uint64_t bytes = bytes_in("/proc/self/status", "VmHWM:");
+    if (bytes < UINT64_MAX)
+        return bytes;
+    (void)getrusage(RUSAGE_SELF, &usage);
+    return (uint64_t)usage.ru_maxrss * 1024; /* Linux counts in units of 1024 bytes */
+}
+
+void memory_give_back(void) {
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
+}
+
+/* Predictions are met within some per cent; a limit is to be kept. */
+static uint64_t at_most(const mica_memory *m) {
+    return m->resident + m->resident / 20;
+}
+
+static bool predict(const proof_kind *kind, bool frugal, mica_memory *m, mica_status *st) {
+    if (!mica_prover_memory(kind->vk, kind->batch, frugal, m, st))
+        return false;
+    m->resident += kind->verified ? m->verifying : 0;
+    return true;
+}
+
+bool memory_choose(const char *limit, const proof_kind *kind, mica_memory *m, bool *frugal, mica_status *st) {
+    const char *s = kind->batch == 1 ? "" : "s";
     mica_memory lean;
     uint64_t allowed = 0;
     *frugal = false;
-    if ((limit && !memory_parse(&allowed, limit, st)) || !mica_prover_memory(vk, batch, false, m, st))
+    if ((limit && !memory_parse(&allowed, limit, st)) || !predict(kind, false, m, st))
         return false;
     if (!limit)
         allowed = memory_available();
-    if (m->resident <= allowed)
+    if (at_most(m) <= allowed)
         return true;
-    if (!mica_prover_memory(vk, batch, true, &lean, st))
+    if (!predict(kind, true, &lean, st))
         return false;
     if (lean.resident <
         m->resident) { /* of small circuits, computing columns takes more than their codeword */
         *frugal = true;
         *m = lean;
     }
-    if (m->resident <= allowed)
+    if (at_most(m) <= allowed)
         return true;
     if (limit)
         return mica_fail(st, MICA_ERR_MEMORY,
                          "a proof of %u input%s takes %.1f MB of memory at least; --memory allows %.1f MB",
-                         batch, batch == 1 ? "" : "s", (double)m->resident / 1e6, (double)allowed / 1e6);
+                         kind->batch, s, (double)at_most(m) / 1e6 + 0.1, (double)allowed / 1e6);
     (void)fprintf(stderr,
                   "warning: a proof of %u input%s takes %.1f MB of memory; the system has %.1f MB left\n",
-                  batch, batch == 1 ? "" : "s", (double)m->resident / 1e6, (double)allowed / 1e6);
+                  kind->batch, s, (double)at_most(m) / 1e6, (double)allowed / 1e6);
     return true;
 }

@@ -18,11 +18,25 @@ bool memory_parse(uint64_t *bytes, const char *text, mica_status *st);
  * its control groups. UINT64_MAX if the system does not say. */
 uint64_t memory_available(void);
 
+/* The most that this process has had of memory so far, in bytes. */
+uint64_t memory_peak(void);
+
+/* Gives freed memory of the heap to the system: of what was parsed, a proof should not have to carry the
+ * room.
+ */
+void memory_give_back(void);
+
+/* What is predicted. */
+typedef struct proof_kind {
+    const mica_vk *vk;
+    uint32_t batch;
+    bool verified; /* in the same process */
+} proof_kind;
+
 /* Predicts the memory of a proof (*m) and chooses how it is made (*frugal), before anything is allocated.
  * limit: the option's argument, or NULL. A proof that does not fit the limit either way is refused
  * (MICA_ERR_MEMORY); one that exceeds what the system has is made the frugal way, with a warning if even that
- * is more. */
-bool memory_choose(const char *limit, const mica_vk *vk, uint32_t batch, mica_memory *m, bool *frugal,
-                   mica_status *st);
+ * is more. Fitting means with 5 % to spare: that much a prediction may miss. */
+bool memory_choose(const char *limit, const proof_kind *kind, mica_memory *m, bool *frugal, mica_status *st);
 
 #endif

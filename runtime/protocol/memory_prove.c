@@ -11,9 +11,10 @@
 #include "protocol/leaves_prove.h"
 #include "protocol/proof_size.h"
 #include "protocol/prover.h"
+#include "protocol/verify_memory.h"
 
 /* Program, libraries, stacks, and the heap's small blocks. */
-#define PROGRAM_BYTES ((size_t)5 << 20)
+#define PROGRAM_BYTES ((size_t)7 << 19)
 #define PAGE_CELLS    1024 /* cells of a page of memory */
 /* The kernel maps pages of a file that lie around the one that is read. */
 #define FILE_STEP ((size_t)64 << 10)
@@ -254,22 +255,36 @@ static size_t touched(const mica_tensor *x, uint64_t *valid) {
     return cells * sizeof(int32_t);
 }
 
+/* The mean number of distinct ones among `draws` of n. */
+static double distinct(size_t draws, size_t n) {
+    double missed = (double)n;
+    for (size_t i = 0; i < draws; i++)
+        missed -= missed / (double)n;
+    return (double)n - missed;
+}
+
+/* Of a stored tree, what queries read: a step of the file in every level. */
+static size_t opened_tree_bytes(unsigned log_leaves, size_t queries) {
+    double steps = 0;
+    for (unsigned k = 0; k <= log_leaves; k++) {
+        const size_t level = ((size_t)MERKLE_DIGEST << k) / FILE_STEP;
+        steps += distinct(queries, level ? level : 1) * (level ? 1 : 0);
+    }
+    return (size_t)((steps + 1) * (double)FILE_STEP);
+}
+
+/* The file's own pages are let go of once they are read. */
 static size_t weight_bytes(const plan *p) {
     size_t bytes = 0;
     for (uint32_t i = 0; i < p->weights.n_slots; i++) {
         const mica_tensor *x = &p->circuit->tensor[p->weights.slot[i].tensor];
-        const size_t wide = x->lo >= INT16_MIN && x->hi <= INT16_MAX ? 2 : 4,
-                     width = x->lo >= INT8_MIN && x->hi <= INT8_MAX ? 1 : wide;
         uint64_t valid;
-        /* as integers; in the matrix; in the file; as 16-bit words */
-        bytes += touched(x, &valid) + (sizeof(m31) << p->weights.slot[i].bits);
-        bytes += (size_t)valid * (width + (has_narrow(p) ? sizeof(int16_t) : 0));
+        bytes += touched(x, &valid) + (sizeof(m31) << p->weights.slot[i].bits); /* as integers; the matrix */
+        bytes += has_narrow(p) ? (size_t)valid * sizeof(int16_t) : 0;
     }
-    if (p->weight_group >= 0) { /* of the tree, what queries read */
+    if (p->weight_group >= 0) {
         const pcs_shape *s = &p->pcs.group[p->weight_group];
-        const size_t tree = pcs_tree_bytes(s->col_vars + s->rate_bits),
-                     read = (size_t)p->pcs.group_queries[p->weight_group] * 2 * FILE_STEP;
-        bytes += tree < read ? tree : read;
+        bytes += opened_tree_bytes(s->col_vars + s->rate_bits, p->pcs.group_queries[p->weight_group]);
     }
     return bytes;
 }
@@ -288,19 +303,34 @@ static size_t twiddle_bytes(const plan *p) {
     return sizeof(m31) << most;
 }
 
+static size_t plan_bytes(const plan *p) {
+    return p->n_claims * sizeof *p->claim + p->n_coords * sizeof *p->coord;
+}
+
+/* The values of a batch of all inputs, or of all outputs. */
+static size_t port_bytes(const plan *p, const mica_port *port, uint32_t n) {
+    size_t cells = 0;
+    for (uint32_t i = 0; i < n; i++)
+        cells += (size_t)mica_port_cells(p->circuit, &port[i]) * p->batch;
+    return cells * sizeof(int32_t);
+}
+
 static size_t loaded_bytes(const plan *p) {
     const mica_circuit *c = p->circuit;
-    size_t bytes = PROGRAM_BYTES + weight_bytes(p) + twiddle_bytes(p), expected;
+    size_t bytes = PROGRAM_BYTES + weight_bytes(p) + twiddle_bytes(p) + plan_bytes(p), expected;
     for (uint32_t i = 0; i < c->n_tables; i++)
         bytes += sizeof(int32_t) << c->table[i].def.bits;
     (void)proof_bytes(p, &expected);
     bytes += expected + c->n_indices * sizeof *c->index;
-    bytes += p->n_claims * sizeof *p->claim + p->n_coords * sizeof *p->coord;
-    for (uint32_t i = 0; i < c->n_inputs; i++) /* as they are given, and in the statement twice */
-        bytes += (size_t)mica_port_cells(c, &c->input[i]) * p->batch * 4 * sizeof(int32_t);
-    for (uint32_t i = 0; i < c->n_outputs; i++)
-        bytes += (size_t)mica_port_cells(c, &c->output[i]) * p->batch * 2 * sizeof(int32_t);
-    return bytes;
+    /* inputs as they are given, and in the statement twice */
+    return bytes + 4 * port_bytes(p, c->input, c->n_inputs) + 2 * port_bytes(p, c->output, c->n_outputs);
+}
+
+/* Beside a prover: the statement and the plan once more. */
+static size_t verifying_bytes(const plan *p) {
+    const mica_circuit *c = p->circuit;
+    return verify_workspace(p) + plan_bytes(p) + port_bytes(p, c->input, c->n_inputs) +
+           port_bytes(p, c->output, c->n_outputs);
 }
 
 bool mica_prover_memory(const mica_vk *vk, uint32_t batch, bool frugal, mica_memory *m, mica_status *st) {
@@ -310,6 +340,7 @@ bool mica_prover_memory(const mica_vk *vk, uint32_t batch, bool frugal, mica_mem
         return false;
     const bool ok = workspace_peak(&p, vk, frugal, &m->workspace, st);
     m->loaded = loaded_bytes(&p);
+    m->verifying = verifying_bytes(&p);
     m->resident = m->loaded + m->workspace;
     plan_free(&p);
     return ok;

@@ -60,19 +60,6 @@ static void end_phase(proving *g, mica_phase phase, double done) {
 
 /* --- memory --- */
 
-static void clear_range(void *ctx, size_t begin, size_t end, unsigned worker) {
-    (void)worker;
-    memset((m31 *)ctx + begin, 0, (end - begin) * sizeof(m31));
-}
-
-/* n zeroed cells: the memory may have served an earlier proof. */
-static m31 *zeroed_cells(proving *g, size_t n) {
-    m31 *cells = arena_alloc(&g->p->arena, n, sizeof *cells, g->st);
-    if (cells)
-        parallel_for(n, 1 << 14, clear_range, cells);
-    return cells;
-}
-
 /* Witness tensors lie in the committed matrix at their slots, all others in arrays of their own. */
 static bool allocate_cells(proving *g) {
     const plan *p = &g->p->plan;
@@ -83,7 +70,7 @@ static bool allocate_cells(proving *g) {
     memset(g->cells, 0, c->n_tensors * sizeof *g->cells);
     if (p->witness_group >= 0) {
         const unsigned vars = p->witness.shape.row_vars + p->witness.shape.col_vars;
-        g->witness = zeroed_cells(g, (size_t)1 << vars);
+        g->witness = prover_zeroed_cells(g->p, (size_t)1 << vars, g->st);
         if (!g->witness)
             return false;
         for (uint32_t i = 0; i < p->witness.n_slots; i++)
@@ -93,7 +80,8 @@ static bool allocate_cells(proving *g) {
         const mica_tensor_kind kind = c->tensor[t].kind;
         if (kind == MICA_TENSOR_WEIGHT || kind == MICA_TENSOR_WITNESS || !mica_tensor_is_materialised(c, t))
             continue;
-        g->cells[t] = zeroed_cells(g, (size_t)1 << mica_tensor_bits(&c->tensor[t], p->batch));
+        g->cells[t] =
+            prover_zeroed_cells(g->p, (size_t)1 << mica_tensor_bits(&c->tensor[t], p->batch), g->st);
         if (!g->cells[t])
             return false;
     }
@@ -125,17 +113,11 @@ size_t prover_address_space(const plan *p) {
 
 /* Makes room for a proof of the planned batch. */
 static bool reserve(mica_prover *p, mica_status *st) {
-    const size_t need = prover_address_space(&p->plan);
-    if (p->arena.size < need) {
-        arena_destroy(&p->arena);
-        mica_status said = {0};
-        if (!arena_create(&p->arena, need, &said))
-            return mica_fail(st, said.code, "a proof of a batch of %u takes up to %zu MB of memory: %.800s",
-                             p->plan.batch, (need + 999999) / 1000000, said.message);
-    }
-    arena_reset(&p->arena, 0);
-    p->arena.peak = 0;
-    return true;
+    const size_t need = prover_address_space(&p->plan) + prover_forward_bytes(p);
+    mica_status said = {0};
+    return prover_workspace(p, need, &said) ||
+           mica_fail(st, said.code, "a proof of a batch of %u takes up to %zu MB of memory: %.800s",
+                     p->plan.batch, (need + 999999) / 1000000, said.message);
 }
 
 /* --- witness --- */
@@ -376,6 +358,7 @@ static bool run(proving *g, mica_statement *s) {
     arena_reset(&g->p->arena, mark);
     end_phase(g, MICA_PHASE_SUMCHECK, 0.8);
     const bool ok = open_claims(g);
+    weights_let_go(&g->p->weights);
     end_phase(g, MICA_PHASE_OPENING, 1);
     return ok;
 }

@@ -8,8 +8,7 @@
 
 /* Runs the circuit on all items. value[t]: cells of materialised tensors for the whole batch, zero outside D
  * and, but for inputs and weights, anywhere. Fills the inputs from s and s's outputs. */
-typedef bool (*prover_forward_fn)(const mica_prover *p, mica_statement *s, int32_t *const *value,
-                                  mica_status *st);
+typedef bool (*prover_forward_fn)(mica_prover *p, mica_statement *s, int32_t *const *value, mica_status *st);
 
 struct mica_prover {
     const mica_model *model; /* of a network; NULL: the circuit is of another kind */
@@ -26,6 +25,14 @@ struct mica_prover {
 
 /* Plans a batch, unless it is planned already. */
 bool prover_plan(mica_prover *p, uint32_t batch, mica_status *st);
+
+/* The workspace, empty and of at least `bytes`; what was in it is lost. */
+bool prover_workspace(mica_prover *p, size_t bytes, mica_status *st);
+/* n zeroed cells of it: the memory may have served an earlier proof. */
+m31 *prover_zeroed_cells(mica_prover *p, size_t n, mica_status *st);
+
+/* What running the network takes of it for a while, beside the cells. */
+size_t prover_forward_bytes(const mica_prover *p);
 
 /* Bytes of address space for a proof, backed only where it is touched: a generous bound on what the phases
  * allocate (memory_prove.c has the figure). */

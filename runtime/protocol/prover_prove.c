@@ -27,13 +27,14 @@ bool prover_fill_tables(mica_prover *p, mica_status *st) {
     return p->table != NULL || mica_fail(st, MICA_ERR_MEMORY, "out of memory for lookup tables");
 }
 
-static bool forward(const mica_prover *p, mica_statement *s, int32_t *const *value, mica_status *st);
+static bool forward(mica_prover *p, mica_statement *s, int32_t *const *value, mica_status *st);
 
 /* The weights of the model, where they do not fit said with their file. */
 static bool load_weights(mica_prover *p, mica_status *st) {
     const mica_model *m = p->model;
     mica_status said = {0};
-    return weights_load(&p->weights, &p->vk, m->weights, m->weights_size, &said) ||
+    const weight_file file = {m->weights, m->weights_size, m->weights_mapped};
+    return weights_load(&p->weights, &p->vk, &file, &said) ||
            mica_fail(st, said.code, "%s%s%.800s", m->weight_file ? m->weight_file : "",
                      m->weight_file ? ": " : "", said.message);
 }
@@ -83,6 +84,29 @@ bool prover_plan(mica_prover *p, uint32_t batch, mica_status *st) {
     return plan_build(&p->plan, &p->vk, batch, st);
 }
 
+bool prover_workspace(mica_prover *p, size_t bytes, mica_status *st) {
+    if (p->arena.size < bytes) {
+        arena_destroy(&p->arena);
+        if (!arena_create(&p->arena, bytes, st))
+            return false;
+    }
+    arena_reset(&p->arena, 0);
+    p->arena.peak = 0;
+    return true;
+}
+
+static void clear_range(void *ctx, size_t begin, size_t end, unsigned worker) {
+    (void)worker;
+    memset((m31 *)ctx + begin, 0, (end - begin) * sizeof(m31));
+}
+
+m31 *prover_zeroed_cells(mica_prover *p, size_t n, mica_status *st) {
+    m31 *cells = arena_alloc(&p->arena, n, sizeof *cells, st);
+    if (cells)
+        parallel_for(n, 1 << 14, clear_range, cells);
+    return cells;
+}
+
 /* --- the forward pass --- */
 
 /* Copies between valid cells in row-major order and one padded item. */
@@ -108,6 +132,15 @@ static bool check_inputs(const mica_circuit *c, const mica_statement *s, mica_st
         }
     }
     return true;
+}
+
+static size_t scratch_stride(const mica_model *model) {
+    return (model->scratch_bytes + 63) / 64 * 64 + 64;
+}
+
+size_t prover_forward_bytes(const mica_prover *p) {
+    const size_t pointers = (p->vk.circuit.n_tensors + 1) * sizeof(int32_t *);
+    return parallel_workers() * (pointers + (p->model ? scratch_stride(p->model) : 0)) + (size_t)2 * 64;
 }
 
 typedef struct forward_job {
@@ -146,38 +179,47 @@ static void forward_items(void *ctx, size_t begin, size_t end, unsigned worker) 
     }
 }
 
-static bool forward(const mica_prover *p, mica_statement *s, int32_t *const *value, mica_status *st) {
+/* Pointers and scratch of the workers lie in what is free of the workspace. */
+static bool forward(mica_prover *p, mica_statement *s, int32_t *const *value, mica_status *st) {
     const mica_circuit *c = &p->vk.circuit;
-    const unsigned workers = parallel_workers();
-    forward_job j = {p, s, value, NULL, NULL, (p->model->scratch_bytes + 63) / 64 * 64 + 64};
-    j.pointer = calloc((size_t)workers * c->n_tensors + 1, sizeof *j.pointer);
-    j.scratch = aligned_alloc(64, workers * j.scratch_stride);
-    bool ok = j.pointer && j.scratch;
-    if (ok && check_inputs(c, s, st))
+    const size_t mark = arena_mark(&p->arena), workers = parallel_workers();
+    forward_job j = {p, s, value, NULL, NULL, scratch_stride(p->model)};
+    j.pointer = arena_alloc(&p->arena, workers * c->n_tensors + 1, sizeof *j.pointer, st);
+    j.scratch = arena_alloc(&p->arena, workers, j.scratch_stride, st);
+    const bool ok = j.pointer && j.scratch && check_inputs(c, s, st);
+    if (ok)
         parallel_for(s->batch, 1, forward_items, &j);
-    free(j.pointer);
-    free(j.scratch);
-    return ok ? st->code == MICA_OK
-              : mica_fail(st, MICA_ERR_MEMORY, "out of memory for the network's scratch");
+    arena_reset(&p->arena, mark);
+    return ok;
+}
+
+static size_t inference_bytes(const mica_circuit *c, uint32_t batch) {
+    size_t bytes = (size_t)(c->n_tensors + 16) * sizeof(int32_t *);
+    for (uint32_t t = 0; t < c->n_tensors; t++)
+        bytes += ((size_t)1 << mica_tensor_bits(&c->tensor[t], batch)) * sizeof(int32_t) + 64;
+    return bytes;
+}
+
+/* In the workspace of proofs: after one of them, its pages are there. */
+static bool infer(mica_prover *p, mica_statement *s, mica_status *st) {
+    const mica_circuit *c = &p->vk.circuit;
+    if (!prover_workspace(p, inference_bytes(c, s->batch) + prover_forward_bytes(p), st))
+        return false;
+    int32_t **value = arena_alloc(&p->arena, (size_t)c->n_tensors + 1, sizeof *value, st);
+    bool ok = value != NULL;
+    for (uint32_t t = 0; ok && t < c->n_tensors; t++) {
+        value[t] = p->weights.value[t];
+        if (c->tensor[t].kind != MICA_TENSOR_WEIGHT && mica_tensor_is_materialised(c, t)) {
+            value[t] =
+                (int32_t *)prover_zeroed_cells(p, (size_t)1 << mica_tensor_bits(&c->tensor[t], s->batch), st);
+            ok = value[t] != NULL;
+        }
+    }
+    return ok && forward(p, s, value, st);
 }
 
 bool mica_prover_infer(mica_prover *p, mica_statement *s, mica_status *st) {
-    const mica_circuit *c = &p->vk.circuit;
-    int32_t **value = calloc((size_t)c->n_tensors + 1, sizeof *value);
-    bool ok = value != NULL;
-    for (uint32_t t = 0; ok && t < c->n_tensors; t++) {
-        if (c->tensor[t].kind == MICA_TENSOR_WEIGHT)
-            value[t] = p->weights.value[t];
-        else if (mica_tensor_is_materialised(c, t))
-            ok = (value[t] =
-                      calloc((size_t)1 << mica_tensor_bits(&c->tensor[t], s->batch), sizeof **value)) != NULL;
-    }
-    ok = ok ? forward(p, s, value, st) : mica_fail(st, MICA_ERR_MEMORY, "out of memory for an inference");
-    for (uint32_t t = 0; value && t < c->n_tensors; t++) {
-        if (c->tensor[t].kind != MICA_TENSOR_WEIGHT)
-            free(value[t]);
-    }
-    free(value);
+    const bool ok = infer(p, s, st);
     memcpy(s->vk_digest, p->vk.digest, MICA_DIGEST_BYTES);
     return ok;
 }

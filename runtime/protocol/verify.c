@@ -10,6 +10,7 @@
 #include "placement/placement_verify.h"
 #include "protocol/budget.h"
 #include "protocol/leaves_verify.h"
+#include "protocol/verify_memory.h"
 #include "protocol/walk.h"
 #include "sumcheck/batch_verify.h"
 
@@ -159,7 +160,8 @@ static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-static size_t verify_workspace(const plan *p, const mica_circuit *c) {
+size_t verify_workspace(const plan *p) {
+    const mica_circuit *c = p->circuit;
     size_t scratch = larger(placement_verify_workspace(p), leaves_verify_workspace(p));
     for (uint32_t i = 0; i < c->n_inputs; i++)
         scratch = larger(scratch, public_eval_workspace(p, &c->input[i]));
@@ -221,8 +223,7 @@ bool mica_verify(const mica_vk *vk, const mica_statement *s, const uint8_t *proo
         return false;
     const uint32_t wanted =
         options && options->min_security_bits ? options->min_security_bits : MICA_DEFAULT_SECURITY_BITS;
-    bool ok =
-        budget_meets(&p, wanted, verdict) && arena_create(&arena, verify_workspace(&p, &vk->circuit), st);
+    bool ok = budget_meets(&p, wanted, verdict) && arena_create(&arena, verify_workspace(&p), st);
     if (ok) {
         verifier v = {.w = {.plan = &p, .vk = vk, .statement = s, .arena = &arena, .st = st},
                       .verdict = verdict};

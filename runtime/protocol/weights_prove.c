@@ -4,12 +4,20 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/file_pages.h"
 #include "circuit/circuit_shapes.h"
 #include "hash/blake2s.h"
 #include "mica/prove.h"
 
 #define WEIGHTS_MAGIC  "MICAWGT\n"
 #define WEIGHTS_DOMAIN "mica weight file"
+#define PIECE          ((size_t)1 << 20) /* of a file, between one letting go of pages and the next */
+
+/* The store keeps what it needs in its own form, so of a mapped file no page stays for having been read. */
+static void let_go(bool mapped, const uint8_t *from, size_t n) {
+    if (mapped)
+        file_pages_release(from, n);
+}
 
 static uint64_t valid_cells(const mica_tensor *x) {
     uint64_t n = 1;
@@ -56,9 +64,9 @@ static bool read_cells(byte_reader *r, int32_t *value, uint64_t n, unsigned widt
     return true;
 }
 
-static bool in_range(const mica_circuit *c, uint32_t t, const int32_t *value, mica_status *st) {
+static bool in_range(const mica_circuit *c, uint32_t t, const int32_t *value, uint64_t n, mica_status *st) {
     const mica_tensor *x = &c->tensor[t];
-    for (uint64_t i = 0, n = valid_cells(x); i < n; i++) {
+    for (uint64_t i = 0; i < n; i++) {
         if (value[i] < x->lo || value[i] > x->hi)
             return mica_fail(st, MICA_ERR_RANGE, "layer '%s': weight %d is outside [%d, %d]",
                              c->layer[x->layer].name, value[i], x->lo, x->hi);
@@ -113,53 +121,60 @@ static bool make_narrow(weight_store *s, mica_status *st) {
     return s->narrow || mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
 }
 
-static bool read_tensors(weight_store *s, const mica_circuit *c, byte_reader *r, mica_status *st) {
-    for (uint32_t t = 0; t < c->n_tensors; t++) {
-        const mica_tensor *x = &c->tensor[t];
-        if (x->kind != MICA_TENSOR_WEIGHT)
-            continue;
-        const uint64_t n = valid_cells(x);
-        int32_t *dense = malloc(n * sizeof *dense);
-        if (!dense)
-            return mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
-        const bool ok = read_cells(r, dense, n, cell_width(x)) && in_range(c, t, dense, st);
-        if (ok)
-            copy_padded(x, dense, s->value[t]);
-        free(dense);
-        if (!ok)
+static bool read_tensor(weight_store *s, const mica_circuit *c, uint32_t t, byte_reader *r, mica_status *st) {
+    const mica_tensor *x = &c->tensor[t];
+    const uint64_t cells = valid_cells(x), inner = x->rank ? x->dim[x->rank - 1] : 1;
+    for (uint64_t first = 0; first < cells; first += inner) {
+        int32_t *row = s->value[t] + circuit_padded_row(x, first / inner);
+        if (!read_cells(r, row, inner, cell_width(x)) || !in_range(c, t, row, inner, st))
             return mica_fail(st, MICA_ERR_FORMAT,
                              "the weight file is truncated or does not fit the parameters");
     }
     return true;
 }
 
+static bool read_tensors(weight_store *s, const weight_file *f, const mica_circuit *c, byte_reader *r,
+                         mica_status *st) {
+    for (uint32_t t = 0; t < c->n_tensors; t++) {
+        const uint8_t *from = r->at;
+        if (c->tensor[t].kind == MICA_TENSOR_WEIGHT && !read_tensor(s, c, t, r, st))
+            return false;
+        let_go(f->mapped, from, (size_t)(r->at - from));
+    }
+    return true;
+}
+
 /* Of a weight file, which ends with it: damage that the commitment's root does not show. */
-static void file_digest(const uint8_t *bytes, size_t size, uint8_t digest[BLAKE2S_BYTES]) {
+static void file_digest(const weight_file *f, size_t size, uint8_t digest[BLAKE2S_BYTES]) {
     blake2s h;
     blake2s_init(&h, WEIGHTS_DOMAIN);
-    blake2s_update(&h, bytes, size);
+    for (size_t at = 0; at < size; at += PIECE) {
+        const size_t n = size - at < PIECE ? size - at : PIECE;
+        blake2s_update(&h, f->bytes + at, n);
+        let_go(f->mapped, f->bytes + at, n);
+    }
     blake2s_final(&h, digest);
 }
 
 /* Takes the digest off the end. */
-static bool check_digest(byte_reader *r, const uint8_t *file, size_t size, mica_status *st) {
+static bool check_digest(byte_reader *r, const weight_file *f, mica_status *st) {
     uint8_t digest[BLAKE2S_BYTES];
     if (r->left < sizeof digest)
         return mica_fail(st, MICA_ERR_FORMAT, "the weights are truncated");
-    file_digest(file, size - sizeof digest, digest);
-    if (memcmp(file + size - sizeof digest, digest, sizeof digest) != 0)
+    file_digest(f, f->size - sizeof digest, digest);
+    if (memcmp(f->bytes + f->size - sizeof digest, digest, sizeof digest) != 0)
         return mica_fail(st, MICA_ERR_FORMAT, "the weights are damaged: their digest is another");
     r->left -= sizeof digest;
     return true;
 }
 
-bool weights_load(weight_store *s, const mica_vk *vk, const uint8_t *file, size_t size, mica_status *st) {
+bool weights_load(weight_store *s, const mica_vk *vk, const weight_file *f, mica_status *st) {
     memset(s, 0, sizeof *s);
     if (!place(s, vk, st))
         return false;
     if (s->layout.n_slots == 0)
         return true;
-    byte_reader r = {file, size, false};
+    byte_reader r = {f->bytes, f->size, false};
     uint8_t magic[8];
     read_bytes(&r, magic, sizeof magic);
     if (r.failed || memcmp(magic, WEIGHTS_MAGIC, 8) != 0)
@@ -169,17 +184,25 @@ bool weights_load(weight_store *s, const mica_vk *vk, const uint8_t *file, size_
         return mica_fail(st, MICA_ERR_FORMAT,
                          "a weight file of format version %u; this program reads version %u", version,
                          MICA_WEIGHTS_VERSION);
-    if (!check_digest(&r, file, size, st) || !read_tensors(s, &vk->circuit, &r, st) || !shape(s, vk, st) ||
+    if (!check_digest(&r, f, st) || !read_tensors(s, f, &vk->circuit, &r, st) || !shape(s, vk, st) ||
         !make_narrow(s, st))
         return false;
     const size_t nodes = (size_t)2 * MERKLE_DIGEST << s->group.tree.log_leaves;
     if (r.left != nodes)
         return mica_fail(st, MICA_ERR_FORMAT, "the weight file is truncated or has trailing bytes");
+    if (f->mapped)
+        file_pages_scattered(r.at, nodes);
+    s->mapped = f->mapped;
     s->group.tree.node = (uint8_t *)(uintptr_t)r.at; /* only read: an opening of a group that is committed */
     if (memcmp(r.at + MERKLE_DIGEST, vk->weight_root, MERKLE_DIGEST) != 0)
         return mica_fail(st, MICA_ERR_FORMAT,
                          "the weights are not those that the verifier parameters commit to");
     return true;
+}
+
+void weights_let_go(const weight_store *s) {
+    if (s->layout.n_slots)
+        let_go(s->mapped, s->group.tree.node, (size_t)2 * MERKLE_DIGEST << s->group.tree.log_leaves);
 }
 
 void weights_free(weight_store *s, const mica_vk *vk) {
@@ -207,7 +230,7 @@ static bool commit(weight_store *s, mica_vk *vk, const int32_t *const *weight, b
     write_bytes(w, s->group.tree.node, (size_t)2 * MERKLE_DIGEST << s->group.tree.log_leaves);
     if (!w->failed) {
         uint8_t digest[BLAKE2S_BYTES];
-        file_digest(w->data, w->size, digest);
+        file_digest(&(weight_file){w->data, w->size, false}, w->size, digest);
         write_bytes(w, digest, sizeof digest);
     }
     return !w->failed || mica_fail(st, MICA_ERR_MEMORY, "out of memory for the weight file");
@@ -225,7 +248,7 @@ bool mica_weights_commit(mica_vk *vk, const int32_t *const *weight, uint8_t **fi
     if (ok && s.layout.n_slots) {
         for (uint32_t t = 0; ok && t < c->n_tensors; t++) {
             if (c->tensor[t].kind == MICA_TENSOR_WEIGHT) {
-                ok = in_range(c, t, weight[t], st);
+                ok = in_range(c, t, weight[t], valid_cells(&c->tensor[t]), st);
                 copy_padded(&c->tensor[t], weight[t], s.value[t]);
             }
         }

@@ -160,8 +160,9 @@ static inline void liar_begin(liar *l, const shape *s) {
     mica_status st = {0};
     build(&l->k, s);
     l->node = NULL;
-    ck_assert_msg(weights_load(&l->weights, &l->k.vk, l->k.weights, l->k.weights_size, &st), "%s",
-                  st.message);
+    ck_assert_msg(
+        weights_load(&l->weights, &l->k.vk, &(weight_file){l->k.weights, l->k.weights_size, false}, &st),
+        "%s", st.message);
 }
 
 static inline void liar_end(liar *l) {

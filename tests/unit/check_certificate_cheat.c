@@ -243,7 +243,8 @@ START_TEST(shared_weights) {
         ck_assert(mica_certificate_report_make(&l.k.vk, &r, &st));
         ck_assert_uint_eq(r.products, 2);
         ck_assert_uint_eq(r.rows, O + G * O);
-        ck_assert(weights_load(&l.weights, &l.k.vk, l.k.weights, l.k.weights_size, &st));
+        ck_assert(
+            weights_load(&l.weights, &l.k.vk, &(weight_file){l.k.weights, l.k.weights_size, false}, &st));
         mica_tensor *x = &l.k.tensor[lie < 3 ? S_SLICE : S_PAIRED];
         x->hi -= lie == 1 || lie == 3;
         x->lo += lie == 2 || lie == 4;

@@ -30,33 +30,41 @@ START_TEST(sizes_are_read) {
 }
 END_TEST
 
+/* A limit that a proof of `resident` bytes fits just so, and `less` bytes below it. */
+static const char *limit_for(size_t resident, size_t less) {
+    static char text[32];
+    (void)snprintf(text, sizeof text, "%zu", resident + resident / 20 - less);
+    return text;
+}
+
 START_TEST(limits_choose) {
     kit k;
     mica_memory plain, lean, m;
     mica_status st = {0};
     bool frugal = true;
-    char text[32];
     samples[0].build(&k);
     ck_assert(kit_finish(&k, 100));
+    const proof_kind kind = {&k.vk, 2, false}, verified = {&k.vk, 2, true};
     ck_assert(mica_prover_memory(&k.vk, 2, false, &plain, &st));
     ck_assert(mica_prover_memory(&k.vk, 2, true, &lean, &st));
-    (void)snprintf(text, sizeof text, "%zu", plain.resident);
-    ck_assert(memory_choose(text, &k.vk, 2, &m, &frugal, &st));
+    ck_assert(memory_choose(limit_for(plain.resident, 0), &kind, &m, &frugal, &st));
     ck_assert(!frugal);
     ck_assert_uint_eq(m.resident, plain.resident);
     if (lean.resident < plain.resident) {
-        (void)snprintf(text, sizeof text, "%zu", plain.resident - 1);
-        ck_assert(memory_choose(text, &k.vk, 2, &m, &frugal, &st));
+        ck_assert(memory_choose(limit_for(plain.resident, 1), &kind, &m, &frugal, &st));
         ck_assert(frugal);
         ck_assert_uint_eq(m.resident, lean.resident);
     }
-    (void)snprintf(text, sizeof text, "%zu",
-                   (lean.resident < plain.resident ? lean.resident : plain.resident) - 1);
-    ck_assert(!memory_choose(text, &k.vk, 2, &m, &frugal, &st));
+    const size_t least = lean.resident < plain.resident ? lean.resident : plain.resident;
+    ck_assert(!memory_choose(limit_for(least, 1), &kind, &m, &frugal, &st));
     ck_assert_int_eq(st.code, MICA_ERR_MEMORY);
     ck_assert_ptr_nonnull(strstr(st.message, "--memory allows"));
     st = (mica_status){0};
-    ck_assert(memory_choose(NULL, &k.vk, 1, &m, &frugal, &st));
+    ck_assert(memory_choose(limit_for(least, 0), &kind, &m, &frugal, &st));
+    ck_assert(memory_choose(limit_for(least + plain.verifying, 0), &verified, &m, &frugal, &st));
+    ck_assert(!memory_choose(limit_for(least, 0), &verified, &m, &frugal, &st));
+    st = (mica_status){0};
+    ck_assert(memory_choose(NULL, &kind, &m, &frugal, &st));
     ck_assert_uint_gt(memory_available(), 0);
     ck_assert_uint_lt(memory_available(), 1ull << 50); /* it is what the system says */
     kit_free(&k);

@@ -8,6 +8,7 @@
 #ifndef MICA_MODEL_H
 #define MICA_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,8 @@ typedef struct mica_model {
     void (*run)(const mica_frame *frame);
     const char *float_file;  /* name of the float model's file beside the executable; NULL: there is none */
     const char *weight_file; /* name of the weights' file beside the executable; NULL: they are part of it */
+    bool
+        weights_mapped; /* they are pages of a file mapped for reading, and can be let go of and read again */
 } mica_model;
 
 #endif

@@ -23,6 +23,7 @@ typedef struct mica_memory {
     size_t resident;  /* of the whole process, at its peak */
     size_t loaded;    /* of that, what a prover holds beside its workspace: program, weights, tables */
     size_t workspace; /* peak of the workspace: cells, codewords, sumchecks */
+    size_t verifying; /* not of a proof: what its verification takes, in the same process */
 } mica_memory;
 /* For a proof of `batch` items by a prover of these parameters, by walking its plan without computing
  * anything; nothing of the size that is predicted is allocated. frugal: of one that mica_prover_set_frugal
