@@ -26,6 +26,7 @@ typedef struct bench {
     double *sample; /* [TIMES][runs] */
     size_t proof_bytes, statement_bytes, workspace;
     mica_memory predicted;
+    unsigned savings;
     double proven_bits;
     uint64_t random; /* state of splitmix64 */
 } bench;
@@ -157,7 +158,7 @@ static bool show_as_json(const bench *b, const mica_vk *vk) {
         (void)json_object_set_new(phases, row_name(row), json_real(median(b, row)));
     json_t *o = json_pack(
         "{s:o, s:s, s:o, s:o, s:s, s:i, s:i, s:i, s:b, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:I, s:I, "
-        "s:f, s:I, "
+        "s:f, s:I, s:o, "
         "s:o}",
         "model", show_text_json(vk->model_id), "vk_digest", show_hex(digest, vk->digest, MICA_DIGEST_BYTES),
         "version", show_text_json(vk->compiler_version), "cpu", show_text_json(cpu), "kernels",
@@ -168,7 +169,7 @@ static bool show_as_json(const bench *b, const mica_vk *vk) {
         (json_int_t)b->proof_bytes, "statement_bytes", (json_int_t)b->statement_bytes, "proven_bits",
         b->proven_bits, "workspace_bytes", (json_int_t)b->workspace, "predicted_workspace_bytes",
         (json_int_t)b->predicted.workspace, "peak_rss_bytes", (double)memory_peak(), "predicted_rss_bytes",
-        (json_int_t)b->predicted.resident, "phases", phases);
+        (json_int_t)b->predicted.resident, "savings", memory_savings_json(b->savings), "phases", phases);
     return show_json(stdout, o);
 }
 
@@ -199,11 +200,12 @@ static int run_all(bench *b, mica_prover *prover, mica_status *st) {
 }
 
 /* Before the prover is created: it holds the weights. */
-static bool predict(bench *b, const mica_model *model, bool *frugal, mica_status *st) {
+static bool predict(bench *b, const mica_model *model, mica_status *st) {
     mica_vk vk;
     if (!mica_vk_read(&vk, model->vk, model->vk_size, st))
         return false;
-    const bool ok = memory_choose(b->memory, &(proof_kind){&vk, b->batch, true}, &b->predicted, frugal, st);
+    const bool ok =
+        memory_choose(b->memory, &(proof_kind){&vk, b->batch, true}, &b->predicted, &b->savings, st);
     mica_vk_free(&vk);
     return ok;
 }
@@ -214,10 +216,9 @@ static int run(bench *b, const mica_model *model, mica_status *st) {
         (void)mica_fail(st, MICA_ERR_MEMORY, "out of memory for %u runs", b->runs);
         return cli_error(st);
     }
-    bool frugal = false;
-    mica_prover *prover = predict(b, model, &frugal, st) ? mica_prover_create(model, b->batch, st) : NULL;
+    mica_prover *prover = predict(b, model, st) ? mica_prover_create(model, b->batch, st) : NULL;
     if (prover)
-        mica_prover_set_frugal(prover, frugal);
+        mica_prover_set_savings(prover, b->savings);
     int code = prover ? run_all(b, prover, st) : cli_error(st);
     mica_prover_free(prover);
     free(b->sample);

@@ -23,6 +23,7 @@ typedef struct proof_job {
     double seconds;
     mica_prove_stats stats;
     mica_memory predicted;
+    unsigned savings;
 } proof_job;
 
 static const mica_option options[] = {
@@ -74,16 +75,16 @@ static bool show_result(const proof_job *job, const mica_vk *vk, const mica_stat
     json_t *phases = json_object();
     for (int i = 0; i < MICA_PHASES; i++)
         (void)json_object_set_new(phases, mica_phase_name((mica_phase)i), json_real(job->stats.seconds[i]));
-    json_t *o = json_pack("{s:o, s:s, s:o, s:I, s:I, s:f, s:I, s:o, s:o, s:I, s:I, s:I, s:o}", "model",
-                          show_text_json(vk->model_id), "version", MICA_VERSION, "proof",
-                          show_text_json(job->out_path), "proof_bytes",
-                          (json_int_t)(job->file_bytes - job->statement_bytes), "statement_bytes",
-                          (json_int_t)job->statement_bytes, "seconds", job->seconds, "saturated",
-                          (json_int_t)job->user.saturated, "saturation",
-                          saturation_json(&vk->circuit, job->user.port, s->batch), "phases", phases,
-                          "workspace_bytes", (json_int_t)job->stats.workspace_peak, "peak_rss_bytes",
-                          (json_int_t)memory_peak(), "predicted_rss_bytes",
-                          (json_int_t)job->predicted.resident, "notes", show_notes_json(&vk->circuit, false));
+    json_t *o = json_pack(
+        "{s:o, s:s, s:o, s:I, s:I, s:f, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:o}", "model",
+        show_text_json(vk->model_id), "version", MICA_VERSION, "proof", show_text_json(job->out_path),
+        "proof_bytes", (json_int_t)(job->file_bytes - job->statement_bytes), "statement_bytes",
+        (json_int_t)job->statement_bytes, "seconds", job->seconds, "saturated",
+        (json_int_t)job->user.saturated, "saturation",
+        saturation_json(&vk->circuit, job->user.port, s->batch), "phases", phases, "workspace_bytes",
+        (json_int_t)job->stats.workspace_peak, "peak_rss_bytes", (json_int_t)memory_peak(),
+        "predicted_rss_bytes", (json_int_t)job->predicted.resident, "savings",
+        memory_savings_json(job->savings), "notes", show_notes_json(&vk->circuit, false));
     if (!show_statement_json(o, &vk->circuit, s, st)) {
         json_decref(o);
         return false;
@@ -120,13 +121,12 @@ static bool run(proof_job *job, const mica_model *model, mica_status *st) {
     bool ok = user_statement_create(&s, &vk.circuit, job->inputs.item, job->inputs.n, &job->user, st);
     if (ok) {
         ok = dual_open(&job->float_results, &vk, &job->dual, model->float_file, st);
-        bool frugal;
-        ok = ok &&
-             memory_choose(job->memory, &(proof_kind){&vk, s.batch, false}, &job->predicted, &frugal, st);
+        ok = ok && memory_choose(job->memory, &(proof_kind){&vk, s.batch, false}, &job->predicted,
+                                 &job->savings, st);
         memory_give_back();
         mica_prover *prover = ok ? mica_prover_create(model, s.batch, st) : NULL;
         if (prover)
-            mica_prover_set_frugal(prover, frugal);
+            mica_prover_set_savings(prover, job->savings);
         ok = prover && make_proof(job, prover, &s, st);
         mica_prover_free(prover);
         dual_free(&job->float_results);

@@ -121,44 +121,70 @@ void memory_give_back(void) {
 #endif
 }
 
-/* Predictions are met within some per cent; a limit is to be kept. */
-static uint64_t at_most(const mica_memory *m) {
-    return m->resident + m->resident / 20;
+#define HUGE_PAGE ((uint64_t)2 << 20)
+
+uint64_t memory_at_most(const mica_memory *m) {
+    return m->resident + m->resident / 20 + HUGE_PAGE;
 }
 
-static bool predict(const proof_kind *kind, bool frugal, mica_memory *m, mica_status *st) {
-    if (!mica_prover_memory(kind->vk, kind->batch, frugal, m, st))
+static bool predict(const proof_kind *kind, unsigned savings, mica_memory *m, mica_status *st) {
+    if (!mica_prover_memory(kind->vk, kind->batch, savings, m, st))
         return false;
     m->resident += kind->verified ? m->verifying : 0;
     return true;
 }
 
-bool memory_choose(const char *limit, const proof_kind *kind, mica_memory *m, bool *frugal, mica_status *st) {
+/* One saving after the other until the proof fits, but for those that do not lower the peak; where one does,
+ * those may be of use after it. */
+static bool save(const proof_kind *kind, uint64_t allowed, mica_memory *m, unsigned *savings,
+                 mica_status *st) {
+    for (bool lower = true; lower;) {
+        lower = false;
+        for (unsigned i = 0; i < MICA_SAVINGS && memory_at_most(m) > allowed; i++) {
+            const unsigned more = *savings | 1u << i;
+            mica_memory less;
+            if (more == *savings)
+                continue;
+            if (!predict(kind, more, &less, st))
+                return false;
+            if (less.resident < m->resident) {
+                *m = less;
+                *savings = more;
+                lower = true;
+            }
+        }
+    }
+    return true;
+}
+
+bool memory_choose(const char *limit, const proof_kind *kind, mica_memory *m, unsigned *savings,
+                   mica_status *st) {
     const char *s = kind->batch == 1 ? "" : "s";
-    mica_memory lean;
     uint64_t allowed = 0;
-    *frugal = false;
-    if ((limit && !memory_parse(&allowed, limit, st)) || !predict(kind, false, m, st))
+    *savings = 0;
+    if ((limit && !memory_parse(&allowed, limit, st)) || !predict(kind, 0, m, st))
         return false;
     if (!limit)
         allowed = memory_available();
-    if (at_most(m) <= allowed)
-        return true;
-    if (!predict(kind, true, &lean, st))
+    if (!save(kind, allowed, m, savings, st))
         return false;
-    if (lean.resident <
-        m->resident) { /* of small circuits, computing columns takes more than their codeword */
-        *frugal = true;
-        *m = lean;
-    }
-    if (at_most(m) <= allowed)
+    if (memory_at_most(m) <= allowed)
         return true;
     if (limit)
         return mica_fail(st, MICA_ERR_MEMORY,
                          "a proof of %u input%s takes %.1f MB of memory at least; --memory allows %.1f MB",
-                         kind->batch, s, (double)at_most(m) / 1e6 + 0.1, (double)allowed / 1e6);
+                         kind->batch, s, (double)memory_at_most(m) / 1e6 + 0.1, (double)allowed / 1e6);
     (void)fprintf(stderr,
                   "warning: a proof of %u input%s takes %.1f MB of memory; the system has %.1f MB left\n",
-                  kind->batch, s, (double)at_most(m) / 1e6, (double)allowed / 1e6);
+                  kind->batch, s, (double)memory_at_most(m) / 1e6, (double)allowed / 1e6);
     return true;
+}
+
+json_t *memory_savings_json(unsigned savings) {
+    json_t *list = json_array();
+    for (unsigned i = 0; i < MICA_SAVINGS; i++) {
+        if (savings >> i & 1)
+            (void)json_array_append_new(list, json_string(mica_saving_name((mica_saving)i)));
+    }
+    return list;
 }

@@ -2,6 +2,8 @@
 #ifndef MICA_CLI_MEMORY_LIMIT_H
 #define MICA_CLI_MEMORY_LIMIT_H
 
+#include <jansson.h>
+
 #include "mica/prove.h"
 
 /* Of an option table: the field is a const char *, NULL if not given. */
@@ -33,10 +35,18 @@ typedef struct proof_kind {
     bool verified; /* in the same process */
 } proof_kind;
 
-/* Predicts the memory of a proof (*m) and chooses how it is made (*frugal), before anything is allocated.
- * limit: the option's argument, or NULL. A proof that does not fit the limit either way is refused
- * (MICA_ERR_MEMORY); one that exceeds what the system has is made the frugal way, with a warning if even that
- * is more. Fitting means with 5 % to spare: that much a prediction may miss. */
-bool memory_choose(const char *limit, const proof_kind *kind, mica_memory *m, bool *frugal, mica_status *st);
+/* What a limit has to allow for a proof to fit it: the prediction with 5 % to spare, and the last of the
+ * workspace's pages, which may be a large one. */
+uint64_t memory_at_most(const mica_memory *m);
+
+/* Predicts the memory of a proof (*m) and chooses what it computes again (*savings), before anything is
+ * allocated: as little as the limit allows. limit: the option's argument, or NULL. A proof that does not fit
+ * the limit with all savings is refused (MICA_ERR_MEMORY); one that exceeds what the system has even so is
+ * made with a warning. */
+bool memory_choose(const char *limit, const proof_kind *kind, mica_memory *m, unsigned *savings,
+                   mica_status *st);
+
+/* Their names, as a list. */
+json_t *memory_savings_json(unsigned savings);
 
 #endif

@@ -1,7 +1,8 @@
 /* The prover's fraction tree. Layer k, 0 <= k < bits, holds the children of its nodes as four tables p0 q0 p1
  * q1 (index 0: even child, 1: odd child) over the first n of 2^k nodes; the nodes beyond n have the children
  * 0/1, 0/1 and take no memory. The last layer's denominators are the leaves' own, its numerators are
- * constants but for chunks of nodes that tables have a part in.
+ * constants but for chunks of nodes that tables have a part in. Any layer can be made from the leaves,
+ * whether those are in memory or not.
  */
 #ifndef MICA_LOGUP_FRACTION_LAYER_H
 #define MICA_LOGUP_FRACTION_LAYER_H
@@ -53,6 +54,8 @@ typedef struct fraction_nodes {
 
 /* Children of nodes from `first` on, as far as their chunk goes. */
 fraction_nodes fraction_children(const fraction_layer *layer, size_t first);
+/* Of those in the last layer, the numerators; the denominators are left to be filled in. */
+fraction_nodes fraction_numerators_of(const fraction_numerators *p, size_t first);
 /* Puts constant numerators of n nodes, n <= FRACTION_CHUNK, into the buffer. */
 void fraction_write_numerators(fraction_nodes *nodes, size_t n, fraction_buffer *buffer);
 
@@ -63,13 +66,23 @@ size_t fraction_numerators_bytes(const logup_leaves *leaves, bool whole);
 /* Numerators of all chunks into the pool: of two at most. */
 void fraction_numerators_settle(fraction_numerators *p, size_t n);
 
-/* Four tables of n entries. */
-bool fraction_tables_alloc(qvec t[LOGUP_VALUES], size_t n, mica_arena *arena, mica_status *st);
-size_t fraction_tables_bytes(size_t n);
+/* What layers are made from. */
+typedef struct fraction_source {
+    const logup_leaves *leaves;
+    fraction_numerators *numerators; /* as they are made: binding variables of the last layer changes them */
+    unsigned bits;
+} fraction_source;
 
-/* Builds layer[0..bits) over the leaves. */
-bool fraction_tree_build(fraction_layer *layer, unsigned bits, const logup_leaves *leaves,
-                         fraction_numerators *numerators, mica_arena *arena, mica_status *st);
-size_t fraction_tree_bytes(size_t count, unsigned bits);
+/* Nodes of layer k that are real. */
+size_t fraction_layer_size(const fraction_source *s, unsigned k);
+/* Makes layer k; of the last one the leaves' denominators are used as they are, if they are in memory. */
+bool fraction_layer_make(fraction_layer *layer, const fraction_source *s, unsigned k, mica_arena *arena,
+                         mica_status *st);
+size_t fraction_layer_bytes(size_t count, unsigned bits, unsigned k, bool leaves_kept);
+
+/* Makes layer `top` and those above it: layer[0..top]. */
+bool fraction_tree_build(fraction_layer *layer, const fraction_source *s, unsigned top, mica_arena *arena,
+                         mica_status *st);
+size_t fraction_tree_bytes(size_t count, unsigned bits, unsigned top, bool leaves_kept);
 
 #endif

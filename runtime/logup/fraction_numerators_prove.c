@@ -14,11 +14,11 @@ static size_t end_of_segment(const logup_leaves *leaves, size_t i) {
     return i + 1 < leaves->n_segments ? leaves->segment[i + 1].first : leaves->count;
 }
 
-/* Sets chunk[..].constant; returns how many are not. */
+/* Sets chunk[..].constant, unless chunk is NULL; returns how many are not. */
 static size_t find_constant(const logup_leaves *leaves, bool whole, fraction_numerator *chunk) {
     const size_t n = chunks_of(leaves->count), size = 2 * FRACTION_CHUNK;
     size_t varying = n;
-    for (size_t c = 0; c < n; c++)
+    for (size_t c = 0; chunk && c < n; c++)
         chunk[c] = (fraction_numerator){.constant = false};
     for (size_t i = 0; whole && i < leaves->n_segments;) {
         size_t last = i; /* neighbours of ones are one */
@@ -27,7 +27,8 @@ static size_t find_constant(const logup_leaves *leaves, bool whole, fraction_num
         const size_t end = end_of_segment(leaves, last);
         if (!leaves->segment[i].p) {
             for (size_t c = (leaves->segment[i].first + size - 1) / size; (c + 1) * size <= end; c++) {
-                chunk[c] = (fraction_numerator){.constant = true, .value = qm31_one()};
+                if (chunk)
+                    chunk[c] = (fraction_numerator){.constant = true, .value = qm31_one()};
                 varying--;
             }
         }
@@ -79,15 +80,10 @@ bool fraction_numerators_make(fraction_numerators *p, const logup_leaves *leaves
     return true;
 }
 
-/* No more chunks vary than segments with numerators of their own touch, and the last one. */
 size_t fraction_numerators_bytes(const logup_leaves *leaves, bool whole) {
-    const size_t n = chunks_of(leaves->count), size = 2 * FRACTION_CHUNK;
-    size_t varying = 1;
-    for (size_t i = 0; i < leaves->n_segments; i++)
-        if (leaves->segment[i].p)
-            varying += (end_of_segment(leaves, i) - leaves->segment[i].first) / size + 2;
-    const size_t slots = (whole && varying < n ? varying : n) + SPARE;
-    return n * sizeof(fraction_numerator) + slots * FRACTION_SLOT * sizeof(m31) + 2 * 64;
+    const size_t slots = find_constant(leaves, whole, NULL) + SPARE;
+    return chunks_of(leaves->count) * sizeof(fraction_numerator) + slots * FRACTION_SLOT * sizeof(m31) +
+           (size_t)2 * 64;
 }
 
 void fraction_numerators_settle(fraction_numerators *p, size_t n) {

@@ -37,22 +37,38 @@ typedef struct logup_segment {
     const m31 *p;
 } logup_segment;
 
+/* Denominators of leaves [first, first + n), first even: of leaf first + 2i + j to entry i of q[j]. Threads
+ * call it at the same time. */
+typedef void (*logup_write_fn)(const void *ctx, size_t first, size_t n, const qvec q[2]);
+
 typedef struct logup_leaves {
     size_t count;
-    qvec q[2]; /* denominators: of leaf 2i + j at entry i of q[j], half of count each, rounded up */
+    qvec q[2]; /* denominators: of leaf 2i + j at entry i of q[j], half of count each, rounded up; q[0].p is
+                  NULL where they are asked for by `write` instead */
+    logup_write_fn write;
+    const void *write_ctx;
     const logup_segment *segment; /* by ascending `first`, from 0 on */
     size_t n_segments;
 } logup_leaves;
+
+/* What the prover computes again rather than keep it, each with what stands before it. The proof is the same.
+ */
+typedef enum logup_thrift {
+    LOGUP_ALL_KEPT,
+    LOGUP_LAYER_AGAIN, /* the largest layer of sums, when those above it are used up */
+    LOGUP_LEAVES_AGAIN /* the denominators of the leaves, which must have `write` and no memory */
+} logup_thrift;
 
 /* Prover. count leaves, 1 <= count <= 2^bits, bits >= 1; the denominators are used up. On return rho[0..bits)
  * is the final point and *p_claim, *q_claim the evaluations of p and q there. Fails if some denominator is
  * zero (probability below count/2^124 for honest challenges) or the arena is too small. It does not test
  * whether the sum is zero: that is the verifier's business. Cost: about 15 QM31 multiplications for each
- * leaf, 11 where numerators are 1, and 16 bytes of arena, 32 where they are not. */
-bool logup_prove(mica_channel *ch, const logup_leaves *leaves, unsigned bits, qm31 *rho, qm31 *p_claim,
-                 qm31 *q_claim, mica_arena *arena, mica_status *st);
+ * leaf, 11 where numerators are 1, and 32 bytes of arena, 16 with any thrift; 32 more where numerators are
+ * not 1. */
+bool logup_prove(mica_channel *ch, const logup_leaves *leaves, unsigned bits, logup_thrift thrift, qm31 *rho,
+                 qm31 *p_claim, qm31 *q_claim, mica_arena *arena, mica_status *st);
 /* Bytes of arena that logup_prove needs at most. */
-size_t logup_prove_workspace(const logup_leaves *leaves, unsigned bits);
+size_t logup_prove_workspace(const logup_leaves *leaves, unsigned bits, logup_thrift thrift);
 
 /* Verifier: the same reduction; leaves the claim on p and q at rho open. A root with p != 0 or
  * q = 0 is rejected. */

@@ -12,9 +12,11 @@
 bool leaves_count(const plan *p, int32_t *const *value, const int32_t *const *table, mica_arena *arena,
                   mica_status *st);
 
-/* Numerators and denominators of all leaves, from field cells (leaves_verify.h states them), in the arena. */
-bool leaves_build(const tensor_store *s, const walk *w, const int32_t *const *table, logup_leaves *leaves);
+/* Numerators of all leaves, and how their denominators are made, from field cells (leaves_verify.h states
+ * them), in the arena; there lie the denominators too, if they are to be kept. */
+bool leaves_build(const tensor_store *s, const walk *w, const int32_t *const *table, bool keep,
+                  logup_leaves *leaves);
 /* Bytes of arena for the leaves and for logup_prove. */
-size_t leaves_workspace(const plan *p);
+size_t leaves_workspace(const plan *p, logup_thrift thrift);
 
 #endif

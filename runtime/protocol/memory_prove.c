@@ -21,7 +21,7 @@
 
 typedef struct rehearsal {
     const plan *p;
-    bool frugal;
+    unsigned savings;
     mica_arena arena;
     mica_status *st;
     tensor_store store;
@@ -32,6 +32,10 @@ typedef struct rehearsal {
 } rehearsal;
 
 /* --- the workspace --- */
+
+static bool saves_codewords(const rehearsal *r) {
+    return prover_saves(r->savings, MICA_SAVE_CODEWORDS);
+}
 
 static bool take(rehearsal *r, size_t count, size_t element) {
     return arena_alloc(&r->arena, count, element, r->st) != NULL;
@@ -91,9 +95,9 @@ static bool take_commitment(rehearsal *r, const pcs_shape *s, pcs_committed *gro
     m31 *codeword = ok ? take_cells(r, (size_t)s->n_present << k) : NULL;
     const size_t with = arena_mark(&r->arena);
     ok = codeword && take(r, s->n_present, sizeof(m31 *));
-    if (!r->frugal)
+    if (!saves_codewords(r))
         group->codeword = codeword;
-    arena_reset(&r->arena, r->frugal ? without : with);
+    arena_reset(&r->arena, saves_codewords(r) ? without : with);
     return ok;
 }
 
@@ -113,7 +117,7 @@ static bool take_lookups(rehearsal *r) {
     if (p->lookup_bits == 0)
         return true;
     const size_t mark = arena_mark(&r->arena);
-    const bool ok = take(r, leaves_workspace(p), 1);
+    const bool ok = take(r, leaves_workspace(p, prover_lookup_thrift(r->savings)), 1);
     arena_reset(&r->arena, mark);
     return ok;
 }
@@ -217,9 +221,10 @@ static bool has_narrow(const plan *p) {
     return p->weight_group >= 0 && p->pcs.group[p->weight_group].col_vars >= NARROW_CHUNK_VARS;
 }
 
-static bool workspace_peak(const plan *p, const mica_vk *vk, bool frugal, size_t *peak, mica_status *st) {
+static bool workspace_peak(const plan *p, const mica_vk *vk, unsigned savings, size_t *peak,
+                           mica_status *st) {
     static const narrow_matrix some; /* that there is one is all that matters */
-    rehearsal r = {.p = p, .frugal = frugal, .st = st};
+    rehearsal r = {.p = p, .savings = savings, .st = st};
     r.w = (walk){.plan = p, .vk = vk, .arena = &r.arena, .st = st};
     const size_t need = prover_address_space(p);
     mica_status said = {0};
@@ -333,12 +338,13 @@ static size_t verifying_bytes(const plan *p) {
            port_bytes(p, c->output, c->n_outputs);
 }
 
-bool mica_prover_memory(const mica_vk *vk, uint32_t batch, bool frugal, mica_memory *m, mica_status *st) {
+bool mica_prover_memory(const mica_vk *vk, uint32_t batch, unsigned savings, mica_memory *m,
+                        mica_status *st) {
     plan p;
     memset(m, 0, sizeof *m);
     if (!plan_build(&p, vk, batch, st))
         return false;
-    const bool ok = workspace_peak(&p, vk, frugal, &m->workspace, st);
+    const bool ok = workspace_peak(&p, vk, savings, &m->workspace, st);
     m->loaded = loaded_bytes(&p);
     m->verifying = verifying_bytes(&p);
     m->resident = m->loaded + m->workspace;

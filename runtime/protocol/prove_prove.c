@@ -97,7 +97,7 @@ size_t prover_address_space(const plan *p) {
     for (uint32_t i = 0; i < p->n_instances; i++)
         tables += (size_t)8 * sizeof(qm31) << p->instance[i].vars;
     size_t need = cells * (sizeof(m31) + 4 * sizeof(qm31)) + tables;
-    need += p->lookup_bits ? leaves_workspace(p) : 0;
+    need += p->lookup_bits ? leaves_workspace(p, LOGUP_ALL_KEPT) : 0;
     for (uint32_t i = 0; i < c->n_tables; i++) /* multiplicities are counted by each worker, table by table */
         counts = c->table[i].def.bits > counts ? c->table[i].def.bits : counts;
     need += parallel_workers() * (sizeof(int32_t) << counts);
@@ -162,7 +162,8 @@ static bool make_witness(proving *g, mica_statement *s) {
 
 /* Before anything is absorbed: the digests are part of the statement. */
 static bool commit_ports(proving *g, mica_statement *s) {
-    if (!ports_commit(&g->p->plan, s, g->group, !g->p->frugal, &g->p->arena, g->st))
+    if (!ports_commit(&g->p->plan, s, g->group, !prover_saves(g->p->savings, MICA_SAVE_CODEWORDS),
+                      &g->p->arena, g->st))
         return false;
     PROTOCOL_CHEAT(digests, s);
     end_phase(g, MICA_PHASE_COMMIT, 0.1);
@@ -176,8 +177,8 @@ static bool commit_witness(proving *g) {
         g->group[p->weight_group] = g->p->weights.group;
     if (p->witness_group < 0)
         return true;
-    if (!pcs_commit(&g->group[p->witness_group], &p->witness.shape, g->witness, !g->p->frugal, &g->p->arena,
-                    root, g->st))
+    if (!pcs_commit(&g->group[p->witness_group], &p->witness.shape, g->witness,
+                    !prover_saves(g->p->savings, MICA_SAVE_CODEWORDS), &g->p->arena, root, g->st))
         return false;
     PROTOCOL_CHEAT(root, root);
     if (!channel_bytes(&g->ch, TAG_WITNESS_ROOT, root, MERKLE_DIGEST))
@@ -201,9 +202,11 @@ static bool prove_lookups(proving *g) {
     PROTOCOL_CHEAT(lookup_challenges, w);
     logup_leaves leaves;
     const size_t mark = arena_mark(&g->p->arena);
-    if (!leaves_build(&g->store, w, (const int32_t *const *)g->p->table, &leaves) ||
-        !logup_prove(&g->ch, &leaves, p->lookup_bits, w->challenge, &w->leaf_p, &w->leaf_q, &g->p->arena,
-                     g->st))
+    const logup_thrift thrift = prover_lookup_thrift(g->p->savings);
+    if (!leaves_build(&g->store, w, (const int32_t *const *)g->p->table, thrift < LOGUP_LEAVES_AGAIN,
+                      &leaves) ||
+        !logup_prove(&g->ch, &leaves, p->lookup_bits, thrift, w->challenge, &w->leaf_p, &w->leaf_q,
+                     &g->p->arena, g->st))
         return false;
     arena_reset(&g->p->arena, mark);
     end_phase(g, MICA_PHASE_LOOKUP, 0.6);

@@ -2,6 +2,7 @@
 #ifndef MICA_PROTOCOL_PROVER_H
 #define MICA_PROTOCOL_PROVER_H
 
+#include "logup/logup.h"
 #include "mica/prove.h"
 #include "protocol/tensor_prove.h"
 #include "protocol/weights_prove.h"
@@ -16,7 +17,7 @@ struct mica_prover {
     const void *forward_ctx; /* for forward alone */
     mica_vk vk;
     uint32_t max_batch;
-    bool frugal; /* no codeword of the witness and the ports is kept: its columns are computed when queried */
+    unsigned savings; /* bit 1 << x for each mica_saving x */
     weight_store weights;
     int32_t **table;  /* [n_tables] values */
     plan plan;        /* of the last batch size; plan.batch is 0 if there is none */
@@ -33,6 +34,12 @@ m31 *prover_zeroed_cells(mica_prover *p, size_t n, mica_status *st);
 
 /* What running the network takes of it for a while, beside the cells. */
 size_t prover_forward_bytes(const mica_prover *p);
+
+static inline bool prover_saves(unsigned savings, mica_saving x) {
+    return savings >> x & 1;
+}
+/* How the lookups' tree is kept. */
+logup_thrift prover_lookup_thrift(unsigned savings);
 
 /* Bytes of address space for a proof, backed only where it is touched: a generous bound on what the phases
  * allocate (memory_prove.c has the figure). */

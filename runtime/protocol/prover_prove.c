@@ -11,8 +11,19 @@ const mica_vk *mica_prover_vk(const mica_prover *p) {
     return &p->vk;
 }
 
-void mica_prover_set_frugal(mica_prover *p, bool frugal) {
-    p->frugal = frugal;
+void mica_prover_set_savings(mica_prover *p, unsigned savings) {
+    p->savings = savings;
+}
+
+const char *mica_saving_name(mica_saving saving) {
+    static const char *const name[MICA_SAVINGS] = {"layer", "leaves", "codewords"};
+    return saving < MICA_SAVINGS ? name[saving] : "?";
+}
+
+logup_thrift prover_lookup_thrift(unsigned savings) {
+    if (prover_saves(savings, MICA_SAVE_LEAVES))
+        return LOGUP_LEAVES_AGAIN;
+    return prover_saves(savings, MICA_SAVE_LAYER) ? LOGUP_LAYER_AGAIN : LOGUP_ALL_KEPT;
 }
 
 bool prover_fill_tables(mica_prover *p, mica_status *st) {

@@ -5,7 +5,7 @@
 
 #define MICA_CHEAT
 #include "certificate/certificate_prove.c"
-#include "protocol/leaves_prove.c"
+#include "protocol/leaves_count_prove.c"
 
 #include <check.h>
 #include <stdio.h>

@@ -64,19 +64,49 @@ static void free_leaves(prover_leaves *k) {
     arena_destroy(&k->arena);
 }
 
-static outcome run_prover(const instance *in, uint8_t *proof) {
+/* logup_write_fn: copies denominators out of an instance's. */
+static void write_leaves(const void *ctx, size_t first, size_t n, const qvec q[2]) {
+    const instance *in = ctx;
+    ck_assert(first % 2 == 0 && first + n <= in->count);
+    for (size_t i = 0; i < n; i++)
+        qvec_set(q[i & 1], i / 2, qvec_get(in->q, first + i));
+}
+
+static outcome run_prover_as(const instance *in, logup_thrift thrift, uint8_t *proof) {
     outcome o = {0};
     mica_arena arena;
     mica_channel ch;
     prover_leaves k = make_leaves(in);
-    ck_assert(arena_create(&arena, logup_prove_workspace(&k.l, in->bits), &o.status));
+    if (thrift >= LOGUP_LEAVES_AGAIN) {
+        k.l.q[0].p = k.l.q[1].p = NULL;
+        k.l.write = write_leaves;
+        k.l.write_ctx = in;
+    }
+    ck_assert(arena_create(&arena, logup_prove_workspace(&k.l, in->bits, thrift), &o.status));
     channel_init_write(&ch, proof, MAX_PROOF);
-    o.ok = logup_prove(&ch, &k.l, in->bits, o.rho, &o.p, &o.q, &arena, &o.status);
+    o.ok = logup_prove(&ch, &k.l, in->bits, thrift, o.rho, &o.p, &o.q, &arena, &o.status);
     free_leaves(&k);
     ck_assert_uint_eq(arena_mark(&arena), 0);
     o.transcript = ch.transcript;
     o.size = ch.out_size;
     arena_destroy(&arena);
+    return o;
+}
+
+/* The proof is the same whatever is kept. */
+static outcome run_prover(const instance *in, uint8_t *proof) {
+    static uint8_t again[MAX_PROOF];
+    const outcome o = run_prover_as(in, LOGUP_ALL_KEPT, proof);
+    for (logup_thrift thrift = LOGUP_ALL_KEPT + 1; thrift <= LOGUP_LEAVES_AGAIN; thrift++) {
+        const outcome other = run_prover_as(in, thrift, again);
+        ck_assert(other.ok == o.ok && other.status.code == o.status.code);
+        if (!o.ok)
+            continue;
+        ck_assert_uint_eq(other.size, o.size);
+        ck_assert_mem_eq(again, proof, o.size);
+        ck_assert(qm31_eq(other.p, o.p) && qm31_eq(other.q, o.q));
+        ck_assert_mem_eq(other.rho, o.rho, in->bits * sizeof *o.rho);
+    }
     return o;
 }
 
@@ -498,9 +528,9 @@ START_TEST(small_workspace_is_reported) {
     mica_channel ch;
     outcome o;
     prover_leaves k = make_leaves(&in);
-    ck_assert(arena_create(&arena, logup_prove_workspace(&k.l, 13) / 2, &st));
+    ck_assert(arena_create(&arena, logup_prove_workspace(&k.l, 13, LOGUP_ALL_KEPT) / 2, &st));
     channel_init_write(&ch, proof, MAX_PROOF);
-    ck_assert(!logup_prove(&ch, &k.l, in.bits, o.rho, &o.p, &o.q, &arena, &st));
+    ck_assert(!logup_prove(&ch, &k.l, in.bits, LOGUP_ALL_KEPT, o.rho, &o.p, &o.q, &arena, &st));
     free_leaves(&k);
     ck_assert_int_eq(st.code, MICA_ERR_MEMORY);
     arena_destroy(&arena);

@@ -2,7 +2,7 @@
  * step writes is tried (valid and padding cells), then multiplicities; the real prover completes the proof
  * from the altered values, and the verifier must reject it. */
 #define MICA_CHEAT
-#include "protocol/leaves_prove.c"
+#include "protocol/leaves_count_prove.c"
 
 #include <check.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * changed relation that the verifier finds broken, in its layer. The same with a weight that is not the
  * committed one. */
 #define MICA_CHEAT
-#include "protocol/leaves_prove.c"
+#include "protocol/leaves_count_prove.c"
 
 #include <check.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * outside an input's range or valid box, digests that do not belong to the columns. Each lie is told as
  * consistently as it can be, by the real prover, and is rejected where it contradicts something. */
 #define MICA_CHEAT
-#include "protocol/leaves_prove.c"
+#include "protocol/leaves_count_prove.c"
 #include "protocol/ports_prove.c"
 #include "protocol/prove_prove.c"
 

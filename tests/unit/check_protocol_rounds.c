@@ -6,7 +6,7 @@
 #include "contract/contract_verify.c"
 #include "linear/linear_verify.c"
 #include "placement/placement_verify.c"
-#include "protocol/leaves_prove.c"
+#include "protocol/leaves_count_prove.c"
 #include "protocol/prove_prove.c"
 #include "sumcheck/batch_prove.c"
 

@@ -396,10 +396,10 @@ void kit_free(kit *k) {
 }
 
 bool kit_prove(kit *k, uint32_t batch, uint64_t seed, uint8_t **file, size_t *size, mica_status *st) {
-    return kit_prove_as(k, batch, seed, false, file, size, NULL, st);
+    return kit_prove_as(k, batch, seed, 0, file, size, NULL, st);
 }
 
-bool kit_prove_as(kit *k, uint32_t batch, uint64_t seed, bool frugal, uint8_t **file, size_t *size,
+bool kit_prove_as(kit *k, uint32_t batch, uint64_t seed, unsigned savings, uint8_t **file, size_t *size,
                   mica_prove_stats *stats, mica_status *st) {
     running = k;
     atomic_store(&told, false);
@@ -414,7 +414,7 @@ bool kit_prove_as(kit *k, uint32_t batch, uint64_t seed, bool frugal, uint8_t **
             for (uint64_t j = 0; j < cells_of(x) * batch; j++)
                 s.input[i][j] = x->lo + (int32_t)(kit_random(&seed) % (uint32_t)(x->hi - x->lo + 1));
         }
-        mica_prover_set_frugal(p, frugal);
+        mica_prover_set_savings(p, savings);
         ok = mica_prover_prove(p, &s, file, size, stats, NULL, NULL, st);
         mica_statement_free(&s, &k->c);
     }

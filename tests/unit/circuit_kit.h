@@ -80,8 +80,8 @@ void kit_free(kit *k);
 
 /* Random inputs in range, forward pass and proof. */
 bool kit_prove(kit *k, uint32_t batch, uint64_t seed, uint8_t **file, size_t *size, mica_status *st);
-/* The same, with or without stored codewords (mica_prover_set_frugal). */
-bool kit_prove_as(kit *k, uint32_t batch, uint64_t seed, bool frugal, uint8_t **file, size_t *size,
+/* The same, with savings (mica_prover_set_savings). */
+bool kit_prove_as(kit *k, uint32_t batch, uint64_t seed, unsigned savings, uint8_t **file, size_t *size,
                   mica_prove_stats *stats, mica_status *st);
 /* Verifies a proof file by vk_bytes. */
 bool kit_verify(const kit *k, const uint8_t *file, size_t size, mica_verdict *verdict, mica_status *st);

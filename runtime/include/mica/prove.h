@@ -25,12 +25,23 @@ typedef struct mica_memory {
     size_t workspace; /* peak of the workspace: cells, codewords, sumchecks */
     size_t verifying; /* not of a proof: what its verification takes, in the same process */
 } mica_memory;
+/* What a proof can compute again when it is needed rather than keep: less memory, more time, the same bytes.
+ * What costs least for what it saves comes first. */
+typedef enum mica_saving {
+    MICA_SAVE_LAYER,     /* the largest layer of the lookups' tree */
+    MICA_SAVE_LEAVES,    /* and its leaves */
+    MICA_SAVE_CODEWORDS, /* the encoded witness and ports: queried columns are computed from the rows */
+    MICA_SAVINGS
+} mica_saving;
+/* A word for messages and JSON ("leaves"); never NULL. */
+const char *mica_saving_name(mica_saving saving);
+
 /* For a proof of `batch` items by a prover of these parameters, by walking its plan without computing
- * anything; nothing of the size that is predicted is allocated. frugal: of one that mica_prover_set_frugal
- * has told so. The number of workers and the CPU's kernels matter a little. */
-bool mica_prover_memory(const mica_vk *vk, uint32_t batch, bool frugal, mica_memory *m, mica_status *st);
-/* Whether proofs from now on do without the witness's codeword: less memory, more time, the same bytes. */
-void mica_prover_set_frugal(mica_prover *p, bool frugal);
+ * anything; nothing of the size that is predicted is allocated. savings: bit 1 << x for each saving x. The
+ * number of workers and the CPU's kernels matter a little. */
+bool mica_prover_memory(const mica_vk *vk, uint32_t batch, unsigned savings, mica_memory *m, mica_status *st);
+/* For proofs from now on. */
+void mica_prover_set_savings(mica_prover *p, unsigned savings);
 
 /* The parameters as they were read; the prover's. */
 const mica_vk *mica_prover_vk(const mica_prover *p);
