@@ -14,7 +14,7 @@
 #include "protocol/verify_memory.h"
 
 /* Program, libraries, stacks, and the heap's small blocks. */
-#define PROGRAM_BYTES ((size_t)7 << 19)
+#define PROGRAM_BYTES ((size_t)4 << 20)
 #define PAGE_CELLS    1024 /* cells of a page of memory */
 /* The kernel maps pages of a file that lie around the one that is read. */
 #define FILE_STEP ((size_t)64 << 10)
