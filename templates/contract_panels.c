@@ -64,7 +64,7 @@ MICA_LAYER void example(const mica_frame *frame) {
         const int32_t *restrict LEFT = LEFT_SOURCE(frame, LEFT_AT);
         const int32_t *restrict RIGHT = RIGHT_SOURCE(frame, RIGHT_AT);
         int16_t *restrict rows = mica_scratch16(frame, ROWS_AT);
-        int16_t *restrict panel = mica_scratch16(frame, PANEL_AT);
+        mica_cell_pair *restrict panel = mica_scratch_pairs(frame, PANEL_AT);
         int32_t *restrict sums = mica_scratch(frame, SUMS_AT);
         /*@each paired*/
         for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
@@ -90,7 +90,7 @@ MICA_LAYER void example(const mica_frame *frame) {
                 const int32_t end = mica_smaller(begin + CHUNK, CHUNK_DIM);
                 /*@end*/
                 /*@each border*/
-                for (int32_t i = 0; i < DEPTH * COLUMNS; i++) {
+                for (int32_t i = 0; i < DEPTH / 2 * COLUMNS; i++) {
                     panel[i] = 0;
                 }
                 /*@end*/
@@ -114,15 +114,16 @@ MICA_LAYER void example(const mica_frame *frame) {
                         last = mica_window_end(shift, WINDOW_STEP, SIZE, INNER_TO);
                         /*@end*/
                         const int32_t b = RIGHT_BASE/*@each right_at*/ + INDEX * STRIDE/*@end*/;
-                        int16_t *restrict to = panel + mica_pair(0/*@each depth_at*/ + K * K_SPAN/*@end*/, 0/*@each column_at*/ + INDEX * SPAN/*@end*/ - begin * CHUNK_SPAN, COLUMNS);
-                        for (int32_t INNER = first; INNER < last; INNER++) {
-                            to[2 * INNER] = (int16_t)RIGHT[b + INNER * RIGHT_STEP];
+                        const int32_t depth = 0/*@each depth_at*/ + K * K_SPAN/*@end*/;
+                        mica_cell_pair *restrict to = panel + (depth / 2 * COLUMNS/*@each column_at*/ + INDEX * SPAN/*@end*/ - begin * CHUNK_SPAN);
+                        MICA_INDEPENDENT for (int32_t INNER = first; INNER < last; INNER++) {
+                            to[INNER] = mica_put_half(to[INNER], depth % 2, RIGHT[b + INNER * RIGHT_STEP]);
                         }
                     }
                 }
                 for (int32_t block = 0; block < N_ROWS; block += BLOCK) {
                     const int32_t height = mica_smaller(BLOCK, N_ROWS - block);
-                    mica_products(sums, rows + block * DEPTH, panel, height, COLUMNS, DEPTH);
+                    mica_products(sums, rows + block * DEPTH, (const int16_t *)panel, height, COLUMNS, DEPTH);
                     for (int32_t ROW = 0; ROW < height; ROW++) {
                         /*@each column*/
                         for (int32_t COLUMN = COLUMN_FROM; COLUMN < COLUMN_TO; COLUMN++)
@@ -130,7 +131,7 @@ MICA_LAYER void example(const mica_frame *frame) {
                         {
                             const int32_t *restrict from = sums + (ROW * COLUMNS/*@each column_at*/ + INDEX * SPAN/*@end*/ - begin * CHUNK_SPAN);
                             int32_t *restrict to = RESULT + (RESULT_BASE + (block + ROW) * ROW_RESULT/*@each result_at*/ + INDEX * STRIDE/*@end*/);
-                            for (int32_t INNER = INNER_FROM; INNER < INNER_TO; INNER++) {
+                            MICA_INDEPENDENT for (int32_t INNER = INNER_FROM; INNER < INNER_TO; INNER++) {
                                 MICA_RANGE(from[INNER], LO, HI);
                                 to[INNER * RESULT_STEP] = from[INNER];
                             }

@@ -77,7 +77,7 @@ MICA_LAYER void example(const mica_frame *frame) {
                 /*@each row*/
                 const int32_t *restrict SCALAR = LEFT + (SCALAR_BASE/*@each left_at*/ + INDEX * STRIDE/*@end*/);
                 /*@end*/
-                for (int32_t INNER = INNER_FROM; INNER < INNER_TO; INNER++) {
+                MICA_INDEPENDENT for (int32_t INNER = INNER_FROM; INNER < INNER_TO; INNER++) {
                     /*@each row*/
                     ROW[INNER * ROW_STEP] += SCALAR[0/*@each left_inner*/ + INNER * LEFT_STEP/*@end*/] * RIGHT[at + INNER * RIGHT_STEP];
                     /*@end*/

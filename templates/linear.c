@@ -10,6 +10,8 @@
 #define OPERAND        t1
 #define OPERAND_SOURCE mica_cells
 #define OPERAND_AT     1
+#define OUTER          i1
+#define OUTER_DIM      8
 #define INDEX          i0
 #define DIM            28
 #define STRIDE         32
@@ -25,8 +27,11 @@ MICA_LAYER void example(const mica_frame *frame) {
         /*@each operand*/
         const int32_t *restrict OPERAND = OPERAND_SOURCE(frame, OPERAND_AT);
         /*@end*/
-        /*@each axis*/
-        for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
+        /*@each outer*/
+        for (int32_t OUTER = 0; OUTER < OUTER_DIM; OUTER++)
+        /*@end*/
+        /*@each inner*/
+        MICA_INDEPENDENT for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
         /*@end*/
         {
             /*@include sum*/

@@ -8,6 +8,8 @@
 #define SOURCE_CELLS   t1
 #define SOURCE_AT      1
 #define ALL_CELLS      1024
+#define OUTER          i1
+#define OUTER_DIM      8
 #define INDEX          i0
 #define DIM            28
 #define STRIDE         32
@@ -35,8 +37,11 @@ MICA_LAYER void example(const mica_frame *frame) {
         for (int32_t cell = 0; cell < ALL_CELLS; cell++)
             RESULT[cell] = 0;
         /*@end*/
-        /*@each axis*/
-        for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
+        /*@each outer*/
+        for (int32_t OUTER = 0; OUTER < OUTER_DIM; OUTER++)
+        /*@end*/
+        /*@each inner*/
+        MICA_INDEPENDENT for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
         /*@end*/
         {
             const int32_t cell = 0/*@each cell*/ + INDEX * STRIDE/*@end*/;
@@ -46,17 +51,17 @@ MICA_LAYER void example(const mica_frame *frame) {
             /*@each listed*/
             const int32_t LISTED_FLAT = mica_listed(frame, FIRST/*@each row*/ + INDEX * STRIDE/*@end*/);
             /*@end*/
-            RESULT[cell] = 0;
+            int32_t value = 0;
             /*@each checked*/
             if (CHECKED >= 0 && CHECKED < SIZE)
             /*@end*/
             {
-                int32_t value = SOURCE_CELLS[0/*@each passed*/ + INDEX * STRIDE/*@end*//*@each split*/ + FLAT / DIVIDE_BY % SRC_DIM * SRC_STRIDE/*@end*//*@each direct*/ + FLAT * SRC_STRIDE/*@end*/];
+                value = SOURCE_CELLS[0/*@each passed*/ + INDEX * STRIDE/*@end*//*@each split*/ + FLAT / DIVIDE_BY % SRC_DIM * SRC_STRIDE/*@end*//*@each direct*/ + FLAT * SRC_STRIDE/*@end*/];
                 /*@each mean*/
                 value *= NORM / mica_window_count(OFFSET/*@each fixed*/ + INDEX * STRIDE/*@end*/, COUNT_STRIDE, COUNT_DIM, SIZE);
                 /*@end*/
-                RESULT[cell] = value;
             }
+            RESULT[cell] = value;
         }
     }
     /*@end*/

@@ -1,5 +1,6 @@
 /* Requantisation: h = floor(sum / 2^s), the remainder split into limbs, and y = table(h). The sum holds the
- * accumulator, the bias and the rounding term. */
+ * accumulator, the bias and the rounding term. Lookups have a loop of their own, row by row: the other one consists
+ * of arithmetic and becomes vector code. */
 #include "mica/layer.h"
 
 /*@example*/
@@ -22,6 +23,8 @@
 #define OPERAND        t1
 #define OPERAND_SOURCE mica_cells
 #define OPERAND_AT     1
+#define OUTER          i1
+#define OUTER_DIM      8
 #define INDEX          i0
 #define DIM            28
 #define STRIDE         32
@@ -43,20 +46,31 @@ MICA_LAYER void example(const mica_frame *frame) {
         /*@each operand*/
         const int32_t *restrict OPERAND = OPERAND_SOURCE(frame, OPERAND_AT);
         /*@end*/
-        /*@each axis*/
-        for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
+        /*@each outer*/
+        for (int32_t OUTER = 0; OUTER < OUTER_DIM; OUTER++)
         /*@end*/
         {
-            const int32_t cell = 0/*@each cell*/ + INDEX * STRIDE/*@end*/;
-            /*@include sum*/
-            /*@each limb*/
-            LIMB[cell] = BITS(sum, LOW, WIDTH);
+            /*@each inner*/
+            MICA_INDEPENDENT for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
             /*@end*/
-            const int32_t h = SHIFT(sum, DROPPED);
-            MICA_RANGE(h, LO, HI);
-            HIGH[cell] = h;
+            {
+                const int32_t cell = 0/*@each cell*/ + INDEX * STRIDE/*@end*/;
+                /*@include sum*/
+                /*@each limb*/
+                LIMB[cell] = BITS(sum, LOW, WIDTH);
+                /*@end*/
+                const int32_t h = SHIFT(sum, DROPPED);
+                MICA_RANGE(h, LO, HI);
+                HIGH[cell] = h;
+            }
             /*@each lookup*/
-            OUTPUT[cell] = TABLE[h + KEY_OFFSET];
+            /*@each inner*/
+            for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
+            /*@end*/
+            {
+                const int32_t cell = 0/*@each cell*/ + INDEX * STRIDE/*@end*/;
+                OUTPUT[cell] = TABLE[HIGH[cell] + KEY_OFFSET];
+            }
             /*@end*/
         }
     }

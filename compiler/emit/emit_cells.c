@@ -17,12 +17,21 @@ void bind_cells(emitter *e, scope *s, uint32_t t, const char *name, const char *
     }
 }
 
+static void bind_loop(scope *item, const char *index, const char *dim, const nest *loops, unsigned i) {
+    scope_set(item, index, "i%u", loops->axis[i]);
+    scope_set(item, dim, "%u", loops->dim[i]);
+}
+
 void bind_loops(scope *s, const char *list, const nest *loops) {
-    for (unsigned i = 0; i < loops->n; i++) {
-        scope *item = scope_item(s, list);
-        scope_set(item, "INDEX", "i%u", loops->axis[i]);
-        scope_set(item, "DIM", "%u", loops->dim[i]);
-    }
+    for (unsigned i = 0; i < loops->n; i++)
+        bind_loop(scope_item(s, list), "INDEX", "DIM", loops, i);
+}
+
+void bind_independent_loops(scope *s, const nest *loops) {
+    for (unsigned i = 0; i + 1 < loops->n; i++)
+        bind_loop(scope_item(s, "outer"), "OUTER", "OUTER_DIM", loops, i);
+    if (loops->n > 0)
+        bind_loop(scope_item(s, "inner"), "INDEX", "DIM", loops, loops->n - 1);
 }
 
 void bind_strides(scope *s, const char *list, const nest *loops, const int64_t *stride) {
@@ -250,6 +259,19 @@ static void bind_factor(scope *root, unsigned k, const mica_factor *f, const mic
     }
 }
 
+/* Whether a loop reads the cells outside the tensor's shape, as zeros: those of contractions may
+ * (nest_simplify). */
+static bool padding_is_read(const mica_circuit *c, uint32_t v) {
+    bool read = false;
+    for (uint32_t t = 0; t < c->n_tensors; t++) {
+        if (c->tensor[t].kind == MICA_TENSOR_CONTRACT) {
+            const mica_contract *m = &c->contract[c->tensor[t].def];
+            read = read || m->a == v || m->b == v;
+        }
+    }
+    return read;
+}
+
 bool emit_placement(emitter *e, const step *s) {
     const mica_circuit *c = e->circuit;
     const uint32_t v = s->tensor[0];
@@ -268,14 +290,9 @@ bool emit_placement(emitter *e, const step *s) {
     tensor_strides(src, src_stride);
     bind_cells(e, root, v, "RESULT", "RESULT_SOURCE", "RESULT_AT");
     bind_cells(e, root, m->src, "SOURCE_CELLS", NULL, "SOURCE_AT");
-    bind_loops(root, "axis", &loops);
-    if (loops.n == 0) { /* a single cell: the template leaves a loop where there is no source */
-        scope *once = scope_item(root, "axis");
-        scope_set(once, "INDEX", "once");
-        scope_set(once, "DIM", "1");
-    }
+    bind_independent_loops(root, &loops);
     bind_strides(root, "cell", &loops, cell.stride);
-    if (e->offset[v] != NO_OFFSET)
+    if (e->offset[v] != NO_OFFSET && padding_is_read(c, v))
         scope_set(scope_item(root, "clear"), "ALL_CELLS", "%lu", 1ul << mica_item_bits(out));
     for (unsigned k = 0; k < m->n_factors; k++) {
         const mica_factor *f = &m->factor[k];

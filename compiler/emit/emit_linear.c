@@ -173,7 +173,7 @@ static scope *bind_sums(emitter *e, uint32_t v, sum *s, unsigned n_sums) {
     for (unsigned j = 0; j < n_sums; j++)
         keep |= restricted_axes(e->circuit, v, s[j].linear);
     nest_simplify(&loops, op, n_ops, keep, false, NULL);
-    bind_loops(root, "axis", &loops);
+    bind_independent_loops(root, &loops);
     bind_strides(root, "cell", &loops, cell.stride);
     for (unsigned j = 0; j < n_sums; j++)
         bind_sum(e, root, &s[j], v, &loops);

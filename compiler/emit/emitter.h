@@ -50,6 +50,9 @@ void contract_operands(const emitter *e, const mica_contract *m, uint32_t result
 void bind_cells(emitter *e, scope *s, uint32_t t, const char *name, const char *source, const char *at);
 /* One item (INDEX, DIM) of `list` per loop. */
 void bind_loops(scope *s, const char *list, const nest *loops);
+/* For loops whose innermost one is marked MICA_INDEPENDENT: the others (OUTER, OUTER_DIM) in list "outer",
+ * and it (INDEX, DIM) in list "inner". */
+void bind_independent_loops(scope *s, const nest *loops);
 /* One item (INDEX, STRIDE) of `list` per loop that moves the operand. */
 void bind_strides(scope *s, const char *list, const nest *loops, const int64_t *stride);
 

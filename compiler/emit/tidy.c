@@ -89,7 +89,8 @@ static void write_line(layout *l, text *out, const char *line, const char *end) 
     static const char spaces[] =
         "                                                                                ";
     const bool in_comment = l->comment;
-    const bool head = starts_with(line, end, "for (") || starts_with(line, end, "if (");
+    const bool head = starts_with(line, end, "for (") || starts_with(line, end, "MICA_INDEPENDENT for (") ||
+                      starts_with(line, end, "if (");
     int indent = indentation(l, line);
     if (*line == '{' && l->heads > 0) { /* the brace of the innermost head goes behind it */
         out->size -= out->size > 0;

@@ -14,7 +14,7 @@
 
 #define MICA_WEIGHTS_VERSION 2u /* of the weight file's format */
 #define MICA_MODEL_VERSION                                                                                   \
-    3u /* of what generated code and the runtime agree on: this header and mica/layer.h */
+    4u /* of what generated code and the runtime agree on: this header and mica/layer.h */
 
 /* What one call of `run` sees. value[t] points at tensor t's cells for this item (weights: the whole tensor),
  * for every tensor that is materialised (mica_tensor_is_materialised), NULL for the others. table[k] points
