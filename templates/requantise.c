@@ -1,6 +1,6 @@
 /* Requantisation: h = floor(sum / 2^s), the remainder split into limbs, and y = table(h). The sum holds the
- * accumulator, the bias and the rounding term. Lookups have a loop of their own, row by row: the other one consists
- * of arithmetic and becomes vector code. */
+ * accumulator, the bias and the rounding term. A table that is a clamp is not looked up. Lookups have a loop of their own,
+ * row by row: the other one consists of arithmetic and becomes vector code. */
 #include "mica/layer.h"
 
 /*@example*/
@@ -20,6 +20,8 @@
 #define TABLE          table0
 #define TABLE_AT       0
 #define KEY_OFFSET     128
+#define LEAST          0
+#define MOST           127
 #define OPERAND        t1
 #define OPERAND_SOURCE mica_cells
 #define OPERAND_AT     1
@@ -39,8 +41,10 @@ MICA_LAYER void example(const mica_frame *frame) {
         /*@each limb*/
         int32_t *restrict LIMB = mica_cells(frame, LIMB_AT);
         /*@end*/
-        /*@each lookup*/
+        /*@each output*/
         int32_t *restrict OUTPUT = mica_cells(frame, OUTPUT_AT);
+        /*@end*/
+        /*@each lookup*/
         const int32_t *restrict TABLE = mica_table_values(frame, TABLE_AT);
         /*@end*/
         /*@each operand*/
@@ -62,6 +66,9 @@ MICA_LAYER void example(const mica_frame *frame) {
                 const int32_t h = SHIFT(sum, DROPPED);
                 MICA_RANGE(h, LO, HI);
                 HIGH[cell] = h;
+                /*@each clamp*/
+                OUTPUT[cell] = mica_smaller(mica_larger(h, LEAST), MOST);
+                /*@end*/
             }
             /*@each lookup*/
             /*@each inner*/

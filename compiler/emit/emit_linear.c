@@ -229,6 +229,27 @@ static bool bind_limbs(emitter *e, scope *root, const step *st, const mica_linea
     return true;
 }
 
+/* y = table(h), or the clamp that the table holds. */
+static void bind_output(emitter *e, scope *root, const step *st) {
+    const mica_table_def *def = &e->circuit->table[st->table].def;
+    scope *output = scope_item(root, "output");
+    scope_set(root, "OUTPUT", "t%u", st->tensor[1]);
+    scope_set(output, "OUTPUT_AT", "%u", st->tensor[1]);
+    if (mica_table_is_structured(def)) {
+        const bool exact = def->kind == MICA_TABLE_RELU;
+        const int32_t least =
+            exact || (def->kind == MICA_TABLE_RELU_SCALED && def->lo_value < 0) ? 0 : def->lo_value;
+        scope *clamp = scope_item(root, "clamp");
+        scope_set(clamp, "LEAST", "%d", least);
+        scope_set(clamp, "MOST", "%d", exact ? INT32_MAX : def->hi_value);
+    } else {
+        scope *lookup = scope_item(root, "lookup");
+        scope_set(lookup, "TABLE", "table%u", st->table);
+        scope_set(lookup, "TABLE_AT", "%u", st->table);
+        scope_set(lookup, "KEY_OFFSET", "%lld", -(long long)def->lo_key);
+    }
+}
+
 bool emit_requantise(emitter *e, const step *st) {
     const uint32_t h = st->tensor[0];
     const mica_tensor *t = &e->circuit->tensor[h];
@@ -246,14 +267,8 @@ bool emit_requantise(emitter *e, const step *st) {
     scope_set(root, "BITS", "%s", s.wide ? "mica_bits64" : "mica_bits32");
     scope_set(root, "SHIFT", "%s", s.wide ? "mica_shift64" : "mica_shift32");
     scope_set(root, "DROPPED", "%u", s.linear->shift);
-    if (st->tensor[1] != UINT32_MAX) {
-        scope *lookup = scope_item(root, "lookup");
-        scope_set(lookup, "OUTPUT", "t%u", st->tensor[1]);
-        scope_set(lookup, "OUTPUT_AT", "%u", st->tensor[1]);
-        scope_set(lookup, "TABLE", "table%u", st->table);
-        scope_set(lookup, "TABLE_AT", "%u", st->table);
-        scope_set(lookup, "KEY_OFFSET", "%lld", -(long long)e->circuit->table[st->table].def.lo_key);
-    }
+    if (st->tensor[1] != UINT32_MAX)
+        bind_output(e, root, st);
     return template_render(&e->templates, "requantise.c", root, &e->steps, e->status);
 }
 

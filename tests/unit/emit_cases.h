@@ -305,8 +305,20 @@ static uint32_t add_table(program *p, mica_table_kind kind, unsigned bits) {
     return p->circuit.n_tables++;
 }
 
-/* y = relu of (3 x - 2 sum over an axis of z + per-channel bias + box) / 2^shift, remainder in limbs. */
-static void add_requantise_case(program *p, unsigned shift, unsigned n_limbs, bool lookup) {
+/* A scaled table: one that is a clamp for finer = 0, and of values twice as fine as the keys for 1. */
+static uint32_t add_scaled_table(program *p, mica_table_kind kind, int finer, int32_t lo, int32_t hi) {
+    const uint32_t k = add_table(p, kind, 16);
+    mica_table_def *def = &p->circuit.table[k].def;
+    def->in_scale = (mica_dyadic){1 << 30, -30};
+    def->out_scale = (mica_dyadic){1 << 30, -30 - finer};
+    def->lo_value = lo;
+    def->hi_value = hi;
+    return k;
+}
+
+/* y = f of (3 x - 2 sum over an axis of z + per-channel bias + box) / 2^shift, remainder in limbs. RANGE: no
+ * y. */
+static void add_requantise_case(program *p, unsigned shift, unsigned n_limbs, mica_table_kind f, int finer) {
     (void)add_layer(p, "requantise");
     const uint32_t dim[3] = {3, 5, 9}, z_dim[3] = {3, 4, 9}, bias_dim[1] = {3}, lo[3] = {0, 1, 2},
                    hi[3] = {2, 4, 9};
@@ -334,10 +346,12 @@ static void add_requantise_case(program *p, unsigned shift, unsigned n_limbs, bo
     s->n_limbs = n_limbs;
     for (unsigned i = 0; i < n_limbs; i++)
         s->tensor[2 + i] = limb[i];
-    if (lookup) {
-        s->table = add_table(p, MICA_TABLE_RELU, 16);
-        s->tensor[1] = add_tensor(p, MICA_TENSOR_WITNESS, 3, dim, 0, 1 << 15);
-    }
+    if (f == MICA_TABLE_RELU)
+        s->table = add_table(p, f, 16);
+    else if (f != MICA_TABLE_RANGE)
+        s->table = add_scaled_table(p, f, finer, -20, 1000);
+    if (f != MICA_TABLE_RANGE)
+        s->tensor[1] = add_tensor(p, MICA_TENSOR_WITNESS, 3, dim, -20, 1 << 15);
 }
 
 /* A sum whose partial sums leave 32 bits. */
@@ -530,10 +544,12 @@ static void build_program(program *p) {
         add_conv_case(p, &conv_cases[i], false);
         add_conv_case(p, &conv_cases[i], true);
     }
-    add_requantise_case(p, 7, 1, true);
-    add_requantise_case(p, 12, 2, true);
-    add_requantise_case(p, 0, 0, true);
-    add_requantise_case(p, 3, 1, false);
+    add_requantise_case(p, 7, 1, MICA_TABLE_RELU, 0);
+    add_requantise_case(p, 12, 2, MICA_TABLE_RELU_SCALED, 1);
+    add_requantise_case(p, 0, 0, MICA_TABLE_RELU_SCALED, 0);
+    add_requantise_case(p, 3, 1, MICA_TABLE_RANGE, 0);
+    add_requantise_case(p, 7, 1, MICA_TABLE_IDENTITY, 0);
+    add_requantise_case(p, 4, 1, MICA_TABLE_IDENTITY, 1);
     add_wide_case(p);
     add_view_cases(p);
     add_max_case(p);
