@@ -33,7 +33,7 @@ typedef struct fraction_numerators {
     uint32_t n_slots;
 } fraction_numerators;
 
-#define FRACTION_SLOT (2 * QM31_DEGREE * FRACTION_CHUNK)
+#define FRACTION_SLOT (FRACTION_CHUNK * 2 * QM31_DEGREE)
 
 typedef struct fraction_layer {
     qvec t[LOGUP_VALUES];
