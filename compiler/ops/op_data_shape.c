@@ -190,7 +190,7 @@ static bool find_distinct(const graph *g, const graph_node *n, distinct *d, uint
         return false;
     const size_t room = d->s.length + 1;
     item *sorted = malloc(room * sizeof *sorted);
-    size_t *memory = malloc(5 * room * sizeof *memory);
+    size_t *memory = calloc(5 * room, sizeof *memory);
     if (!sorted || !memory) {
         free(sorted);
         free(memory);

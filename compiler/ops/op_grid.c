@@ -178,19 +178,19 @@ static double keys(double d) {
 }
 
 unsigned grid_taps(const grid_sampling *p, uint32_t d, double x, int64_t *at, double *weight) {
-    static const unsigned taps[] = {1, 2, 4};
+    const unsigned taps = p->mode == GRID_NEAREST ? 1 : p->mode == GRID_LINEAR ? 2 : GRID_TAPS;
     double position = grid_factor(p, d) * x + grid_offset(p, d);
     if (p->mode == GRID_NEAREST)
         position = fm_round_even(position);
     position = inside(p, d, position);
     const double below = fm_floor(position);
     const int64_t first = (int64_t)below - (p->mode == GRID_CUBIC ? 1 : 0);
-    for (unsigned i = 0; i < taps[p->mode]; i++) {
+    for (unsigned i = 0; i < taps; i++) {
         const double gap = fabs(position - (double)(first + i));
         at[i] = grid_cell(p, d, first + i);
         weight[i] = p->mode == GRID_NEAREST ? 1 : p->mode == GRID_LINEAR ? 1 - gap : keys(gap);
     }
-    return taps[p->mode];
+    return taps;
 }
 
 /* --- the reference --- */

@@ -331,7 +331,7 @@ bool infer_tile(op_context *c, const graph_node *n, mica_status *st) {
         if (repeats.v[i] < 0 || __builtin_mul_overflow(x->dim[i], repeats.v[i], &dim[i]))
             return op_fail(c->g, n, st, MICA_ERR_FORMAT, "repeats of dimension %u: %lld", i,
                            (long long)repeats.v[i]);
-    if (x->batched && repeats.v[0] != 1)
+    if (x->batched && x->rank > 0 && repeats.v[0] != 1)
         return op_mixes_batch(c);
     return op_set_output(c, n, x, x->rank, dim, x->batched, st);
 }

@@ -165,25 +165,42 @@ bool infer_put(op_context *c, const graph_node *n, mica_status *st) {
     return op_set_output(c, n, x, x->rank + 1, dim, batched, st);
 }
 
-bool eval_put(const op_args *a, mica_status *st) {
-    const graph_value *x = op_in(a->g, a->n, 0), *k = op_in(a->g, a->n, 1), *u = op_in(a->g, a->n, 2);
+static bool put_elements(const op_args *a, uint32_t axis, mica_status *st) {
+    const graph_value *x = op_in(a->g, a->n, 0), *k = op_in(a->g, a->n, 1);
+    const size_t count = (size_t)k->dim[axis];
     int64_t index[GRAPH_MAX_RANK] = {0}, at;
+    for (size_t e = 0, n = (size_t)graph_elements(k); e < n; e++) {
+        if (!op_named_element(a, x, axis, index, e, &at, st))
+            return false;
+        a->out[0][(size_t)at * count + (size_t)index[axis]] = a->in[2][e];
+        op_next_index(index, k->dim, k->rank);
+    }
+    return true;
+}
+
+/* Places of slices without elements are not looked at. */
+static bool put_slices(const op_args *a, mica_status *st) {
+    const graph_value *x = op_in(a->g, a->n, 0), *k = op_in(a->g, a->n, 1);
+    const uint32_t depth = (uint32_t)k->dim[1];
+    const size_t count = (size_t)k->dim[0], slice = (size_t)op_product(x->dim + depth, x->rank - depth);
+    for (size_t update = 0; slice > 0 && update < count; update++) {
+        int64_t at;
+        if (!op_slice_begin(a, x, k, 0, update, &at, st))
+            return false;
+        for (size_t j = 0; j < slice; j++)
+            a->out[0][((size_t)at + j) * count + update] = a->in[2][update * slice + j];
+    }
+    return true;
+}
+
+bool eval_put(const op_args *a, mica_status *st) {
+    const size_t cells = (size_t)graph_elements(op_in(a->g, a->n, 0));
     bool elements;
     uint32_t axis;
     if (!update_axis(a->g, a->n, &elements, &axis, st))
         return false;
-    const size_t cells = (size_t)graph_elements(x), count = (size_t)k->dim[axis],
-                 slice = elements || count == 0 ? 1 : (size_t)graph_elements(u) / count;
+    const size_t count = (size_t)op_in(a->g, a->n, 1)->dim[axis];
     for (size_t e = 0; e < cells * count; e++)
         a->out[0][e] = a->in[0][e / count];
-    for (size_t e = 0, n = (size_t)graph_elements(u); e < n; e++) {
-        const size_t update = elements ? (size_t)index[axis] : e / slice;
-        if (!(elements ? op_named_element(a, x, axis, index, e, &at, st)
-                       : op_slice_begin(a, x, k, 0, update, &at, st)))
-            return false;
-        a->out[0][((size_t)at + (elements ? 0 : e % slice)) * count + update] = a->in[2][e];
-        if (elements)
-            op_next_index(index, k->dim, k->rank);
-    }
-    return true;
+    return elements ? put_elements(a, axis, st) : put_slices(a, st);
 }

@@ -25,19 +25,25 @@ static bool may_be_frozen(const graph_value *v) {
     return v->dtype == DTYPE_INT || graph_elements(v) == 1;
 }
 
+/* The first source to make a constant of: the input that has to be one, or one that may be. NULL if there is
+ * none. */
+static const graph_value *source_to_freeze(const graph *g, const bool *needed, uint32_t value) {
+    for (uint32_t i = 0; i < g->n_inputs; i++) {
+        const graph_value *v = &g->value[g->input[i]];
+        if (needed[g->input[i]] && (g->input[i] == value || may_be_frozen(v)))
+            return v;
+    }
+    return NULL;
+}
+
 static void describe_sources(const graph *g, const bool *needed, uint32_t value, char *buffer, size_t size) {
-    const graph_value *freeze = NULL;
+    const graph_value *freeze = source_to_freeze(g, needed, value);
     size_t used = 0;
     unsigned named = 0;
     for (uint32_t i = 0; i < g->n_inputs && used < size; i++) {
-        const graph_value *v = &g->value[g->input[i]];
-        if (!needed[g->input[i]])
-            continue;
-        if (!freeze && (g->input[i] == value || may_be_frozen(v)))
-            freeze = v;
-        if (g->input[i] != value && named < MOST_NAMED)
+        if (needed[g->input[i]] && g->input[i] != value && named < MOST_NAMED)
             used += (size_t)snprintf(buffer + used, size - used, "%s'%.60s'",
-                                     named++ ? ", " : "; it is computed from ", v->name);
+                                     named++ ? ", " : "; it is computed from ", g->value[g->input[i]].name);
     }
     if (freeze && used < size)
         (void)snprintf(buffer + used, size - used, "; --const %.100s=FILE makes it a constant", freeze->name);
