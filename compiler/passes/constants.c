@@ -264,7 +264,9 @@ bool constants_read(constant_set *s, const constant_source *from, mica_status *s
     if (!check_given(from, st))
         return false;
     s->at = calloc(from->n + 1, sizeof *s->at);
-    bool ok = s->at || fail_memory(st);
+    if (!s->at)
+        return fail_memory(st);
+    bool ok = true;
     for (size_t i = 0; ok && i < from->n; i++) {
         s->n = i + 1;
         ok = read_item(&s->at[i], from, i, st);

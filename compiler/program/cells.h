@@ -8,9 +8,10 @@
 
 #include <stddef.h>
 
-/* Strides of the padded axes of x. */
+/* Strides of the padded axes of x; a single number is a row of one. */
 static inline void cells_strides(const mica_tensor *x, size_t *stride) {
     size_t s = 1;
+    stride[0] = 1;
     for (unsigned i = x->rank; i-- > 0;) {
         stride[i] = s;
         s <<= mica_log2_ceil(x->dim[i]);

@@ -390,8 +390,8 @@ static int64_t next_top(const int32_t *x, uint32_t n, int64_t last) {
 
 static bool run_top(machine *m, const step *s) {
     const mica_tensor *hot = &m->p->circuit.tensor[s->tensor[0]], *x = &m->p->circuit.tensor[s->tensor[1]];
-    const unsigned lead = x->rank - 1u;
-    const uint32_t n = x->dim[lead], ranks = hot->rank > x->rank ? hot->dim[lead] : 1;
+    const unsigned lead = cells_outer(x);
+    const uint32_t n = cells_row(x), ranks = hot->rank > x->rank ? hot->dim[lead] : 1;
     size_t stride[MICA_MAX_RANK], hot_stride[MICA_MAX_RANK];
     uint32_t index[MICA_MAX_RANK] = {0};
     cells_strides(x, stride);

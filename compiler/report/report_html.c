@@ -342,7 +342,7 @@ static void bind_summary(const report_page *page) {
     const compilation *c = page->c;
     scope *s = page->root;
     char digest[2 * MICA_DIGEST_BYTES + 1];
-    for (unsigned i = 0; i < MICA_DIGEST_BYTES; i++)
+    for (size_t i = 0; i < MICA_DIGEST_BYTES; i++)
         (void)snprintf(digest + 2 * i, 3, "%02x", c->vk.digest[i]);
     const char *slash = strrchr(c->request->model, '/');
     html_set_words(s, "MODEL_ID", c->vk.model_id);
