@@ -54,7 +54,7 @@ static bool read_cells(byte_reader *r, int32_t *value, uint64_t n, unsigned widt
     }
     for (uint64_t i = 0; i < n; i++, r->at += width) {
         if (width == 1)
-            value[i] = (int8_t)r->at[0];
+            value[i] = (r->at[0] ^ 0x80) - 0x80; /* two's complement */
         else if (width == 2)
             value[i] = (int16_t)(r->at[0] | r->at[1] << 8);
         else

@@ -8,7 +8,7 @@
  *     COMBINE_NAME                         the function
  */
 
-#define COMBINE_WORDS (2 * PRODUCTS_LANES)
+#define COMBINE_WORDS ((size_t)2 * PRODUCTS_LANES)
 
 /* One vector of cells of every row. Rows are far apart and each is read once: the lines after the next are
  * asked for in advance. */

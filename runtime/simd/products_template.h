@@ -39,7 +39,7 @@ static inline __attribute__((always_inline)) void products_tile(int32_t *out, co
 static inline __attribute__((always_inline)) void products_rows(int32_t *out, const int16_t *left,
                                                                 size_t stride, const int16_t *right,
                                                                 size_t rows, size_t columns, size_t depth) {
-    const size_t width = PRODUCTS_VECTORS * PRODUCTS_LANES;
+    const size_t width = (size_t)PRODUCTS_VECTORS * PRODUCTS_LANES;
     size_t c = 0;
     for (; c + width <= columns; c += width)
         products_tile(out + c, left, stride, right + 2 * c, rows, PRODUCTS_VECTORS, columns, depth);
