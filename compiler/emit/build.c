@@ -22,6 +22,7 @@ typedef struct command {
     unsigned n;
     char split[WORD_BYTES]; /* $CC, cut into words */
     char extra[WORD_BYTES];
+    char output[64]; /* the name of the executable */
 } command;
 
 static void add(command *c, const char *word) {
@@ -142,14 +143,14 @@ static bool put_executable(const char *output, const uint8_t *bytes, size_t size
 /* Compiles inside `directory` and reads the executable back. Its name there is this process's own: the C
  * compiler of one that was killed may still run, and removes what it has not finished. */
 static uint8_t *compile(command *c, const char *directory, size_t *size, mica_status *st) {
-    char built[PATH_BYTES], name[64];
+    char built[PATH_BYTES];
     text said;
     int code = 0;
     text_create(&said, st);
-    (void)snprintf(name, sizeof name, "executable.%ld.tmp", (long)getpid());
-    const int n = snprintf(built, sizeof built, "%s/%s", directory, name);
+    (void)snprintf(c->output, sizeof c->output, "executable.%ld.tmp", (long)getpid());
+    const int n = snprintf(built, sizeof built, "%s/%s", directory, c->output);
     add(c, "-o");
-    add(c, name);
+    add(c, c->output);
     bool ok = n > 0 && (size_t)n < sizeof built && spawn_run(c->word, directory, &said, &code, st);
     if (ok && code != 0)
         ok = mica_fail(st, MICA_ERR_INTERNAL, "%s failed with exit code %d:\n%.800s", c->word[0], code,

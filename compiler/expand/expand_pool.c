@@ -63,6 +63,7 @@ static bool first_axis(const graph *g, const graph_node *n, op_window *w, uint32
     mica_status unresolved = {0};
     if (op_part(n) != 0 || !op_window_resolve(w, g, n, &unresolved))
         return false;
+    *axis = 0;
     const uint32_t all = (1u << w->n) - 1;
     const double at_once = comparisons(w, all, 0);
     double least = at_once;
@@ -94,7 +95,7 @@ static uint32_t pool_axes(expander *x, const op_window *w, uint32_t axes, uint32
     expand_ints(x, "kernel_shape", w->n, kernel);
     expand_ints(x, "strides", w->n, stride);
     expand_ints(x, "dilations", w->n, dilation);
-    expand_ints(x, "pads", 2 * w->n, pads);
+    expand_ints(x, "pads", (size_t)2 * w->n, pads);
     return expand_op1(x, "MaxPool", v);
 }
 
