@@ -213,7 +213,7 @@ bool infer_maxunpool(op_context *c, const graph_node *n, mica_status *st) {
 /* Indices count cells of the unpooled shape, which lies in the first corner of the output's. */
 bool eval_maxunpool(const op_args *a, mica_status *st) {
     const graph_value *x = op_in(a->g, a->n, 0), *y = op_out(a->g, a->n, 0);
-    int64_t dim[GRAPH_MAX_RANK];
+    int64_t dim[GRAPH_MAX_RANK] = {0};
     if (!unpool_shape(a->g, a->n, dim, st))
         return false;
     const int64_t cells = op_product(dim, x->rank);
