@@ -251,9 +251,9 @@ static bool compare(const node_test *t, const graph *g, const uint32_t *output, 
         if (want.count == 0)
             continue;
         const uint64_t cells = mica_port_cells(c, &c->output[i]);
-        double *got = malloc((size_t)cells * sizeof *got);
         if (cells != want.count)
             return fail(r, OUTCOME_WRONG, "the output has another shape", "");
+        double *got = malloc((size_t)cells * sizeof *got);
         mica_port_dequantise(c, &c->output[i], s->output[i], got);
         const distance x = distance_to(got, &want);
         free(got);

@@ -132,6 +132,8 @@ int main(int argc, char **argv) {
         unexpected += !judge(&t, &r, reason);
         node_table_add(table, json_string_value(json_object_get(entry, "op")), &t, &r);
     }
+    for (i = 0; i < n_refused; i++)
+        free(refused[i]);
     (void)printf(
         "operator tests: %u compiled, proved, verified and equal, %u equal constants with nothing to "
         "prove, %u refused, %u wrong\n",

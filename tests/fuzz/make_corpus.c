@@ -435,8 +435,8 @@ static void circuits(void) {
 /* --- scripts of changes to proofs --- */
 
 static void scripts(void) {
-    for (uint8_t i = 0; i < 2 * SAMPLES; i++) {
-        uint8_t script[2 + 8] = {i};
+    for (unsigned i = 0; i < 2 * SAMPLES; i++) {
+        uint8_t script[2 + 8] = {(uint8_t)i};
         char name[32];
         (void)snprintf(name, sizeof name, "honest_%u", i);
         seed("fuzz_proof", name, script, 2);

@@ -35,13 +35,9 @@ static bool number(const char *text, uint64_t *value) {
 }
 
 static bool part_of(const char *text, subject *s) {
-    unsigned long long k, n;
-    char rest;
-    if (sscanf(text, "%llu/%llu%c", &k, &n, &rest) != 2 || k >= n)
-        return false;
-    s->part = k;
-    s->parts = n;
-    return true;
+    char *end;
+    s->part = strtoull(text, &end, 10);
+    return end != text && *end == '/' && number(end + 1, &s->parts) && s->part < s->parts;
 }
 
 static int attack_all(subject *s, size_t sample) {

@@ -208,7 +208,7 @@ END_TEST
 /* Three inputs: committed, public, private. The last cannot be compared, which is no verdict. */
 START_TEST(private_values) {
     instance i;
-    double x[3 * 15];
+    double x[3 * 15] = {0};
     begin(&i, build_ports, 1);
     const char *item[] = {values_path};
     const mica_arguments given = {.item = item, .n = 1};
@@ -313,7 +313,7 @@ START_TEST(values_that_no_statement_takes) {
     build_gemm(&k);
     k.input[0].exact = true;
     ck_assert(kit_finish(&k, 40));
-    (void)save_values("input_data", x, CELLS * (k.c.max_batch + 1));
+    (void)save_values("input_data", x, (size_t)CELLS * (k.c.max_batch + 1));
     expect_no_statement(&k, MICA_ERR_LIMIT, "inputs in one batch; this model was compiled for at most");
     x[2] = 51;
     (void)save_values("input_data", x, CELLS);

@@ -24,9 +24,12 @@ static void expect(const net *t, uint32_t v, unsigned rank, const int64_t *dim, 
     const graph_value *x = &t->g.value[v];
     ck_assert(graph_is_const(x));
     ck_assert_uint_eq(x->rank, rank);
-    for (unsigned i = 0; i < rank; i++)
+    size_t n = 1;
+    for (unsigned i = 0; i < rank; i++) {
         ck_assert_int_eq(x->dim[i], dim[i]);
-    for (size_t i = 0; i < (size_t)graph_elements(x); i++)
+        n *= (size_t)dim[i];
+    }
+    for (size_t i = 0; i < n; i++)
         ck_assert_double_eq(x->real ? x->real[i] : (double)x->integer[i], want[i]);
 }
 

@@ -279,7 +279,7 @@ static void cache_entry(char *out) {
     for (const struct dirent *e = readdir(d); e; e = readdir(d)) {
         if (e->d_name[0] != '.') {
             ck_assert_msg(*out == 0, "more than one cache entry");
-            (void)snprintf(out, 2 * PATH_BYTES, "%s/%s", directory, e->d_name);
+            (void)snprintf(out, (size_t)2 * PATH_BYTES, "%s/%s", directory, e->d_name);
         }
     }
     (void)closedir(d);

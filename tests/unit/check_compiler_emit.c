@@ -102,8 +102,10 @@ static void compare_with_interpreter(const program *p, run_fn *run, uint64_t see
             got[t] = calloc(1, bytes);
             fill_cells(&c->tensor[t], got[t]); /* results too: stale cells must be overwritten */
         }
-        if (is_given(&c->tensor[t]))
+        if (is_given(&c->tensor[t])) {
+            ck_assert_ptr_nonnull(got[t]);
             memcpy(want[t], got[t], bytes);
+        }
     }
     const mica_frame frame = {got, (const int32_t *const *)table, scratch, c->index};
     run(&frame);

@@ -260,7 +260,7 @@ START_TEST(hostile_bytes) {
         run_front_end(model.p, n);
     for (int round = 0; round < 1500; round++) {
         uint8_t copy[4096];
-        ck_assert(model.n <= sizeof copy);
+        ck_assert(model.n > 0 && model.n <= sizeof copy);
         memcpy(copy, model.p, model.n);
         for (int k = 0; k < 1 + round % 3; k++) {
             seed = seed * 6364136223846793005u + 1442695040888963407u;

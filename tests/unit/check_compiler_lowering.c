@@ -109,7 +109,7 @@ static void conv_groups(net *t) {
     with_int(t, "group", 9);
     const uint32_t z = conv(t, y, SHAPE(18, 1, 2, 2), true); /* channels are two axes now */
     output(t, op(t, "Gemm", 2, op(t, "Flatten", 1, op(t, "Relu", 1, z)),
-                 constant(t, 0, 0.3, SHAPE(18 * 4 * 5, 4))));
+                 constant(t, 0, 0.3, SHAPE((int64_t)18 * 4 * 5, 4))));
     output(t, conv(t, z, SHAPE(4, 18, 1, 1), false));
 }
 

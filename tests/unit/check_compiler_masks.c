@@ -11,7 +11,7 @@
 /* The causal mask [KEYS, KEYS]: 0, and `never` above the diagonal. */
 static uint32_t causal(net *t, double never) {
     const uint32_t v = constant(t, 0, 0, SHAPE(KEYS, KEYS));
-    double *x = memory(t, KEYS * KEYS, sizeof *x);
+    double *x = memory(t, (size_t)KEYS * KEYS, sizeof *x);
     for (int i = 0; i < KEYS; i++)
         for (int j = i + 1; j < KEYS; j++)
             x[i * KEYS + j] = never;

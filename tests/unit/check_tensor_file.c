@@ -364,8 +364,10 @@ START_TEST(named_and_folders) {
         (void)put(name, "\x08\x03\x10\x06\x2a\x03\x05\x07\x09", 9);
     }
     double ordered[24]; /* 10 after 9, not after 1 */
-    for (int i = 0; i < 24; i++)
-        ordered[i] = i / 2 + i % 2;
+    for (int i = 0; i < 24; i++) {
+        const int pixel = i / 2 + i % 2;
+        ordered[i] = pixel;
+    }
     expect_items(both, 2, &cases, 1, 12, ordered);
     const char *one = in_folder("cases/test_data_set_3");
     expect_items(both, 2, &one, 1, 1, ordered + 6);

@@ -52,7 +52,7 @@ static uint64_t cells_of(const mica_tensor *x) {
 
 static void set_port(kit *k, mica_port *p, uint32_t t, const char *name) {
     *p = (mica_port){.tensor = t, .mantissa = 1 << 30, .exponent = -30, .onnx_batched = true};
-    strcpy(p->name, name);
+    (void)snprintf(p->name, sizeof p->name, "%s", name);
     p->onnx_rank = k->tensor[t].rank;
     for (unsigned i = 0; i < p->onnx_rank; i++) {
         p->onnx_dim[i] = k->tensor[t].dim[i];
@@ -314,7 +314,7 @@ static int64_t placement_cell(const kit *k, const mica_frame *f, uint32_t t, con
                     flat + (int64_t)m->out_stride[axis] * ((int64_t)v - index[m->out_axis[axis]]);
                 count += other >= 0 && other < cells;
             }
-            weight *= m->norm / count;
+            weight *= m->norm / count; // NOLINT(clang-analyzer-core.DivideZero): v = index counts
         }
         for (unsigned j = m->n_src; j-- > 0; flat /= src->dim[m->src_axis[j]])
             at[m->src_axis[j]] = (uint32_t)(flat % src->dim[m->src_axis[j]]);

@@ -136,12 +136,13 @@ static inline void check_order(const char *name, const program *p) {
 static inline void check_expansion(const char *name, net *t) {
     mica_status st = {0};
     const uint64_t seed = t->seed;
-    double ***samples = make_samples(t), *want[64];
+    const uint32_t outputs = t->g.n_outputs;
+    double ***samples = make_samples(t), *want[64] = {NULL};
     const double *const *in = (const double *const *)samples[0];
     double **value = graph_buffers_create(&t->g, &st);
-    ck_assert(value && t->g.n_outputs <= 64);
+    ck_assert(value && outputs <= 64);
     ck_assert_msg(graph_evaluate(&t->g, in, value, &st), "%s: %s", name, st.message);
-    for (uint32_t i = 0; i < t->g.n_outputs; i++) {
+    for (uint32_t i = 0; i < outputs; i++) {
         const size_t n = (size_t)graph_elements(&t->g.value[t->g.output[i]]);
         want[i] = calloc(n + 1, sizeof **want);
         if (value[t->g.output[i]]) /* a constant has no buffer */
@@ -151,7 +152,7 @@ static inline void check_expansion(const char *name, net *t) {
     ck_assert_msg(graph_expand(&t->g, &st), "%s: %s", name, st.message);
     value = graph_buffers_create(&t->g, &st);
     ck_assert(value && graph_evaluate(&t->g, in, value, &st));
-    for (uint32_t i = 0; i < t->g.n_outputs; i++) {
+    for (uint32_t i = 0; i < outputs; i++) {
         const double *got = value[t->g.output[i]];
         for (size_t e = 0; got && e < (size_t)graph_elements(&t->g.value[t->g.output[i]]); e++) {
             const double gap = got[e] - want[i][e], size = want[i][e] < 0 ? -want[i][e] : want[i][e];

