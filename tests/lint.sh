@@ -1,6 +1,6 @@
 #!/bin/sh
 # usage: tests/lint.sh [--short] [--build FOLDER]
-# Checks the sources of compiler/, runtime/, kernels/ and tests/ without running them:
+# Checks the sources of compiler/ and runtime/ without running them, and the format of all others, too:
 #
 #   format      clang-format, by .clang-format: no difference
 #   cppcheck    warning, performance and portability: no finding
