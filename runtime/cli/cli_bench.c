@@ -205,7 +205,7 @@ static bool predict(bench *b, const mica_model *model, mica_status *st) {
     if (!mica_vk_read(&vk, model->vk, model->vk_size, st))
         return false;
     const bool ok =
-        memory_choose(b->memory, &(proof_kind){&vk, b->batch, true}, &b->predicted, &b->savings, st);
+        memory_choose(b->memory, &(proof_kind){&vk, b->batch, 0, true}, &b->predicted, &b->savings, st);
     mica_vk_free(&vk);
     return ok;
 }

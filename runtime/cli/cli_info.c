@@ -29,7 +29,8 @@ static bool run(const info_job *job, const mica_model *model, mica_status *st) {
         return false;
     bool ok =
         !job->batch || mica_arguments_number(&batch, job->batch, 1, vk.circuit.max_batch, "--batch", st);
-    ok = ok && mica_report_make(&vk, batch, &report, st) && mica_prover_memory(&vk, batch, 0, &memory, st);
+    ok = ok && mica_report_make(&vk, batch, &report, st) &&
+         mica_prover_memory(&vk, batch, MICA_SAVE_FOR_ONE, &memory, st);
     if (ok)
         report.prover_memory_bytes = memory.resident;
     if (ok && job->json)

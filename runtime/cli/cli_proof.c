@@ -121,8 +121,8 @@ static bool run(proof_job *job, const mica_model *model, mica_status *st) {
     bool ok = user_statement_create(&s, &vk.circuit, job->inputs.item, job->inputs.n, &job->user, st);
     if (ok) {
         ok = dual_open(&job->float_results, &vk, &job->dual, model->float_file, st);
-        ok = ok && memory_choose(job->memory, &(proof_kind){&vk, s.batch, false}, &job->predicted,
-                                 &job->savings, st);
+        ok = ok && memory_choose(job->memory, &(proof_kind){&vk, s.batch, MICA_SAVE_FOR_ONE, false},
+                                 &job->predicted, &job->savings, st);
         memory_give_back();
         mica_prover *prover = ok ? mica_prover_create(model, s.batch, st) : NULL;
         if (prover)

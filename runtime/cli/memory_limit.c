@@ -161,8 +161,8 @@ bool memory_choose(const char *limit, const proof_kind *kind, mica_memory *m, un
                    mica_status *st) {
     const char *s = kind->batch == 1 ? "" : "s";
     uint64_t allowed = 0;
-    *savings = 0;
-    if ((limit && !memory_parse(&allowed, limit, st)) || !predict(kind, 0, m, st))
+    *savings = kind->savings;
+    if ((limit && !memory_parse(&allowed, limit, st)) || !predict(kind, *savings, m, st))
         return false;
     if (!limit)
         allowed = memory_available();

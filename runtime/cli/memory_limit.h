@@ -32,7 +32,8 @@ void memory_give_back(void);
 typedef struct proof_kind {
     const mica_vk *vk;
     uint32_t batch;
-    bool verified; /* in the same process */
+    unsigned savings; /* to begin with */
+    bool verified;    /* in the same process */
 } proof_kind;
 
 /* What a limit has to allow for a proof to fit it: the prediction with 5 % to spare, and the last of the
@@ -40,9 +41,9 @@ typedef struct proof_kind {
 uint64_t memory_at_most(const mica_memory *m);
 
 /* Predicts the memory of a proof (*m) and chooses what it computes again (*savings), before anything is
- * allocated: as little as the limit allows. limit: the option's argument, or NULL. A proof that does not fit
- * the limit with all savings is refused (MICA_ERR_MEMORY); one that exceeds what the system has even so is
- * made with a warning. */
+ * allocated: beside the savings to begin with, as little as the limit allows. limit: the option's argument,
+ * or NULL. A proof that does not fit the limit with all savings is refused (MICA_ERR_MEMORY); one that
+ * exceeds what the system has even so is made with a warning. */
 bool memory_choose(const char *limit, const proof_kind *kind, mica_memory *m, unsigned *savings,
                    mica_status *st);
 

@@ -54,11 +54,15 @@ START_TEST(limits_choose) {
     unsigned savings = 1;
     samples[_i].build(&k);
     ck_assert(kit_finish(&k, 100));
-    const proof_kind kind = {&k.vk, 2, false}, verified = {&k.vk, 2, true};
+    const proof_kind kind = {&k.vk, 2, 0, false}, verified = {&k.vk, 2, 0, true};
     const mica_memory plain = memory_of(&k, 0);
     ck_assert(memory_choose(limit_for(plain.resident, 0), &kind, &m, &savings, &st));
     ck_assert_uint_eq(savings, 0);
     ck_assert_uint_eq(m.resident, plain.resident);
+    const proof_kind once = {&k.vk, 2, MICA_SAVE_FOR_ONE, false};
+    ck_assert(memory_choose(limit_for(plain.resident, 0), &once, &m, &savings, &st));
+    ck_assert_uint_eq(savings, MICA_SAVE_FOR_ONE);
+    ck_assert_uint_eq(m.resident, memory_of(&k, MICA_SAVE_FOR_ONE).resident);
     size_t least = plain.resident;
     while (memory_choose(limit_for(least, 1), &kind, &m, &savings, &st)) {
         ck_assert_uint_ne(savings, 0);
