@@ -17,7 +17,14 @@
 #define CPU_NAME 96
 
 /* What is timed: one row of samples each. */
-enum { TIME_PROVE, TIME_INFER, TIME_VERIFY, TIME_FIRST_PHASE, TIMES = TIME_FIRST_PHASE + MICA_PHASES };
+enum {
+    TIME_PROVE,
+    TIME_INFER,
+    TIME_VERIFY,
+    TIME_PHASES,
+    TIME_FIRST_PHASE,
+    TIMES = TIME_FIRST_PHASE + MICA_PHASES
+};
 
 typedef struct bench {
     uint32_t runs, batch;
@@ -81,8 +88,10 @@ static int run_once(bench *b, uint32_t run, mica_prover *prover, mica_statement 
     if (!mica_prover_prove(prover, s, &file, &size, &stats, NULL, NULL, st))
         return -1;
     b->sample[TIME_PROVE * b->runs + run] = progress_now() - start;
-    for (uint32_t i = 0; i < MICA_PHASES; i++)
+    for (uint32_t i = 0; i < MICA_PHASES; i++) {
         b->sample[(TIME_FIRST_PHASE + i) * b->runs + run] = stats.seconds[i];
+        b->sample[TIME_PHASES * b->runs + run] += stats.seconds[i];
+    }
     b->statement_bytes = mica_statement_bytes(&vk->circuit, s->batch, s->nonce_size);
     b->proof_bytes = size - b->statement_bytes > b->proof_bytes ? size - b->statement_bytes : b->proof_bytes;
     b->workspace = stats.workspace_peak;
@@ -112,7 +121,7 @@ static double least(const bench *b, unsigned row) {
 }
 
 static const char *row_name(unsigned row) {
-    static const char *const names[] = {"prove", "infer", "verify"};
+    static const char *const names[] = {"prove", "infer", "verify", "phases"};
     return row < TIME_FIRST_PHASE ? names[row] : mica_phase_name((mica_phase)(row - TIME_FIRST_PHASE));
 }
 
@@ -158,8 +167,7 @@ static bool show_as_json(const bench *b, const mica_vk *vk) {
         (void)json_object_set_new(phases, row_name(row), json_real(median(b, row)));
     json_t *o = json_pack(
         "{s:o, s:s, s:o, s:o, s:s, s:i, s:i, s:i, s:b, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:I, s:I, "
-        "s:f, s:I, s:o, "
-        "s:o}",
+        "s:f, s:I, s:o, s:f, s:o}",
         "model", show_text_json(vk->model_id), "vk_digest", show_hex(digest, vk->digest, MICA_DIGEST_BYTES),
         "version", show_text_json(vk->compiler_version), "cpu", show_text_json(cpu), "kernels",
         mica_cpu_level_name(mica_cpu_level_get()), "threads", (int)parallel_workers(), "runs", (int)b->runs,
@@ -169,7 +177,8 @@ static bool show_as_json(const bench *b, const mica_vk *vk) {
         (json_int_t)b->proof_bytes, "statement_bytes", (json_int_t)b->statement_bytes, "proven_bits",
         b->proven_bits, "workspace_bytes", (json_int_t)b->workspace, "predicted_workspace_bytes",
         (json_int_t)b->predicted.workspace, "peak_rss_bytes", (double)memory_peak(), "predicted_rss_bytes",
-        (json_int_t)b->predicted.resident, "savings", memory_savings_json(b->savings), "phases", phases);
+        (json_int_t)b->predicted.resident, "savings", memory_savings_json(b->savings), "phases_seconds",
+        median(b, TIME_PHASES), "phases", phases);
     return show_json(stdout, o);
 }
 
