@@ -39,8 +39,7 @@ typedef struct mica_model {
     void (*run)(const mica_frame *frame);
     const char *float_file;  /* name of the float model's file beside the executable; NULL: there is none */
     const char *weight_file; /* name of the weights' file beside the executable; NULL: they are part of it */
-    bool
-        weights_mapped; /* they are pages of a file mapped for reading, and can be let go of and read again */
+    bool weights_mapped; /* they are pages of a file, mapped for reading: let go of, they are read again */
 } mica_model;
 
 #endif
