@@ -1,6 +1,7 @@
 /* CONTRACT, panels: a product of matrices [rows, depth] and [depth, columns] of cells that fit into 16 bits. The right
  * operand is copied, a chunk of its columns at a time and through its windows if it has any, into a panel with pairs
- * of rows interleaved; the left one is copied row by row. Accumulators and all partial sums lie in [LO, HI], inside
+ * of rows interleaved; the left one is copied row by row. The parts of a frame share the panel and divide the rows: each
+ * waits until the panel is filled, and until nobody reads it any more. No two parts write to one pair of rows. Accumulators and all partial sums lie in [LO, HI], inside
  * 32 bits. */
 #include "mica/layer.h"
 
@@ -54,6 +55,9 @@
 #define RIGHT_STEP    1
 #define RESULT_STEP   1
 #define WINDOW_STEP   1
+#define FIRST_DEPTH   5
+#define K_BEGIN       depth_begin
+#define K_END         depth_end
 /*@end*/
 
 void example(const mica_frame *frame);
@@ -65,12 +69,14 @@ MICA_LAYER void example(const mica_frame *frame) {
         const int32_t *restrict RIGHT = RIGHT_SOURCE(frame, RIGHT_AT);
         int16_t *restrict rows = mica_scratch16(frame, ROWS_AT);
         mica_cell_pair *restrict panel = mica_scratch_pairs(frame, PANEL_AT);
-        int32_t *restrict sums = mica_scratch(frame, SUMS_AT);
+        int32_t *restrict sums = mica_own(frame, SUMS_AT);
+        const int32_t row_begin = mica_from(frame, N_ROWS, BLOCK), row_end = mica_to(frame, N_ROWS, BLOCK);
+        const int32_t depth_begin = mica_from(frame, FIRST_DEPTH, 2), depth_end = mica_to(frame, FIRST_DEPTH, 2);
         /*@each paired*/
         for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
         /*@end*/
         {
-            for (int32_t ROW = 0; ROW < N_ROWS; ROW++) {
+            for (int32_t ROW = row_begin; ROW < row_end; ROW++) {
                 /*@each left_depth*/
                 for (int32_t K = 0; K < K_DIM; K++)
                 /*@end*/
@@ -90,12 +96,14 @@ MICA_LAYER void example(const mica_frame *frame) {
                 const int32_t end = mica_smaller(begin + CHUNK, CHUNK_DIM);
                 /*@end*/
                 /*@each border*/
-                for (int32_t i = 0; i < DEPTH / 2 * COLUMNS; i++) {
+                const int32_t clear_end = mica_to(frame, DEPTH / 2 * COLUMNS, 1);
+                for (int32_t i = mica_from(frame, DEPTH / 2 * COLUMNS, 1); i < clear_end; i++) {
                     panel[i] = 0;
                 }
+                mica_wait(frame);
                 /*@end*/
                 /*@each depth*/
-                for (int32_t K = 0; K < K_DIM; K++)
+                for (int32_t K = K_BEGIN; K < K_END; K++)
                 /*@end*/
                 {
                     /*@each column*/
@@ -121,8 +129,9 @@ MICA_LAYER void example(const mica_frame *frame) {
                         }
                     }
                 }
-                for (int32_t block = 0; block < N_ROWS; block += BLOCK) {
-                    const int32_t height = mica_smaller(BLOCK, N_ROWS - block);
+                mica_wait(frame);
+                for (int32_t block = row_begin; block < row_end; block += BLOCK) {
+                    const int32_t height = mica_smaller(BLOCK, row_end - block);
                     mica_products(sums, rows + block * DEPTH, (const int16_t *)panel, height, COLUMNS, DEPTH);
                     for (int32_t ROW = 0; ROW < height; ROW++) {
                         /*@each column*/
@@ -138,6 +147,7 @@ MICA_LAYER void example(const mica_frame *frame) {
                         }
                     }
                 }
+                mica_wait(frame);
             }
         }
     }

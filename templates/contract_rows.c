@@ -25,7 +25,6 @@
 #define SIZE         28
 #define SRC_STRIDE   32
 #define INDEX        i0
-#define DIM          28
 #define STEP         1
 #define STRIDE       32
 #define INNER        n
@@ -38,17 +37,22 @@
 #define WINDOW_STEP  1
 #define K            k0
 #define K_DIM        5
+#define SPLIT        28
+#define SPLIT_STEP   1
+#define BEGIN        part_begin
+#define END          part_end
 /*@end*/
 
 void example(const mica_frame *frame);
 MICA_LAYER void example(const mica_frame *frame) {
     /*@body*/
     {
+        const int32_t part_begin = mica_from(frame, SPLIT, SPLIT_STEP), part_end = mica_to(frame, SPLIT, SPLIT_STEP);
         int32_t *restrict RESULT = mica_scratch(frame, RESULT_AT);
         const int32_t *restrict LEFT = LEFT_SOURCE(frame, LEFT_AT);
         const int32_t *restrict RIGHT = RIGHT_SOURCE(frame, RIGHT_AT);
         /*@each outer*/
-        for (int32_t INDEX = 0; INDEX < DIM; INDEX += STEP)
+        for (int32_t INDEX = BEGIN; INDEX < END; INDEX += STEP)
         /*@end*/
         {
             /*@each row*/
@@ -89,6 +93,7 @@ MICA_LAYER void example(const mica_frame *frame) {
                 /*@end*/
             }
         }
+        mica_wait(frame);
     }
     /*@end*/
 }

@@ -16,10 +16,14 @@
 #define OPERAND_SOURCE mica_cells
 #define OPERAND_AT     1
 #define OUTER          i1
-#define OUTER_DIM      8
 #define INDEX          i0
-#define DIM            28
 #define STRIDE         32
+#define SPLIT          8
+#define SPLIT_STEP     1
+#define OUTER_BEGIN    part_begin
+#define OUTER_END      part_end
+#define BEGIN          0
+#define END            28
 /*@end*/
 
 void example(const mica_frame *frame);
@@ -27,6 +31,7 @@ MICA_LAYER void example(const mica_frame *frame) {
     const int32_t d = 4, b = 5; /* sum.c defines them, one sum each */
     /*@body*/
     {
+        const int32_t part_begin = mica_from(frame, SPLIT, SPLIT_STEP), part_end = mica_to(frame, SPLIT, SPLIT_STEP);
         int32_t *restrict MAXIMUM = mica_cells(frame, MAXIMUM_AT);
         int32_t *restrict DIFFERENCE = mica_cells(frame, DIFFERENCE_AT);
         int32_t *restrict POSITIVE = mica_cells(frame, POSITIVE_AT);
@@ -34,10 +39,10 @@ MICA_LAYER void example(const mica_frame *frame) {
         const int32_t *restrict OPERAND = OPERAND_SOURCE(frame, OPERAND_AT);
         /*@end*/
         /*@each outer*/
-        for (int32_t OUTER = 0; OUTER < OUTER_DIM; OUTER++)
+        for (int32_t OUTER = OUTER_BEGIN; OUTER < OUTER_END; OUTER++)
         /*@end*/
         /*@each inner*/
-        MICA_INDEPENDENT for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
+        MICA_INDEPENDENT for (int32_t INDEX = BEGIN; INDEX < END; INDEX++)
         /*@end*/
         {
             const int32_t cell = 0/*@each cell*/ + INDEX * STRIDE/*@end*/;
@@ -49,6 +54,7 @@ MICA_LAYER void example(const mica_frame *frame) {
             MAXIMUM[cell] = (int32_t)b + positive;
             MICA_RANGE(MAXIMUM[cell], LO, HI);
         }
+        mica_wait(frame);
     }
     /*@end*/
 }

@@ -31,5 +31,5 @@ __asm__(".pushsection .rodata\n"
         ".popsection\n");
 extern const uint8_t VK_SYMBOL[VK_SIZE], WEIGHT_SYMBOL[WEIGHT_SIZE];
 
-const mica_model MODEL_DATA = {VK_SYMBOL, VK_SIZE, WEIGHT_SYMBOL, WEIGHT_SIZE, SCRATCH_NAME, RUN_MODEL, "FLOAT_FILE", NULL, true};
+const mica_model MODEL_DATA = {VK_SYMBOL, VK_SIZE, WEIGHT_SYMBOL, WEIGHT_SIZE, SCRATCH_NAME, RUN_MODEL, "FLOAT_FILE", NULL, true, true};
 /*@end*/

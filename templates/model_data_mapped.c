@@ -27,5 +27,5 @@ __asm__(".pushsection .rodata\n"
         ".popsection\n");
 extern const uint8_t VK_SYMBOL[VK_SIZE];
 
-const mica_model MODEL_DATA = {VK_SYMBOL, VK_SIZE, NULL, 0, SCRATCH_NAME, RUN_MODEL, "FLOAT_FILE", "WEIGHT_FILE", true};
+const mica_model MODEL_DATA = {VK_SYMBOL, VK_SIZE, NULL, 0, SCRATCH_NAME, RUN_MODEL, "FLOAT_FILE", "WEIGHT_FILE", true, true};
 /*@end*/

@@ -9,9 +9,7 @@
 #define SOURCE_AT      1
 #define ALL_CELLS      1024
 #define OUTER          i1
-#define OUTER_DIM      8
 #define INDEX          i0
-#define DIM            28
 #define STRIDE         32
 #define FLAT           at0
 #define LISTED_FLAT    at1
@@ -25,23 +23,32 @@
 #define NORM           4
 #define COUNT_DIM      3
 #define COUNT_STRIDE   1
+#define SPLIT          8
+#define SPLIT_STEP     1
+#define OUTER_BEGIN    part_begin
+#define OUTER_END      part_end
+#define BEGIN          0
+#define END            28
 /*@end*/
 
 void example(const mica_frame *frame);
 MICA_LAYER void example(const mica_frame *frame) {
     /*@body*/
     {
+        const int32_t part_begin = mica_from(frame, SPLIT, SPLIT_STEP), part_end = mica_to(frame, SPLIT, SPLIT_STEP);
         int32_t *restrict RESULT = RESULT_SOURCE(frame, RESULT_AT);
         const int32_t *restrict SOURCE_CELLS = mica_cells(frame, SOURCE_AT);
         /*@each clear*/
-        for (int32_t cell = 0; cell < ALL_CELLS; cell++)
+        const int32_t clear_end = mica_to(frame, ALL_CELLS, 1);
+        for (int32_t cell = mica_from(frame, ALL_CELLS, 1); cell < clear_end; cell++)
             RESULT[cell] = 0;
+        mica_wait(frame);
         /*@end*/
         /*@each outer*/
-        for (int32_t OUTER = 0; OUTER < OUTER_DIM; OUTER++)
+        for (int32_t OUTER = OUTER_BEGIN; OUTER < OUTER_END; OUTER++)
         /*@end*/
         /*@each inner*/
-        MICA_INDEPENDENT for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
+        MICA_INDEPENDENT for (int32_t INDEX = BEGIN; INDEX < END; INDEX++)
         /*@end*/
         {
             const int32_t cell = 0/*@each cell*/ + INDEX * STRIDE/*@end*/;
@@ -63,6 +70,7 @@ MICA_LAYER void example(const mica_frame *frame) {
             }
             RESULT[cell] = value;
         }
+        mica_wait(frame);
     }
     /*@end*/
 }

@@ -13,19 +13,23 @@
 #define DIVISOR_AT     2
 #define DIVISOR_HI     65535
 #define INDEX          i0
-#define DIM            28
 #define STRIDE         32
+#define SPLIT      28
+#define SPLIT_STEP 1
+#define BEGIN      part_begin
+#define END        part_end
 /*@end*/
 
 void example(const mica_frame *frame);
 MICA_LAYER void example(const mica_frame *frame) {
     /*@body*/
     {
+        const int32_t part_begin = mica_from(frame, SPLIT, SPLIT_STEP), part_end = mica_to(frame, SPLIT, SPLIT_STEP);
         int32_t *restrict RESULT = mica_cells(frame, RESULT_AT);
         const int32_t *restrict OPERAND = mica_cells(frame, OPERAND_AT);
         const int32_t *restrict DIVISOR = mica_cells(frame, DIVISOR_AT);
         /*@each axis*/
-        for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
+        for (int32_t INDEX = BEGIN; INDEX < END; INDEX++)
         /*@end*/
         {
             const int32_t cell = 0/*@each cell*/ + INDEX * STRIDE/*@end*/;
@@ -34,6 +38,7 @@ MICA_LAYER void example(const mica_frame *frame) {
             RESULT[cell] = OPERAND[cell] / DIVISOR[cell];
             MICA_RANGE(RESULT[cell], LO, HI);
         }
+        mica_wait(frame);
     }
     /*@end*/
 }

@@ -26,10 +26,14 @@
 #define OPERAND_SOURCE mica_cells
 #define OPERAND_AT     1
 #define OUTER          i1
-#define OUTER_DIM      8
 #define INDEX          i0
-#define DIM            28
 #define STRIDE         32
+#define SPLIT          8
+#define SPLIT_STEP     1
+#define OUTER_BEGIN    part_begin
+#define OUTER_END      part_end
+#define BEGIN          0
+#define END            28
 /*@end*/
 
 void example(const mica_frame *frame);
@@ -37,6 +41,7 @@ MICA_LAYER void example(const mica_frame *frame) {
     const int32_t sum = 5; /* sum.c defines it */
     /*@body*/
     {
+        const int32_t part_begin = mica_from(frame, SPLIT, SPLIT_STEP), part_end = mica_to(frame, SPLIT, SPLIT_STEP);
         int32_t *restrict HIGH = mica_cells(frame, HIGH_AT);
         /*@each limb*/
         int32_t *restrict LIMB = mica_cells(frame, LIMB_AT);
@@ -51,11 +56,11 @@ MICA_LAYER void example(const mica_frame *frame) {
         const int32_t *restrict OPERAND = OPERAND_SOURCE(frame, OPERAND_AT);
         /*@end*/
         /*@each outer*/
-        for (int32_t OUTER = 0; OUTER < OUTER_DIM; OUTER++)
+        for (int32_t OUTER = OUTER_BEGIN; OUTER < OUTER_END; OUTER++)
         /*@end*/
         {
             /*@each inner*/
-            MICA_INDEPENDENT for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
+            MICA_INDEPENDENT for (int32_t INDEX = BEGIN; INDEX < END; INDEX++)
             /*@end*/
             {
                 const int32_t cell = 0/*@each cell*/ + INDEX * STRIDE/*@end*/;
@@ -72,7 +77,7 @@ MICA_LAYER void example(const mica_frame *frame) {
             }
             /*@each lookup*/
             /*@each inner*/
-            for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
+            for (int32_t INDEX = BEGIN; INDEX < END; INDEX++)
             /*@end*/
             {
                 const int32_t cell = 0/*@each cell*/ + INDEX * STRIDE/*@end*/;
@@ -80,6 +85,7 @@ MICA_LAYER void example(const mica_frame *frame) {
             }
             /*@end*/
         }
+        mica_wait(frame);
     }
     /*@end*/
 }

@@ -8,21 +8,25 @@
 #define OPERAND_SOURCE mica_cells
 #define OPERAND_AT     1
 #define INDEX          i0
-#define DIM            28
 #define STRIDE         32
 #define LENGTH         10
 #define RANKS          3
 #define RANK_STRIDE    16
+#define SPLIT      28
+#define SPLIT_STEP 1
+#define BEGIN      part_begin
+#define END        part_end
 /*@end*/
 
 void example(const mica_frame *frame);
 MICA_LAYER void example(const mica_frame *frame) {
     /*@body*/
     {
+        const int32_t part_begin = mica_from(frame, SPLIT, SPLIT_STEP), part_end = mica_to(frame, SPLIT, SPLIT_STEP);
         int32_t *restrict RESULT = mica_cells(frame, RESULT_AT);
         const int32_t *restrict OPERAND = OPERAND_SOURCE(frame, OPERAND_AT);
         /*@each axis*/
-        for (int32_t INDEX = 0; INDEX < DIM; INDEX++)
+        for (int32_t INDEX = BEGIN; INDEX < END; INDEX++)
         /*@end*/
         {
             const int32_t cell = 0/*@each cell*/ + INDEX * STRIDE/*@end*/;
@@ -34,6 +38,7 @@ MICA_LAYER void example(const mica_frame *frame) {
                     RESULT[cell + rank * RANK_STRIDE + i] = i == place;
             }
         }
+        mica_wait(frame);
     }
     /*@end*/
 }

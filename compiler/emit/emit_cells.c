@@ -17,21 +17,54 @@ void bind_cells(emitter *e, scope *s, uint32_t t, const char *name, const char *
     }
 }
 
-static void bind_loop(scope *item, const char *index, const char *dim, const nest *loops, unsigned i) {
+void bind_split(scope *s, uint32_t dim, uint32_t by) {
+    scope_set(s, "SPLIT", "%u", dim);
+    scope_set(s, "SPLIT_STEP", "%u", by);
+}
+
+void bind_split_loop(scope *item, const char *begin, const char *end) {
+    scope_set(item, begin, "part_begin");
+    scope_set(item, end, "part_end");
+}
+
+/* The outermost loop is the one that the parts divide. */
+static void bind_loop(scope *item, const char *index, const char *begin, const char *end, const nest *loops,
+                      unsigned i) {
     scope_set(item, index, "i%u", loops->axis[i]);
-    scope_set(item, dim, "%u", loops->dim[i]);
+    if (i == 0) {
+        bind_split_loop(item, begin, end);
+        return;
+    }
+    scope_set(item, begin, "0");
+    scope_set(item, end, "%u", loops->dim[i]);
+}
+
+void bind_once(scope *s, const char *list, const char *index, const char *begin, const char *end) {
+    scope *item = scope_item(s, list);
+    bind_split(s, 1, 1);
+    scope_set(item, index, "once");
+    bind_split_loop(item, begin, end);
 }
 
 void bind_loops(scope *s, const char *list, const nest *loops) {
+    if (loops->n == 0) {
+        bind_once(s, list, "INDEX", "BEGIN", "END");
+        return;
+    }
+    bind_split(s, loops->dim[0], 1);
     for (unsigned i = 0; i < loops->n; i++)
-        bind_loop(scope_item(s, list), "INDEX", "DIM", loops, i);
+        bind_loop(scope_item(s, list), "INDEX", "BEGIN", "END", loops, i);
 }
 
 void bind_independent_loops(scope *s, const nest *loops) {
+    if (loops->n == 0) {
+        bind_once(s, "outer", "OUTER", "OUTER_BEGIN", "OUTER_END");
+        return;
+    }
+    bind_split(s, loops->dim[0], 1);
     for (unsigned i = 0; i + 1 < loops->n; i++)
-        bind_loop(scope_item(s, "outer"), "OUTER", "OUTER_DIM", loops, i);
-    if (loops->n > 0)
-        bind_loop(scope_item(s, "inner"), "INDEX", "DIM", loops, loops->n - 1);
+        bind_loop(scope_item(s, "outer"), "OUTER", "OUTER_BEGIN", "OUTER_END", loops, i);
+    bind_loop(scope_item(s, "inner"), "INDEX", "BEGIN", "END", loops, loops->n - 1);
 }
 
 void bind_strides(scope *s, const char *list, const nest *loops, const int64_t *stride) {

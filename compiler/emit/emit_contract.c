@@ -97,16 +97,37 @@ static void bind_outer_strides(scope *s, const char *list, const contraction *k,
     }
 }
 
+static void bind_out_loop(scope *root, const contraction *k, unsigned i, bool outermost) {
+    const unsigned by = (int)i == k->block ? k->rows : 1;
+    scope *item = scope_item(root, "outer");
+    scope_set(item, "INDEX", "i%u", k->loops.axis[i]);
+    scope_set(item, "STEP", "%u", by);
+    if (outermost) {
+        bind_split(root, k->loops.dim[i], by);
+        bind_split_loop(item, "BEGIN", "END");
+    } else {
+        scope_set(item, "BEGIN", "0");
+        scope_set(item, "END", "%u", k->loops.dim[i]);
+    }
+}
+
 static void bind_outer_loops(scope *root, const contraction *k) {
+    bool any = false;
     for (unsigned i = 0; i < k->loops.n; i++) {
         if (i == k->inner)
             continue;
-        const bool out = is_out(k, i);
-        scope *item = scope_item(root, out ? "outer" : "contracted");
-        scope_set(item, out ? "INDEX" : "K", "%s%u", loop_prefix(k, i), k->loops.axis[i]);
-        scope_set(item, out ? "DIM" : "K_DIM", "%u", k->loops.dim[i]);
-        if (out)
-            scope_set(item, "STEP", "%u", (int)i == k->block ? k->rows : 1);
+        if (is_out(k, i)) {
+            bind_out_loop(root, k, i, !any);
+            any = true;
+            continue;
+        }
+        scope *item = scope_item(root, "contracted");
+        scope_set(item, "K", "k%u", k->loops.axis[i]);
+        scope_set(item, "K_DIM", "%u", k->loops.dim[i]);
+    }
+    if (!any) {
+        bind_once(root, "outer", "INDEX", "BEGIN", "END");
+        scope_set(root, "STEP", "1");
     }
 }
 

@@ -85,10 +85,21 @@ static void bind_depth(scope *root, const panels *k) {
     const unsigned last = last_depth_loop(k);
     int64_t span[NEST_MAX];
     matrix_strides(k, ROLE_DEPTH, last, span);
-    bind_role_loops(root, "depth", k, ROLE_DEPTH, UINT32_MAX, "K", "K_DIM");
+    bool outermost =
+        true; /* of the loops of depth, which the parts divide, in twos: pairs of rows are whole */
     for (unsigned i = 0; i < k->loops.n; i++) {
         if (k->role[i] != ROLE_DEPTH)
             continue;
+        scope *loop = scope_item(root, "depth");
+        scope_set(loop, "K", "k%u", k->loops.axis[i]);
+        scope_set(loop, "K_BEGIN", outermost ? "depth_begin" : "0");
+        if (outermost) {
+            scope_set(root, "FIRST_DEPTH", "%u", k->loops.dim[i]);
+            scope_set(loop, "K_END", "depth_end");
+        } else {
+            scope_set(loop, "K_END", "%u", k->loops.dim[i]);
+        }
+        outermost = false;
         scope *at = scope_item(root, "depth_at");
         scope_set(at, "K", "k%u", k->loops.axis[i]);
         scope_set(at, "K_SPAN", "%lld", (long long)span[i]);

@@ -48,10 +48,16 @@ void contract_operands(const emitter *e, const mica_contract *m, uint32_t result
 
 /* PREFIX, PREFIX_SOURCE and PREFIX_AT of a tensor's cells. */
 void bind_cells(emitter *e, scope *s, uint32_t t, const char *name, const char *source, const char *at);
-/* One item (INDEX, DIM) of `list` per loop. */
+/* The loop that the parts of a frame divide (mica_frame): SPLIT and SPLIT_STEP say its iterations, of which a
+ * part runs those from part_begin to part_end. */
+void bind_split(scope *s, uint32_t dim, uint32_t by);
+void bind_split_loop(scope *item, const char *begin, const char *end);
+/* A loop of one iteration, which one part runs, where there is no other. */
+void bind_once(scope *s, const char *list, const char *index, const char *begin, const char *end);
+/* One item (INDEX, BEGIN, END) of `list` per loop, of which the parts divide the outermost. */
 void bind_loops(scope *s, const char *list, const nest *loops);
-/* For loops whose innermost one is marked MICA_INDEPENDENT: the others (OUTER, OUTER_DIM) in list "outer",
- * and it (INDEX, DIM) in list "inner". */
+/* For loops whose innermost one is marked MICA_INDEPENDENT: the others (OUTER, OUTER_BEGIN, OUTER_END) in
+ * list "outer", and it (INDEX, BEGIN, END) in list "inner". */
 void bind_independent_loops(scope *s, const nest *loops);
 /* One item (INDEX, STRIDE) of `list` per loop that moves the operand. */
 void bind_strides(scope *s, const char *list, const nest *loops, const int64_t *stride);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "mica/layer.h"
+
 #define MAX_WORKERS 256u
 /* How often a waiting thread looks before it sleeps: some 50 microseconds. A proof has hundreds of jobs, most
  * of them shorter than the wake-up of a thread whose core has gone idle. */
@@ -276,4 +278,9 @@ void parallel_barrier(void) {
     while (atomic_load(&pool.barriers) == passed)
         pthread_cond_wait(&pool.passed, &pool.lock);
     pthread_mutex_unlock(&pool.lock);
+}
+
+/* Of generated code. */
+void mica_barrier(void) {
+    parallel_barrier();
 }

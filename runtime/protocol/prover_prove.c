@@ -163,30 +163,81 @@ typedef struct forward_job {
     size_t scratch_stride;
 } forward_job;
 
+/* The cells of an item, and its inputs among them. */
+static void begin_item(const forward_job *j, size_t item, int32_t **pointer) {
+    const mica_circuit *c = &j->p->vk.circuit;
+    for (uint32_t t = 0; t < c->n_tensors; t++) {
+        pointer[t] = j->value[t];
+        if (pointer[t] && c->tensor[t].batched)
+            pointer[t] += item << mica_item_bits(&c->tensor[t]);
+    }
+    for (uint32_t i = 0; i < c->n_inputs; i++) {
+        const size_t cells = mica_port_cells(c, &c->input[i]);
+        copy_item(&c->tensor[c->input[i].tensor], j->s->input[i] + item * cells, pointer[c->input[i].tensor],
+                  true);
+        mica_port_fill_digits(c, &c->input[i], pointer);
+    }
+}
+
+static void end_item(const forward_job *j, size_t item, int32_t *const *pointer) {
+    const mica_circuit *c = &j->p->vk.circuit;
+    for (uint32_t i = 0; i < c->n_outputs; i++) {
+        const size_t cells = mica_port_cells(c, &c->output[i]);
+        copy_item(&c->tensor[c->output[i].tensor], j->s->output[i] + item * cells,
+                  pointer[c->output[i].tensor], false);
+    }
+}
+
+/* The frame of part `part` of `parts`, the cells being those of `pointer`; the first part's workspace is the
+ * item's. */
+static mica_frame frame_of(const forward_job *j, int32_t *const *pointer, uint8_t *scratch, unsigned part,
+                           unsigned parts) {
+    return (mica_frame){.value = pointer,
+                        .table = (const int32_t *const *)j->p->table,
+                        .scratch = scratch,
+                        .index = j->p->vk.circuit.index,
+                        .own = scratch + part * j->scratch_stride,
+                        .part = part,
+                        .parts = parts};
+}
+
 static void forward_items(void *ctx, size_t begin, size_t end, unsigned worker) {
     const forward_job *j = ctx;
-    const mica_circuit *c = &j->p->vk.circuit;
-    int32_t **pointer = j->pointer + (size_t)worker * c->n_tensors;
+    int32_t **pointer = j->pointer + (size_t)worker * j->p->vk.circuit.n_tensors;
     for (size_t item = begin; item < end; item++) {
-        for (uint32_t t = 0; t < c->n_tensors; t++) {
-            pointer[t] = j->value[t];
-            if (pointer[t] && c->tensor[t].batched)
-                pointer[t] += item << mica_item_bits(&c->tensor[t]);
-        }
-        for (uint32_t i = 0; i < c->n_inputs; i++) {
-            const size_t cells = mica_port_cells(c, &c->input[i]);
-            copy_item(&c->tensor[c->input[i].tensor], j->s->input[i] + item * cells,
-                      pointer[c->input[i].tensor], true);
-            mica_port_fill_digits(c, &c->input[i], pointer);
-        }
-        const mica_frame frame = {pointer, (const int32_t *const *)j->p->table,
-                                  j->scratch + worker * j->scratch_stride, c->index};
+        begin_item(j, item, pointer);
+        const mica_frame frame = frame_of(j, pointer, j->scratch + worker * j->scratch_stride, 0, 1);
         j->p->model->run(&frame);
-        for (uint32_t i = 0; i < c->n_outputs; i++) {
-            const size_t cells = mica_port_cells(c, &c->output[i]);
-            copy_item(&c->tensor[c->output[i].tensor], j->s->output[i] + item * cells,
-                      pointer[c->output[i].tensor], false);
-        }
+        end_item(j, item, pointer);
+    }
+}
+
+static void forward_part(void *ctx, unsigned part, unsigned parts) {
+    const forward_job *j = ctx;
+    const mica_frame frame = frame_of(j, j->pointer, j->scratch, part, parts);
+    j->p->model->run(&frame);
+}
+
+#define MANY_PRODUCTS                                                                                        \
+    ((uint64_t)1 << 22) /* of an item, some hundred microseconds: from here on, waiting pays off */
+
+static bool has_many_products(const mica_circuit *c) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < c->n_contract; i++) {
+        uint64_t products = 1;
+        for (unsigned j = 0; j < c->contract[i].n_labels && products < MANY_PRODUCTS; j++)
+            products *= c->contract[i].label_dim[j]; /* < 2^22 2^32 */
+        sum += products;
+    }
+    return sum >= MANY_PRODUCTS;
+}
+
+/* Fewer items than workers: all of them compute one item after the other. */
+static void forward_together(forward_job *j) {
+    for (size_t item = 0; item < j->s->batch; item++) {
+        begin_item(j, item, j->pointer);
+        parallel_team(forward_part, j);
+        end_item(j, item, j->pointer);
     }
 }
 
@@ -198,7 +249,9 @@ static bool forward(mica_prover *p, mica_statement *s, int32_t *const *value, mi
     j.pointer = arena_alloc(&p->arena, workers * c->n_tensors + 1, sizeof *j.pointer, st);
     j.scratch = arena_alloc(&p->arena, workers, j.scratch_stride, st);
     const bool ok = j.pointer && j.scratch && check_inputs(c, s, st);
-    if (ok)
+    if (ok && p->model->in_parts && s->batch < workers && has_many_products(c))
+        forward_together(&j);
+    else if (ok)
         parallel_for(s->batch, 1, forward_items, &j);
     arena_reset(&p->arena, mark);
     return ok;

@@ -304,7 +304,7 @@ static bool prove_and_compare(const node_test *t, const graph *g, const uint32_t
     r->lookups = report.lookups;
     r->rows = report.table_rows;
     r->cells = report.witness_cells - report.table_rows;
-    const mica_model model = {bytes, size, weights, weights_size, 64, interpret, NULL, NULL, false};
+    const mica_model model = {bytes, size, weights, weights_size, 64, interpret, NULL, NULL, false, false};
     running = p;
     mica_prover *prover = mica_prover_create(&model, 1, &st);
     if (!prover || !mica_statement_create(&s, &p->circuit, 1, &st))

@@ -1,6 +1,7 @@
 /* Generated layer functions against the interpreter: one program holds a step of every form over many shapes;
  * it is emitted, compiled by cc, run on random cells, and every cell of every tensor is compared, padding
  * included. */
+#include "base/parallel.h"
 #include "emit/emit.h"
 #include "emit/spawn.h"
 #include "emit/template.h"
@@ -83,14 +84,31 @@ static bool is_given(const mica_tensor *t) {
     return t->kind == MICA_TENSOR_INPUT || t->kind == MICA_TENSOR_WEIGHT;
 }
 
-static void compare_with_interpreter(const program *p, run_fn *run, uint64_t seed) {
+#define MOST_PARTS ((size_t)5)
+#define SCRATCH    ((size_t)1 << 24)
+
+typedef struct part_job {
+    run_fn *run;
+    mica_frame frame;
+} part_job;
+
+static void run_part(void *ctx, unsigned part, unsigned parts) {
+    const part_job *j = ctx;
+    mica_frame frame = j->frame;
+    frame.own = (uint8_t *)frame.scratch + part * SCRATCH;
+    frame.part = part;
+    frame.parts = parts;
+    j->run(&frame);
+}
+
+static void compare_with_interpreter(const program *p, run_fn *run, uint64_t seed, unsigned parts) {
     const mica_circuit *c = &p->circuit;
     mica_status st = {0};
     int32_t **want = calloc(c->n_tensors, sizeof *want), **got = calloc(c->n_tensors, sizeof *got);
     int32_t **table = calloc(c->n_tables, sizeof *table);
-    void *scratch = aligned_alloc(64, 1 << 24);
+    void *scratch = aligned_alloc(64, MOST_PARTS * SCRATCH);
     rng_state = seed;
-    memset(scratch, 0x5a, 1 << 24);
+    memset(scratch, 0x5a, MOST_PARTS * SCRATCH);
     for (uint32_t k = 0; k < c->n_tables; k++) {
         table[k] = calloc((size_t)1 << c->table[k].def.bits, sizeof **table);
         mica_table_fill(&c->table[k].def, table[k]);
@@ -107,14 +125,15 @@ static void compare_with_interpreter(const program *p, run_fn *run, uint64_t see
             memcpy(want[t], got[t], bytes);
         }
     }
-    const mica_frame frame = {got, (const int32_t *const *)table, scratch, c->index};
-    run(&frame);
+    part_job job = {run, {got, (const int32_t *const *)table, scratch, c->index, scratch, 0, 1}};
+    parallel_set_workers(parts);
+    parallel_team(run_part, &job);
     ck_assert_msg(program_interpret(p, want, &st), "seed %llu: %s", (unsigned long long)seed, st.message);
     for (uint32_t t = 0; t < c->n_tensors; t++) {
         const size_t bytes = sizeof(int32_t) << mica_item_bits(&c->tensor[t]);
         ck_assert_msg(!got[t] || memcmp(want[t], got[t], bytes) == 0,
-                      "seed %llu: tensor %u of layer '%s' differs", (unsigned long long)seed, t,
-                      c->layer[c->tensor[t].layer].name);
+                      "seed %llu, %u parts: tensor %u of layer '%s' differs", (unsigned long long)seed, parts,
+                      t, c->layer[c->tensor[t].layer].name);
         free(want[t]);
         free(got[t]);
     }
@@ -162,8 +181,10 @@ START_TEST(generated_code_equals_interpreter) {
     emit_program(&p, &source);
     write_header(directory);
     run_fn *run = compile_model(source.bytes, directory, variants[_i]);
-    for (uint64_t seed = 1; seed <= 3; seed++)
-        compare_with_interpreter(&p, run, seed);
+    for (unsigned parts = 1; parts <= MOST_PARTS; parts++) {
+        for (uint64_t seed = 1; seed <= 3; seed++)
+            compare_with_interpreter(&p, run, seed + 3 * parts, parts);
+    }
     remove_generated(directory);
     text_free(&source);
     program_end(&p);

@@ -69,7 +69,7 @@ static void no_run(const mica_frame *frame) {
 /* A prover of changed files; the error. */
 static mica_status prover_error(void) {
     const mica_model model = {c.vk_bytes, c.vk_size, c.weights, c.weights_size, 64,
-                              no_run,     NULL,      NULL,      false};
+                              no_run,     NULL,      NULL,      false,          false};
     mica_status st = {0};
     mica_prover *p = mica_prover_create(&model, 1, &st);
     ck_assert_ptr_null(p);

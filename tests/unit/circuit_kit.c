@@ -382,8 +382,8 @@ bool kit_finish(kit *k, unsigned security_bits) {
         mica_vk_write(&k->vk, &k->vk_bytes, &k->vk_size, &st);
     if (!ok)
         (void)fprintf(stderr, "kit: %s\n", st.message);
-    k->model =
-        (mica_model){k->vk_bytes, k->vk_size, k->weights, k->weights_size, 64, kit_run, NULL, NULL, false};
+    k->model = (mica_model){k->vk_bytes, k->vk_size, k->weights, k->weights_size, 64,
+                            kit_run,     NULL,       NULL,       false,           false};
     return ok;
 }
 

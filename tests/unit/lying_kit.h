@@ -204,8 +204,8 @@ static inline void seal(sealed *m, net *t, widths wide) {
                                       &m->weights_size, &st) &&
                       mica_vk_write(&m->vk, &m->bytes, &m->size, &st),
                   "%s", st.message);
-    m->model =
-        (mica_model){m->bytes, m->size, m->weights, m->weights_size, 64, run_with_lie, NULL, NULL, false};
+    m->model = (mica_model){m->bytes,     m->size, m->weights, m->weights_size, 64,
+                            run_with_lie, NULL,    NULL,       false,           false};
     lie.p = &m->p;
     lie.row = calloc(m->p.circuit.n_tables, sizeof *lie.row);
     for (uint32_t i = 0; i < m->p.circuit.n_tables; i++) {

@@ -99,6 +99,34 @@ static inline uint32_t mica_put_half(uint32_t pair, int32_t odd, int32_t cell) {
     return (pair & (odd ? even : 0)) | ((uint32_t)cell & 0xffffu) << shift;
 }
 
+/* A place of this part's own workspace, by offset in cells. */
+static inline int32_t *mica_own(const mica_frame *frame, size_t offset) {
+    return (int32_t *)frame->own + offset;
+}
+
+/* Of a loop of n iterations, in steps of `step`, this part of the frame runs [mica_from, mica_to): whole
+ * steps, for each part equally many but at the end. n + parts * step < 2^31: n < 2^30, parts <= 256, step <
+ * 2^20. */
+static inline int32_t mica_part_bound(const mica_frame *frame, int32_t n, int32_t step, uint32_t part) {
+    const int32_t steps = (n + step - 1) / step, parts = (int32_t)frame->parts;
+    const int32_t bound = (steps + parts - 1) / parts * (int32_t)part;
+    return bound < steps ? bound * step : n;
+}
+static inline int32_t mica_from(const mica_frame *frame, int32_t n, int32_t step) {
+    return mica_part_bound(frame, n, step, frame->part);
+}
+static inline int32_t mica_to(const mica_frame *frame, int32_t n, int32_t step) {
+    return mica_part_bound(frame, n, step, frame->part + 1);
+}
+
+/* Returns when all parts have called it: what they wrote before can be read after it. */
+__attribute__((visibility("default"))) void mica_barrier(void);
+
+static inline void mica_wait(const mica_frame *frame) {
+    if (frame->parts > 1)
+        mica_barrier();
+}
+
 /* out[r * columns + c] = sum over k < depth of left[r * depth + k] * right[mica_pair(k, c, columns)]: a
  * product of 16-bit matrices [rows, depth] and [depth, columns], the latter with its rows interleaved in
  * pairs. columns is a multiple of 16, depth even. Sums are exact where they stay below 2^31. */

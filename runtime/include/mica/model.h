@@ -14,7 +14,7 @@
 
 #define MICA_WEIGHTS_VERSION 2u /* of the weight file's format */
 #define MICA_MODEL_VERSION                                                                                   \
-    4u /* of what generated code and the runtime agree on: this header and mica/layer.h */
+    5u /* of what generated code and the runtime agree on: this header and mica/layer.h */
 
 /* What one call of `run` sees. value[t] points at tensor t's cells for this item (weights: the whole tensor),
  * for every tensor that is materialised (mica_tensor_is_materialised), NULL for the others. table[k] points
@@ -25,6 +25,8 @@ typedef struct mica_frame {
     const int32_t *const *table;
     void *scratch;
     const uint32_t *index; /* lists of placements, as in the circuit */
+    void *own;             /* workspace of this part alone; that of the only part is `scratch` */
+    uint32_t part, parts;  /* which of how many threads this is that compute the item together */
 } mica_frame;
 
 /* What a prover executable consists of; everything is static data of the executable, or mapped from the
@@ -39,6 +41,7 @@ typedef struct mica_model {
     void (*run)(const mica_frame *frame);
     const char *float_file;  /* name of the float model's file beside the executable; NULL: there is none */
     const char *weight_file; /* name of the weights' file beside the executable; NULL: they are part of it */
+    bool in_parts;           /* run computes its part of an item that several threads compute together */
     bool weights_mapped; /* they are pages of a file, mapped for reading: let go of, they are read again */
 } mica_model;
 

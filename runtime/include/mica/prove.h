@@ -33,8 +33,8 @@ typedef enum mica_saving {
     MICA_SAVE_CODEWORDS, /* the encoded witness and ports: queried columns are computed from the rows */
     MICA_SAVINGS
 } mica_saving;
-/* What pays off in a process that makes one proof: the first touch of a page costs more than computing what it
- * would hold again. */
+/* What pays off in a process that makes one proof: the first touch of a page costs more than computing what
+ * it would hold again. */
 #define MICA_SAVE_FOR_ONE (1u << MICA_SAVE_LAYER | 1u << MICA_SAVE_LEAVES)
 /* A word for messages and JSON ("leaves"); never NULL. */
 const char *mica_saving_name(mica_saving saving);
