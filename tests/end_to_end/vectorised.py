@@ -70,6 +70,7 @@ def long_loops(lines):
     found, bounds = [], {}
     for number, line in enumerate(lines, 1):
         bounds.update(re.findall(r"\b(last) = (\d+);", line))
+        bounds.update(("part_end", whole) for whole in re.findall(r"\bpart_begin = mica_from\(frame, (\d+), ", line))
         loop = LOOP.match(line)
         if not loop:
             continue
