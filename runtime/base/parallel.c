@@ -1,7 +1,11 @@
+#if defined(__linux__)
+#define _GNU_SOURCE /* sched_getaffinity */
+#endif
 #include "base/parallel.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -9,9 +13,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/require.h"
 #include "mica/layer.h"
 
-#define MAX_WORKERS 256u
+#define MAX_WORKERS ((unsigned)PARALLEL_MAX_WORKERS)
 /* How often a waiting thread looks before it sleeps: some 50 microseconds. A proof has hundreds of jobs, most
  * of them shorter than the wake-up of a thread whose core has gone idle. */
 #define SPINS 1500u
@@ -98,7 +103,13 @@ static void *pool_thread(void *arg) {
     return NULL;
 }
 
+/* Those that this process may run on. */
 static long cores(void) {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+        return CPU_COUNT(&set);
+#endif
     return sysconf(_SC_NPROCESSORS_ONLN);
 }
 
@@ -260,6 +271,7 @@ void parallel_team(parallel_member_fn member, void *ctx) {
 }
 
 void parallel_barrier(void) {
+    MICA_REQUIRE(inside);
     const unsigned passed = atomic_load(&pool.barriers);
     if (atomic_fetch_add(&pool.arrived, 1) + 1 == pool.work.ranges) {
         atomic_store(&pool.arrived, 0u);

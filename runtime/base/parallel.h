@@ -22,7 +22,7 @@ void parallel_team(parallel_member_fn member, void *ctx);
 /* Returns when all members of a team of several have called it. */
 void parallel_barrier(void);
 
-/* Number of workers: MICA_THREADS if set, else the online CPUs; at least 1, at most
+/* Number of workers: MICA_THREADS if set, else the CPUs that the process may run on; at least 1, at most
  * PARALLEL_MAX_WORKERS. */
 unsigned parallel_workers(void);
 

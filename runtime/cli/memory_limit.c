@@ -141,7 +141,7 @@ static bool save(const proof_kind *kind, uint64_t allowed, mica_memory *m, unsig
     for (bool lower = true; lower;) {
         lower = false;
         for (unsigned i = 0; i < MICA_SAVINGS && memory_at_most(m) > allowed; i++) {
-            const unsigned more = *savings | 1u << i;
+            const unsigned more = *savings | 1u << i | (i == MICA_SAVE_LEAVES ? MICA_SAVE_FOR_ONE : 0u);
             mica_memory less;
             if (more == *savings)
                 continue;

@@ -42,9 +42,9 @@ bool merkle_open(const merkle_tree *t, const uint32_t *leaf, size_t n, mica_chan
                  mica_status *st);
 
 /* --- verifier (merkle_verify.c) --- */
-/* Blake2s states every leaf of n_rows >= 1 words, and every node, starts from. */
+/* Blake2s states that every leaf of n_rows >= 1 words, and every node of a tree, starts from. */
 void merkle_leaf_state(uint32_t h[8], size_t n_rows);
-void merkle_node_state(uint32_t h[8]);
+void merkle_node_state(uint32_t h[8], unsigned digest_bytes);
 /* h0: merkle_leaf_state of n_rows. */
 void merkle_leaf(const uint32_t h0[8], const m31 *column, size_t n_rows, uint8_t digest[MERKLE_DIGEST]);
 /* Digests of n columns of n_rows words, one after another. */

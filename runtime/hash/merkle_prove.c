@@ -50,7 +50,7 @@ static void hash_level(void *ctx, size_t begin, size_t end, unsigned worker) {
 
 void merkle_build_nodes(merkle_tree *t) {
     node_job job;
-    merkle_node_state(job.h0);
+    merkle_node_state(job.h0, t->digest_bytes);
     for (unsigned i = 0; i < 8; i++)
         job.kept[i] = merkle_kept_bits(t->digest_bytes, i);
     /* Level of n parents: heap entries n to 2n - 1, their children 2n to 4n - 1. */

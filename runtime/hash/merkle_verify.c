@@ -17,8 +17,8 @@ void merkle_leaf_state(uint32_t h[8], size_t n_rows) {
     blake2s_compress(h, block, MERKLE_LEAF_COUNTED, 0);
 }
 
-void merkle_node_state(uint32_t h[8]) {
-    blake2s_keyed_state(h, "mica node v2");
+void merkle_node_state(uint32_t h[8], unsigned digest_bytes) {
+    blake2s_keyed_state(h, digest_bytes == MERKLE_DIGEST ? "mica node v1" : "mica node v2");
 }
 
 void merkle_leaf(const uint32_t h0[8], const m31 *column, size_t n_rows, uint8_t digest[MERKLE_DIGEST]) {
@@ -163,7 +163,7 @@ bool merkle_check(unsigned log_leaves, unsigned digest_bytes, const uint32_t *le
         MICA_REQUIRE(leaf[i] < (uint32_t)1 << log_leaves && (i == 0 || leaf[i - 1] < leaf[i]));
         scratch[i] = leaf[i];
     }
-    merkle_node_state(pending.h0);
+    merkle_node_state(pending.h0, digest_bytes);
     for (unsigned i = 0; i < 8; i++)
         pending.kept[i] = merkle_kept_bits(digest_bytes, i);
     for (unsigned level = 0; level < log_leaves && n; level++)

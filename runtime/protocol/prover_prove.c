@@ -244,12 +244,14 @@ static void forward_together(forward_job *j) {
 /* Pointers and scratch of the workers lie in what is free of the workspace. */
 static bool forward(mica_prover *p, mica_statement *s, int32_t *const *value, mica_status *st) {
     const mica_circuit *c = &p->vk.circuit;
-    const size_t mark = arena_mark(&p->arena), workers = parallel_workers();
+    const size_t mark = arena_mark(&p->arena);
+    const bool together = p->model->in_parts && s->batch < parallel_workers() && has_many_products(c);
+    const size_t workers = together || s->batch > parallel_workers() ? parallel_workers() : s->batch;
     forward_job j = {p, s, value, NULL, NULL, scratch_stride(p->model)};
     j.pointer = arena_alloc(&p->arena, workers * c->n_tensors + 1, sizeof *j.pointer, st);
     j.scratch = arena_alloc(&p->arena, workers, j.scratch_stride, st);
     const bool ok = j.pointer && j.scratch && check_inputs(c, s, st);
-    if (ok && p->model->in_parts && s->batch < workers && has_many_products(c))
+    if (ok && together)
         forward_together(&j);
     else if (ok)
         parallel_for(s->batch, 1, forward_items, &j);

@@ -2,6 +2,8 @@
 import json
 import math
 import os
+import pathlib
+import re
 import shutil
 import signal
 import struct
@@ -9,6 +11,19 @@ import subprocess
 import time
 
 from .harness import read_npy, run, tail, write_npy
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+def versions(m):
+    """The table of docs/formats.md is that of the programs."""
+    table = dict(re.findall(r"^\| ([a-z ]+)[^|]*\| `[^`]*` \| (\d+) \|$", (ROOT / "docs" / "formats.md").read_text(), flags=re.M))
+    table["weights"] = table.pop("weight file", "")
+    for program, least in ((m.mica, 5), (m.prover, 4)):
+        _, out, _ = run([program, "--version"])
+        shown = {name: number for name, number in re.findall(r"([a-z ]+) (\d+)(?:, |$)", out.split("formats:")[-1].strip())
+                 if name != "generated code"}
+        m.check(f"formats of {program.name}", len(shown) >= least and shown.items() <= table.items(), f"{shown} {table}")
 
 
 def nonces(m):
@@ -255,4 +270,4 @@ def two_inputs(mica, folder, work, results):
         results.check(f"two inputs: {what}", got == expected, f"exit code {got}, expected {expected}: {tail(out + err)}")
 
 
-GROUPS = (nonces, inputs, files, reports, determinism, compiler, interrupted_compiler, rebuilt, names)
+GROUPS = (versions, nonces, inputs, files, reports, determinism, compiler, interrupted_compiler, rebuilt, names)

@@ -5,6 +5,8 @@
 
 #include "circuit_samples.h"
 #include "graph/passes.h"
+#include "mica/certificate.h"
+#include "mica/statement.h"
 #include "onnx_writer.h"
 #include "program/program.h"
 #include "reference/float_file.h"
@@ -451,8 +453,11 @@ static void scripts(void) {
             seed("fuzz_certificate", name, script, sizeof script);
         }
     }
-    seed("fuzz_proof", "raw", "\0\3MICAPRF\n\1\0\0\0", 14);
-    seed("fuzz_certificate", "raw", "\0\3MICACRT\n\2\0\0\0", 14);
+    const char proof[] = {0, 3, 'M', 'I', 'C', 'A', 'P', 'R', 'F', '\n', MICA_PROOF_VERSION, 0, 0, 0},
+               certificate[] = {0, 3, 'M', 'I', 'C', 'A', 'C', 'R', 'T', '\n', MICA_CERTIFICATE_VERSION,
+                                0, 0, 0};
+    seed("fuzz_proof", "raw", proof, sizeof proof);
+    seed("fuzz_certificate", "raw", certificate, sizeof certificate);
 }
 
 /* Subgraphs within one another that read values around them. */

@@ -168,7 +168,8 @@ def leaf(column: Sequence[int]) -> bytes:
 
 
 def node(left: bytes, right: bytes, size: int) -> bytes:
-    return keyed_hash("mica node v2", left[:size].ljust(32, b"\0") + right[:size].ljust(32, b"\0"))
+    key = "mica node v1" if size == 32 else "mica node v2"
+    return keyed_hash(key, left[:size].ljust(32, b"\0") + right[:size].ljust(32, b"\0"))
 
 
 def root_of_opened(channel: Channel, leaves: dict[int, bytes], depth: int, size: int) -> bytes:

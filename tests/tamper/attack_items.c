@@ -88,7 +88,7 @@ void items_exchange(subject *s, tally *t, size_t sample) {
     }
 }
 
-/* Items i to end - 1, all of 32 bytes, from the last to the first. */
+/* Items i to end - 1, all of one size, from the last to the first. */
 static void reverse(subject *s, tally *t, size_t i, size_t end) {
     paper p = paper_new(s->own.size);
     put_range(&p, &s->own, 0, s->own.item[i].at);
@@ -106,10 +106,11 @@ void items_move(subject *s, tally *t, size_t sample) {
         exchange(s, t, s->own.head, 0, x->at, x->size);
         exchange(s, t, x->at, x->size, s->own.size, 0);
     }
-    const size_t sibling = soundness_digest_bytes(s->vk.security_bits);
+    const size_t shortened = soundness_digest_bytes(s->vk.security_bits), whole = 32; /* siblings */
     for (size_t i = 0; i < s->own.n_items; i++) {
         size_t end = i;
-        while (end < s->own.n_items && s->own.item[end].size == sibling)
+        const size_t size = s->own.item[i].size;
+        while (end < s->own.n_items && s->own.item[end].size == size && (size == shortened || size == whole))
             end++;
         if (end > i + 1) {
             reverse(s, t, i, end);

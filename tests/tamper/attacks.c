@@ -69,25 +69,56 @@ static void change_head(subject *s, tally *t, size_t sample) {
     free(file);
 }
 
-/* Field elements, and integers of the statement, plus and minus multiples of p: the same residues in other
- * words. */
+/* The word at `at`, an integer of the statement or a field element, plus and minus multiples of p: the same
+ * residue in other words. */
+static void spell_word(subject *s, tally *t, uint8_t *file, size_t at, bool integer) {
+    const uint32_t old = load_u32(file + at);
+    const int64_t x = integer ? (int64_t)(int32_t)old : (int64_t)old;
+    for (int64_t k = -2; k <= 2; k++) {
+        const int64_t y = x + k * P;
+        if (k == 0 || (integer ? y < INT32_MIN || y > INT32_MAX : y < 0 || y > UINT32_MAX))
+            continue;
+        store_u32(file + at, (uint32_t)y);
+        subject_try(s, t, file, s->own.size);
+    }
+    store_u32(file + at, old);
+}
+
+/* The item as a column of elements of 31 bits, if it can be one: an element becomes p, which is 0 otherwise
+ * spelled where it was 0, and the spare bits are set. */
+static void spell_column(subject *s, tally *t, uint8_t *file, const item *x, size_t sample) {
+    const size_t n = 8 * x->size / 31, spare = 8 * x->size - 31 * n;
+    if (n == 0 || spare >= 8)
+        return;
+    uint8_t *column = file + x->at, *old = copy_of(column, x->size, 0);
+    for (size_t bit = 31 * n; bit < 8 * x->size; bit++) {
+        column[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        subject_try(s, t, file, s->own.size);
+        column[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    for (size_t i = 0, m = places(sample, n); i < m; i++) {
+        const size_t element = place(s, i, m, n);
+        for (size_t bit = 31 * element; bit < 31 * (element + 1); bit++)
+            column[bit / 8] |= (uint8_t)(1u << bit % 8);
+        subject_try(s, t, file, s->own.size);
+        memcpy(column, old, x->size);
+    }
+    free(old);
+}
+
+/* Every integer of the statement, and what the proof consists of: words, and elements of columns. */
 static void spell_otherwise(subject *s, tally *t, size_t sample) {
     uint8_t *file = copy_of(s->own.file, s->own.size, 0);
     const size_t values = VALUES + load_u32(file + NONCE_SIZE), words = (s->own.head - values) / 4;
-    const size_t all = words + (s->own.size - s->own.head) / 4, n = places(sample, all);
-    for (size_t i = 0; i < n; i++) {
-        const size_t word = place(s, i, n, all);
-        uint8_t *at = file + (word < words ? values + 4 * word : s->own.head + 4 * (word - words));
-        const uint32_t old = load_u32(at);
-        const int64_t x = word < words ? (int64_t)(int32_t)old : (int64_t)old;
-        for (int64_t k = -2; k <= 2; k++) {
-            const int64_t y = x + k * P;
-            if (k == 0 || (word < words ? y < INT32_MIN || y > INT32_MAX : y < 0 || y > UINT32_MAX))
-                continue;
-            store_u32(at, (uint32_t)y);
-            subject_try(s, t, file, s->own.size);
-        }
-        store_u32(at, old);
+    const size_t n = places(sample / 4, words), n_items = places(sample / 8, s->own.n_items);
+    for (size_t i = 0; i < n; i++)
+        spell_word(s, t, file, values + 4 * place(s, i, n, words), true);
+    for (size_t i = 0; i < n_items; i++) {
+        const item *x = &s->own.item[place(s, i, n_items, s->own.n_items)];
+        const size_t in_item = x->size / 4, m = places(sample ? 2 : 0, in_item);
+        for (size_t j = 0; j < m; j++)
+            spell_word(s, t, file, x->at + 4 * place(s, j, m, in_item), false);
+        spell_column(s, t, file, x, sample ? 2 : 0);
     }
     free(file);
 }

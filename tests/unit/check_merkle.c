@@ -35,7 +35,7 @@ static void naive_node(const uint8_t *left, const uint8_t *right, unsigned diges
     blake2s s;
     memcpy(child[0], left, digest_bytes);
     memcpy(child[1], right, digest_bytes);
-    blake2s_init(&s, "mica node v2");
+    blake2s_init(&s, digest_bytes == 32 ? "mica node v1" : "mica node v2");
     blake2s_update(&s, child[0], 32);
     blake2s_update(&s, child[1], 32);
     blake2s_final(&s, out);

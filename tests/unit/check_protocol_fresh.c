@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "circuit_samples.h"
 #include "suite.h"
 
@@ -17,9 +18,10 @@
 #define SPLICES     150 /* places at which two proofs are joined */
 #define NONCE_BYTES 8
 
-static uint32_t ground, target; /* proofs of work so far; the one that is not given its smallest nonce */
-static unsigned further;        /* but the nonce so many further on */
-static bool elsewhere;          /* that one's work is done on another state */
+static uint32_t ground, target;  /* proofs of work so far; the one that is not given its smallest nonce */
+static unsigned further;         /* but the nonce so many further on */
+static bool elsewhere;           /* that one's work is done on another state */
+static uint64_t smallest, given; /* of that one: what it would be, and what it is */
 
 uint64_t pow_grind(const transcript *t, unsigned bits) {
     transcript other = *t;
@@ -30,11 +32,15 @@ uint64_t pow_grind(const transcript *t, unsigned bits) {
         other.state[0]++;
         nonce = smallest_nonce(&other, bits);
     }
+    if (ground == target)
+        smallest = nonce;
     for (unsigned i = 0; ground == target && i < further; i++) {
         do
             nonce++;
         while (!transcript_pow_holds(t, bits, nonce));
     }
+    if (ground == target)
+        given = nonce;
     ground++;
     return nonce;
 }
@@ -66,15 +72,18 @@ static bool equal(bytes a, bytes b) {
     return a.size == b.size && memcmp(a.at, b.at, a.size) == 0;
 }
 
-/* The nonce that is the first difference of two proofs: a word, since nonces are small. */
+/* Of the nonce that is the first difference of two proofs, whose low bytes may be equal. */
 static size_t nonce_place(const kit *k, bytes a, bytes b) {
     const size_t head = mica_statement_bytes(&k->c, 2, 0);
-    size_t i = 0;
+    size_t i = 0, equal_bytes = 0;
     while (i < a.size && i < b.size && a.at[i] == b.at[i])
         i++;
-    ck_assert_uint_ge(i, head);
+    while ((smallest >> 8 * equal_bytes & 0xff) == (given >> 8 * equal_bytes & 0xff))
+        equal_bytes++; /* they differ */
+    ck_assert_uint_ge(i, head + equal_bytes);
     ck_assert_uint_lt(i + NONCE_BYTES, a.size);
-    return i - (i - head) % 4;
+    ck_assert(load_u64(a.at + i - equal_bytes) == smallest && load_u64(b.at + i - equal_bytes) == given);
+    return i - equal_bytes;
 }
 
 /* `a` up to a place, then `b`; rejected unless it is one of the two. */

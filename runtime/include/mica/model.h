@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MICA_WEIGHTS_VERSION 2u /* of the weight file's format */
+#define MICA_WEIGHTS_VERSION 3u /* of the weight file's format */
 #define MICA_MODEL_VERSION                                                                                   \
     5u /* of what generated code and the runtime agree on: this header and mica/layer.h */
 
