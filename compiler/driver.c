@@ -177,7 +177,8 @@ static bool run_commitment(compilation *c, const sample_set *samples, mica_statu
         !mica_weights_commit(&c->vk, (const int32_t *const *)c->program.weight, &c->weights, &c->weights_size,
                              st) ||
         !mica_vk_write(&c->vk, &c->vk_bytes, &c->vk_size, st) ||
-        !mica_report_make(&c->vk, 1, &c->report, st) || !mica_prover_memory(&c->vk, 1, MICA_SAVE_FOR_ONE, &memory, st))
+        !mica_report_make(&c->vk, 1, &c->report, st) ||
+        !mica_prover_memory(&c->vk, 1, MICA_SAVE_FOR_ONE, &memory, st))
         return false;
     c->report.prover_memory_bytes = memory.resident;
     if (c->report.proven_bits < (double)r->security_bits)

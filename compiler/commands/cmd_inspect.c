@@ -46,7 +46,8 @@ static bool inspect_vk(const inspect_job *j, mica_status *st) {
         return mica_fail(st, MICA_ERR_USAGE, "--dim: the dimensions of verifier parameters are fixed");
     if (!vk_file_read(&vk, j->path, NULL, NULL, st))
         return false;
-    bool ok = mica_report_make(&vk, 1, &report, st) && mica_prover_memory(&vk, 1, MICA_SAVE_FOR_ONE, &memory, st);
+    bool ok =
+        mica_report_make(&vk, 1, &report, st) && mica_prover_memory(&vk, 1, MICA_SAVE_FOR_ONE, &memory, st);
     if (ok)
         report.prover_memory_bytes = memory.resident;
     if (ok && j->json)

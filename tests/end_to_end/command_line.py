@@ -270,4 +270,4 @@ def two_inputs(mica, folder, work, results):
         results.check(f"two inputs: {what}", got == expected, f"exit code {got}, expected {expected}: {tail(out + err)}")
 
 
-GROUPS = (versions, nonces, inputs, files, reports, determinism, compiler, interrupted_compiler, rebuilt, names)
+GROUPS = (versions, nonces, memory, inputs, files, reports, determinism, compiler, interrupted_compiler, rebuilt, names)

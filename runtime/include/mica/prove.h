@@ -41,8 +41,8 @@ const char *mica_saving_name(mica_saving saving);
 
 /* For a proof of `batch` items by a prover of these parameters, by walking its plan without computing
  * anything; nothing of the size that is predicted is allocated. savings: bit 1 << x for each saving x. Every
- * worker counts with its buffers, whether or not there is work for it: with very many of them the prediction is
- * too high. The CPU's kernels matter a little. */
+ * worker counts with its buffers, whether or not there is work for it: with very many of them the prediction
+ * is too high. The CPU's kernels matter a little. */
 bool mica_prover_memory(const mica_vk *vk, uint32_t batch, unsigned savings, mica_memory *m, mica_status *st);
 /* For proofs from now on. */
 void mica_prover_set_savings(mica_prover *p, unsigned savings);
