@@ -136,8 +136,8 @@ END_TEST
 #define RANKS  3
 static const double row[LENGTH] = {3, 7, 7, 1, 5, -2}; /* the largest are at 1, 2, 4 */
 
-static uint32_t hot;                  /* the tensor of rows of zeros and a one */
-static int8_t claimed[RANKS][LENGTH]; /* what the prover says they are */
+static uint32_t hot;                   /* the tensor of rows of zeros and a one */
+static int32_t claimed[RANKS][LENGTH]; /* what the prover says they are */
 
 static void tell_rows(int32_t **value) {
     for (unsigned r = 0; r < RANKS; r++)
@@ -147,7 +147,7 @@ static void tell_rows(int32_t **value) {
 
 static const struct {
     const char *name;
-    int8_t claim[RANKS][LENGTH];
+    int32_t claim[RANKS][LENGTH];
     uint32_t broken; /* lookups without a row: the checks that find the lie */
 } lies[] = {
     {"ranks exchanged", {{0, 1}, {0, 0, 0, 0, 1}, {0, 0, 1}}, 1},

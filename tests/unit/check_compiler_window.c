@@ -172,6 +172,7 @@ START_TEST(global_average) {
         for (uint32_t rank = 3; rank <= 5; rank++) {
             onnx_writer w = {.opset = 13};
             size_t planes = (size_t)(shapes[s][0] * shapes[s][1]), n = ow_count(rank, shapes[s]);
+            size_t cells = n / planes;
             random_floats(x, n);
             ow_input(&w, "x", rank, shapes[s]);
             ow_node(&w, "GlobalAveragePool", "x", "y");
@@ -180,9 +181,9 @@ START_TEST(global_average) {
             expect_shape(&r, rank, (int64_t[]){shapes[s][0], shapes[s][1], 1, 1, 1}, "global average");
             for (size_t p = 0; p < planes; p++) {
                 long double sum = 0;
-                for (size_t i = n / planes; i-- > 0;)
-                    sum += (long double)x[p * (n / planes) + i];
-                double mean = (double)(sum / (long double)(n / planes));
+                for (size_t i = cells; i-- > 0;)
+                    sum += (long double)x[p * cells + i];
+                double mean = (double)(sum / (long double)cells);
                 expect_close(&r.y[p], &mean, 1, "global average");
             }
         }
