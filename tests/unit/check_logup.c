@@ -180,24 +180,22 @@ typedef struct slow_tree {
     qm31 *p[LOGUP_MAX_BITS + 1], *q[LOGUP_MAX_BITS + 1]; /* layer k: 2^k fractions */
 } slow_tree;
 
-static slow_tree build_slow_tree(const instance *in) {
-    slow_tree t;
+static void build_slow_tree(slow_tree *t, const instance *in) {
     for (unsigned k = 0; k <= in->bits; k++) {
-        t.p[k] = malloc(sizeof(qm31) << k);
-        t.q[k] = malloc(sizeof(qm31) << k);
+        t->p[k] = malloc(sizeof(qm31) << k);
+        t->q[k] = malloc(sizeof(qm31) << k);
     }
     for (size_t i = 0; i < (size_t)1 << in->bits; i++) {
-        t.p[in->bits][i] = qm31_from_m31(i < in->count ? in->p[i] : 0);
-        t.q[in->bits][i] = i < in->count ? qvec_get(in->q, i) : qm31_one();
+        t->p[in->bits][i] = qm31_from_m31(i < in->count ? in->p[i] : 0);
+        t->q[in->bits][i] = i < in->count ? qvec_get(in->q, i) : qm31_one();
     }
     for (unsigned k = in->bits; k-- > 0;) {
         for (size_t i = 0; i < (size_t)1 << k; i++) {
-            const qm31 *p = &t.p[k + 1][2 * i], *q = &t.q[k + 1][2 * i];
-            t.p[k][i] = qm31_add(qm31_mul(p[0], q[1]), qm31_mul(p[1], q[0]));
-            t.q[k][i] = qm31_mul(q[0], q[1]);
+            const qm31 *p = &t->p[k + 1][2 * i], *q = &t->q[k + 1][2 * i];
+            t->p[k][i] = qm31_add(qm31_mul(p[0], q[1]), qm31_mul(p[1], q[0]));
+            t->q[k][i] = qm31_mul(q[0], q[1]);
         }
     }
-    return t;
 }
 
 static void free_slow_tree(slow_tree *t, unsigned bits) {
@@ -265,7 +263,9 @@ static outcome run_slow_prover(const instance *in, uint8_t *proof, const cheat *
     outcome o = {.ok = true};
     mica_channel ch;
     channel_init_write(&ch, proof, MAX_PROOF);
-    slow_tree tree = build_slow_tree(in);
+    slow_tree tree;
+    ck_assert(in->bits >= 1);
+    build_slow_tree(&tree, in);
     qm31 v[4] = {tree.p[1][0], tree.q[1][0], tree.p[1][1], tree.q[1][1]};
     if (c->active && c->layer == 0)
         v[3] = random_qm31();

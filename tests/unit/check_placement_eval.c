@@ -103,12 +103,15 @@ static int64_t flat_of(const factor_case *k, uint64_t row, unsigned axis, uint32
 }
 
 static uint32_t weight_of(const factor_case *k, uint64_t row, int64_t cells) {
+    if (!k->norm)
+        return 1;
     uint32_t count = 0;
-    for (uint32_t at = 0; k->norm && at < k->out[k->count_axis]; at++) {
+    for (uint32_t at = 0; at < k->out[k->count_axis]; at++) {
         const int64_t flat = flat_of(k, row, k->count_axis, at);
         count += flat >= 0 && flat < cells;
     }
-    return k->norm ? k->norm / count : 1;
+    ck_assert(count > 0); /* the row itself */
+    return k->norm / count;
 }
 
 /* list: the flat of each row, or NULL. */
@@ -145,7 +148,7 @@ START_TEST(lists) {
     const uint64_t rows = product(k->n_out, k->out), cells = product(k->n_src, k->src);
     uint64_t seed = (uint64_t)_i + 100;
     static sample s;
-    uint32_t list[2000];
+    static uint32_t list[2000];
     ck_assert(rows <= 2000);
     make(&s, k, &seed);
     for (uint64_t row = 0; row < rows; row++)

@@ -44,7 +44,7 @@ static inline instance make_instance(uint64_t seed, size_t count, unsigned bits)
     ck_assert(arena_create(&in.arena, 64 + 80 * (count + 64), &st));
     in.p = arena_alloc(&in.arena, count, sizeof(m31), &st);
     in.q = qvec_alloc(&in.arena, count, &st);
-    size_t *place = malloc(count * sizeof *place);
+    size_t *place = calloc(count, sizeof *place);
     for (size_t i = 0; i < count; i++) {
         const size_t j = random_u64() % (i + 1);
         place[i] = place[j];
