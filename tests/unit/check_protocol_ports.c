@@ -228,7 +228,7 @@ START_TEST(digests_are_those_of_the_values) {
     const uint64_t n = mica_port_cells(&k.c, &k.input[0]);
     const mica_tensor *x = &k.tensor[k.input[0].tensor];
     for (uint32_t item = 0; item < BATCH; item++) { /* the input that kit_prove draws first */
-        int32_t cells[15];
+        int32_t cells[15] = {0};
         for (uint64_t j = 0; j < n; j++)
             cells[j] = x->lo + (int32_t)(kit_random(&seed) % (uint32_t)(x->hi - x->lo + 1));
         ck_assert(mica_port_digest(&k.c, &k.input[0], cells, digest, &st));
