@@ -93,7 +93,7 @@ static void tables_from(const qvec t[LOGUP_VALUES], size_t first, qvec out[LOGUP
 
 /* Children of a chunk of nodes that are nowhere else, on a worker's stack. */
 typedef struct chunk_tables {
-    _Alignas(64) m31 word[LOGUP_VALUES * QM31_DEGREE * FRACTION_CHUNK];
+    _Alignas(64) m31 word[(size_t)LOGUP_VALUES * QM31_DEGREE * FRACTION_CHUNK];
 } chunk_tables;
 
 static void chunk_views(chunk_tables *room, qvec t[LOGUP_VALUES]) {
