@@ -126,7 +126,7 @@ def too_little(proof):
 
 def memory(m):
     """The memory of a proof is as predicted; --memory makes do with less, or refuses before anything is written."""
-    for batch in (1, 64):
+    for batch in (1, 16):
         code, out, err = run([m.prover, "bench", "--runs", "2", "--batch", str(batch), "--json"])
         if not m.check(f"bench of {batch}", code == 0, tail(out + err)):
             continue
@@ -136,7 +136,7 @@ def memory(m):
                 f"{b['predicted_rss_bytes']:.0f} predicted, {peak:.0f} measured")
         m.check(f"workspace of {batch} as predicted", abs(b["predicted_workspace_bytes"] - workspace) <= workspace / 10,
                 f"{b['predicted_workspace_bytes']} predicted, {workspace} measured")
-    inputs = [m.cases[0]] * 64
+    inputs = [m.cases[0]] * 16
     plain, lean = m.work / "plain.proof", m.work / "lean.proof"
     code, out, err = run([m.prover, "prove", *inputs, "-o", plain, "--json"])
     limit, rounds = too_little(json.loads(out)) if code == 0 else 0, 0
