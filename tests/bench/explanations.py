@@ -10,9 +10,10 @@ that counts most in it, with its part of the work's time at the ceilings.
 
 TEXT = {
     "forward": """The network in integers, by generated code. Products of 16-bit integers are the work that the formula knows. Beside
-them stand requantisation (a rounded shift, a remainder and a look-up in a table for each output: loops of which the C
-compiler, gcc 12, makes no vector code), gathering the windows of convolutions into panels, and maxima. The fewer
-multiply-accumulates a layer has for each output, the more these count.""",
+them stand copies of the weights as 16-bit integers, for which every weight is read in 32 bits, and of the windows of
+convolutions; requantisation and maxima, vector code but for the look-ups of activations that are no clamps; and a barrier
+after each step where all threads compute one item together. The fewer multiply-accumulates a layer has for each output, the
+more these count.""",
     "witness": """Counting how often each row of a table is looked up, and turning integers into field elements. A count is a load, an
 addition and a store at an address that the data gives: equal keys one after the other wait for each other, and there are
 no vector instructions for it. Bandwidth of memory is the only ceiling that the formula knows, and not the one that binds.""",
