@@ -42,9 +42,11 @@ static inline m31 m31_mul(m31 a, m31 b) {
     return s >= M31_P ? s - M31_P : s;
 }
 
-/* The residue of a signed integer, |v| < 2^31. */
+/* The residue of a signed integer. */
 static inline m31 m31_from_i32(int32_t v) {
-    return v >= 0 ? m31_reduce64((uint32_t)v) : m31_neg(m31_reduce64((uint64_t)(-(int64_t)v)));
+    const uint32_t s = (uint32_t)v + (v < 0 ? M31_P : 0); /* from -1 = 2^32 - 1 for v = -2^31 to p */
+    const uint32_t t = s == UINT32_MAX ? M31_P - 1 : s;
+    return t == M31_P ? 0 : t;
 }
 
 static inline m31 m31_from_i64(int64_t v) {

@@ -1,17 +1,23 @@
 #include "protocol/weights_prove.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/file_pages.h"
+#include "base/parallel.h"
 #include "circuit/circuit_shapes.h"
 #include "hash/blake2s.h"
 #include "mica/prove.h"
+#include "simd/kernels.h"
 
-#define WEIGHTS_MAGIC  "MICAWGT\n"
-#define WEIGHTS_DOMAIN "mica weight file"
-#define PIECE          ((size_t)1 << 20) /* of a file, between one letting go of pages and the next */
+#define WEIGHTS_MAGIC "MICAWGT\n"
+#define CELL_GRAIN    ((uint64_t)1 << 15) /* cells per worker below which they are read or placed inline */
+/* A piece of a file is hashed as a matrix, column by column, many at a time. */
+#define PIECE_ROWS    256
+#define PIECE_COLUMNS 1024
+#define PIECE         ((size_t)PIECE_ROWS * PIECE_COLUMNS * sizeof(uint32_t))
 
 /* The store keeps what it needs in its own form, so of a mapped file no page stays for having been read. */
 static void let_go(bool mapped, const uint8_t *from, size_t n) {
@@ -47,21 +53,10 @@ static void write_cells(byte_writer *w, const int32_t *value, uint64_t n, unsign
     }
 }
 
-static bool read_cells(byte_reader *r, int32_t *value, uint64_t n, unsigned width) {
-    if (r->failed || r->left / width < n) {
-        r->failed = true;
-        return false;
-    }
-    for (uint64_t i = 0; i < n; i++, r->at += width) {
-        if (width == 1)
-            value[i] = (r->at[0] ^ 0x80) - 0x80; /* two's complement */
-        else if (width == 2)
-            value[i] = (int16_t)(r->at[0] | r->at[1] << 8);
-        else
-            value[i] = (int32_t)load_u32(r->at);
-    }
-    r->left -= n * width;
-    return true;
+static int32_t read_cell(const uint8_t *at, unsigned width) {
+    if (width == 1)
+        return (at[0] ^ 0x80) - 0x80; /* two's complement */
+    return width == 2 ? (int16_t)(at[0] | at[1] << 8) : (int32_t)load_u32(at);
 }
 
 static bool in_range(const mica_circuit *c, uint32_t t, const int32_t *value, uint64_t n, mica_status *st) {
@@ -91,6 +86,18 @@ static bool place(weight_store *s, const mica_vk *vk, mica_status *st) {
     return true;
 }
 
+typedef struct lift_job {
+    const int32_t *value;
+    m31 *cell;
+} lift_job;
+
+static void lift_range(void *ctx, size_t begin, size_t end, unsigned worker) {
+    const lift_job *j = ctx;
+    (void)worker;
+    for (size_t i = begin; i < end; i++)
+        j->cell[i] = m31_from_i32(j->value[i]);
+}
+
 static bool shape(weight_store *s, const mica_vk *vk, mica_status *st) {
     if (!layout_shape(&s->layout, &vk->circuit, 1, vk->weight_row_bits, vk->weight_rate_bits,
                       soundness_digest_bytes(vk->security_bits), st))
@@ -101,8 +108,8 @@ static bool shape(weight_store *s, const mica_vk *vk, mica_status *st) {
         return mica_fail(st, MICA_ERR_MEMORY, "out of memory for the weight matrix");
     for (uint32_t i = 0; i < s->layout.n_slots; i++) {
         const layout_slot *k = &s->layout.slot[i];
-        for (uint64_t j = 0; j < 1ull << k->bits; j++)
-            s->matrix[k->offset + j] = m31_from_i32(s->value[k->tensor][j]);
+        lift_job j = {s->value[k->tensor], s->matrix + k->offset};
+        parallel_for((size_t)1 << k->bits, CELL_GRAIN, lift_range, &j);
     }
     s->group.shape = *g;
     s->group.matrix = s->matrix;
@@ -121,16 +128,44 @@ static bool make_narrow(weight_store *s, mica_status *st) {
     return s->narrow || mica_fail(st, MICA_ERR_MEMORY, "out of memory for weights");
 }
 
+typedef struct read_job {
+    const mica_tensor *x;
+    const uint8_t *from;
+    int32_t *value;
+    uint64_t inner;
+    unsigned width;
+    atomic_bool outside; /* of the declared range */
+} read_job;
+
+/* Rows [begin, end) of the last axis. */
+static void read_rows(void *ctx, size_t begin, size_t end, unsigned worker) {
+    read_job *j = ctx;
+    bool outside = false;
+    (void)worker;
+    for (size_t row = begin; row < end; row++) {
+        const uint8_t *from = j->from + row * j->inner * j->width;
+        int32_t *to = j->value + circuit_padded_row(j->x, row);
+        for (uint64_t i = 0; i < j->inner; i++) {
+            to[i] = read_cell(from + i * j->width, j->width);
+            outside |= to[i] < j->x->lo || to[i] > j->x->hi;
+        }
+    }
+    if (outside)
+        atomic_store(&j->outside, true);
+}
+
 static bool read_tensor(weight_store *s, const mica_circuit *c, uint32_t t, byte_reader *r, mica_status *st) {
     const mica_tensor *x = &c->tensor[t];
     const uint64_t cells = valid_cells(x), inner = x->rank ? x->dim[x->rank - 1] : 1;
-    for (uint64_t first = 0; first < cells; first += inner) {
-        int32_t *row = s->value[t] + circuit_padded_row(x, first / inner);
-        if (!read_cells(r, row, inner, cell_width(x)) || !in_range(c, t, row, inner, st))
-            return mica_fail(st, MICA_ERR_FORMAT,
-                             "the weight file is truncated or does not fit the parameters");
+    read_job j = {x, r->at, s->value[t], inner, cell_width(x), false};
+    if (r->left / j.width >= cells) {
+        parallel_for((size_t)(cells / inner), (size_t)(CELL_GRAIN / inner + 1), read_rows, &j);
+        r->at += cells * j.width;
+        r->left -= (size_t)(cells * j.width);
+        if (!atomic_load(&j.outside))
+            return true;
     }
-    return true;
+    return mica_fail(st, MICA_ERR_FORMAT, "the weight file is truncated or does not fit the parameters");
 }
 
 static bool read_tensors(weight_store *s, const weight_file *f, const mica_circuit *c, byte_reader *r,
@@ -144,16 +179,49 @@ static bool read_tensors(weight_store *s, const weight_file *f, const mica_circu
     return true;
 }
 
-/* Of a weight file, which ends with it: damage that the commitment's root does not show. */
-static void file_digest(const weight_file *f, size_t size, uint8_t digest[BLAKE2S_BYTES]) {
-    blake2s h;
-    blake2s_init(&h, WEIGHTS_DOMAIN);
-    for (size_t at = 0; at < size; at += PIECE) {
-        const size_t n = size - at < PIECE ? size - at : PIECE;
-        blake2s_update(&h, f->bytes + at, n);
-        let_go(f->mapped, f->bytes + at, n);
+typedef struct digest_job {
+    const weight_file *f;
+    uint8_t *digest; /* of every whole piece */
+} digest_job;
+
+static void digest_pieces(void *ctx, size_t begin, size_t end, unsigned worker) {
+    const digest_job *j = ctx;
+    uint32_t h0[8];
+    (void)worker;
+    blake2s_keyed_state(h0, "mica weight column");
+    for (size_t piece = begin; piece < end; piece++) {
+        const uint8_t *from = j->f->bytes + piece * PIECE;
+        const m31 *row[PIECE_ROWS]; /* words: that they are 32 bits wide is all that matters */
+        uint8_t columns[PIECE_COLUMNS * BLAKE2S_BYTES];
+        blake2s h;
+        for (size_t i = 0; i < PIECE_ROWS; i++)
+            row[i] = (const m31 *)(const void *)(from + i * PIECE_COLUMNS * sizeof(uint32_t));
+        kernels()->hash_columns(h0, BLAKE2S_BLOCK, row, PIECE_ROWS, 0, PIECE_COLUMNS, columns);
+        let_go(j->f->mapped, from, PIECE);
+        blake2s_init(&h, "mica weight piece");
+        blake2s_update(&h, columns, sizeof columns);
+        blake2s_final(&h, j->digest + piece * BLAKE2S_BYTES);
     }
+}
+
+/* Of the first `size` bytes of a weight file, which ends with it: damage that the commitment's root does not
+ * show. docs/formats.md, "Weight file". */
+static bool file_digest(const weight_file *f, size_t size, uint8_t digest[BLAKE2S_BYTES], mica_status *st) {
+    const size_t pieces = size / PIECE;
+    digest_job j = {f, malloc(pieces * BLAKE2S_BYTES + 1)};
+    uint8_t length[8];
+    blake2s h;
+    if (!j.digest)
+        return mica_fail(st, MICA_ERR_MEMORY, "out of memory for the digest of weights");
+    parallel_for(pieces, 1, digest_pieces, &j);
+    store_u64(length, size);
+    blake2s_init(&h, "mica weight file");
+    blake2s_update(&h, length, sizeof length);
+    blake2s_update(&h, j.digest, pieces * BLAKE2S_BYTES);
+    blake2s_update(&h, f->bytes + pieces * PIECE, size - pieces * PIECE);
     blake2s_final(&h, digest);
+    free(j.digest);
+    return true;
 }
 
 /* Takes the digest off the end. */
@@ -161,7 +229,8 @@ static bool check_digest(byte_reader *r, const weight_file *f, mica_status *st) 
     uint8_t digest[BLAKE2S_BYTES];
     if (r->left < sizeof digest)
         return mica_fail(st, MICA_ERR_FORMAT, "the weights are truncated");
-    file_digest(f, f->size - sizeof digest, digest);
+    if (!file_digest(f, f->size - sizeof digest, digest, st))
+        return false;
     if (memcmp(f->bytes + f->size - sizeof digest, digest, sizeof digest) != 0)
         return mica_fail(st, MICA_ERR_FORMAT, "the weights are damaged: their digest is another");
     r->left -= sizeof digest;
@@ -228,11 +297,10 @@ static bool commit(weight_store *s, mica_vk *vk, const int32_t *const *weight, b
             write_cells(w, weight[t], valid_cells(&c->tensor[t]), cell_width(&c->tensor[t]));
     }
     write_bytes(w, s->group.tree.node, (size_t)2 * MERKLE_DIGEST << s->group.tree.log_leaves);
-    if (!w->failed) {
-        uint8_t digest[BLAKE2S_BYTES];
-        file_digest(&(weight_file){w->data, w->size, false}, w->size, digest);
-        write_bytes(w, digest, sizeof digest);
-    }
+    uint8_t digest[BLAKE2S_BYTES];
+    if (!w->failed && !file_digest(&(weight_file){w->data, w->size, false}, w->size, digest, st))
+        return false;
+    write_bytes(w, digest, sizeof digest);
     return !w->failed || mica_fail(st, MICA_ERR_MEMORY, "out of memory for the weight file");
 }
 
