@@ -79,7 +79,7 @@ static mica_status prover_error(void) {
 START_TEST(weights) {
     c.weights[VERSION_AT] = 9;
     mica_status st = prover_error();
-    expect_words(&st, "a weight file of format version 9; this program reads version 2");
+    expect_words(&st, "a weight file of format version 9; this program reads version 3");
     c.weights[0] = 'X';
     st = prover_error();
     expect_words(&st, "foreign magic");
