@@ -153,7 +153,8 @@ def machine(measured):
 
 def older(measured):
     if any(known["older"] for _, known in measured):
-        yield f"\n{OLDER} measured with an earlier build of this version; the compiler may choose otherwise now."
+        yield (f"\n{OLDER} measured with an earlier build of this version; the compiler may choose otherwise now, and proofs may "
+               "take other times and sizes: [performance.md](performance.md).")
 
 
 def absent(measured):
