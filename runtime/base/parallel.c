@@ -30,8 +30,8 @@ typedef struct job {
 } job;
 
 /* The caller is worker 0; thread i of the pool is worker i + 1. `owner` is held by the one caller that uses
- * the pool; `lock` guards the fields below it. Of the atomic
- * ones, those that wake a thread up are set under the lock, so that nobody who sleeps misses them. */
+ * the pool; `lock` guards the fields below it. Of the atomic ones, those that wake a thread up are set under
+ * the lock, so that nobody who sleeps misses them. */
 static struct {
     pthread_mutex_t owner, lock;
     pthread_cond_t start, done, passed;

@@ -9,15 +9,14 @@
 #include "simd/kernels.h"
 
 /* Nonces a worker tries between two meetings: about a millisecond, so that little is tried in vain. */
-#define STRIDE      ((uint64_t)1 << 14)
-#define MAX_WORKERS 256
+#define STRIDE ((uint64_t)1 << 14)
 
 typedef struct grind_job {
     const uint8_t *state;
     unsigned bits;
     uint32_t h0[8];
     uint64_t first;
-    uint64_t found[MAX_WORKERS]; /* [piece]: its smallest nonce, or UINT64_MAX */
+    uint64_t found[PARALLEL_MAX_WORKERS]; /* [piece]: its smallest nonce, or UINT64_MAX */
 } grind_job;
 
 static void grind_pieces(void *ctx, size_t begin, size_t end, unsigned worker) {
@@ -42,7 +41,7 @@ static double now(void) {
 
 static uint64_t grind(const transcript *t, unsigned bits) {
     const unsigned workers = parallel_workers();
-    const size_t pieces = workers < MAX_WORKERS ? workers : MAX_WORKERS;
+    const size_t pieces = workers < PARALLEL_MAX_WORKERS ? workers : PARALLEL_MAX_WORKERS;
     grind_job job = {.state = t->state, .bits = bits, .first = 0};
     blake2s_keyed_state(job.h0, TRANSCRIPT_POW_KEY);
     /* Pieces are consecutive, so the first hit in their order is the smallest nonce whatever the number of

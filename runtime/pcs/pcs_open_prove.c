@@ -7,7 +7,6 @@
 #include "hash/pow_prove.h"
 #include "simd/kernels.h"
 
-#define MAX_WORKERS 256  /* base/parallel.h */
 #define ROUND_GRAIN 1024 /* elements per thread from which waking it pays off */
 
 /* --- levels --- */
@@ -87,7 +86,7 @@ typedef struct round_job {
     qvec message, form;
     size_t half;
     qm31 x;
-    qm31 part[MAX_WORKERS][PCS_ROUND_VALUES];
+    qm31 part[PARALLEL_MAX_WORKERS][PCS_ROUND_VALUES];
 } round_job;
 
 static void round_range(void *ctx, size_t begin, size_t end, unsigned worker) {
@@ -115,7 +114,7 @@ static void level_reduce(opening *o, unsigned l) {
         job.half = (size_t)1 << (level->col_vars + v);
         memset(job.part, 0, sizeof job.part);
         parallel_for(job.half, ROUND_GRAIN, round_range, &job);
-        for (unsigned w = 0; w < MAX_WORKERS; w++) {
+        for (unsigned w = 0; w < PARALLEL_MAX_WORKERS; w++) {
             for (unsigned i = 0; i < PCS_ROUND_VALUES; i++)
                 message[i] = qm31_add(message[i], job.part[w][i]);
         }
